@@ -1,0 +1,43 @@
+# Everything a person types. `make help` lists it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+DATA   ?= .berth
+PORT   ?= 8080
+
+.DEFAULT_GOAL := help
+.PHONY: help install up test bench faults fmt clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+install: $(READY) ## the virtual environment, with everything in it
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Berth needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+up: $(READY) ## run Berth here, with its own PostgreSQL and NATS (DATA=.berth PORT=8080)
+	@$(BIN)/berth up --data-dir $(DATA) --port $(PORT)
+
+test: $(READY) ## lint, types, architecture and every test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: $(READY) ## the table of what Berth reaches on this machine
+	$(BIN)/python -m tests.bench
+
+faults: $(READY) ## kill everything under load for ten minutes, then check every promise
+	$(BIN)/python -m tests.faults
+
+fmt: $(READY) ## format, and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## forget the virtual environment and the caches; data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""PostgreSQL and NATS from wheels, for one machine and for the tests."""
