@@ -1,0 +1,50 @@
+"""Who looked, and who was turned away: facts about a request, decided by nobody.
+
+Each is a stream of one event, so that readers of one environment never contend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain.decider import Decider
+from domain.event import Command, Event
+
+
+class EnvironmentRead(Event, frozen=True, tag="access.read"):
+    environment_id: str
+    repository: str
+
+
+class AccessRefused(Event, frozen=True, tag="access.refused"):
+    """`status` is 401 or 403; `count`, how many such refusals this one stands for."""
+
+    environment_id: str | None
+    status: int
+    method: str
+    path: str
+    reason: str
+    count: int = 1
+
+
+AccessEvent = EnvironmentRead | AccessRefused
+
+
+class RecordAccess(Command, frozen=True, kw_only=True):
+    event: AccessEvent
+
+
+def stream_of(access_id: str) -> str:
+    return f"access/{access_id}"
+
+
+def decide(command: RecordAccess, _: None, __: datetime) -> Sequence[AccessEvent]:
+    return [command.event]
+
+
+def evolve(_: None, __: AccessEvent) -> None:
+    return None
+
+
+access = Decider(initial=None, decide=decide, evolve=evolve)

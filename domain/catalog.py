@@ -1,0 +1,17 @@
+"""Every event there is: the contract with the past. Only ever add to it."""
+
+from __future__ import annotations
+
+from domain.access import AccessEvent
+from domain.environment.events import EnvironmentEvent
+from domain.event import Event
+from domain.org import OrgEvent
+from domain.project import ProjectEvent
+from domain.token import TokenEvent
+
+AnyEvent = EnvironmentEvent | ProjectEvent | OrgEvent | TokenEvent | AccessEvent
+
+
+def tag(event_type: type[Event]) -> str:
+    """The name an event is stored and published under."""
+    return str(event_type.__struct_config__.tag)

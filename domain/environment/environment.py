@@ -1,0 +1,115 @@
+"""The whole environment: its details and its lock, one stream, one decider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.decider import Decider, Wait
+from domain.environment import details as describing
+from domain.environment import lock as locking
+from domain.environment.command import EnvironmentCommand
+from domain.environment.details import (
+    Details,
+    DetailsCommand,
+    RegisterEnvironment,
+    RetireEnvironment,
+    ReviseEnvironment,
+)
+from domain.environment.events import (
+    CredentialsDisclosed,
+    DetailsEvent,
+    EnvironmentEvent,
+    LockEvent,
+)
+from domain.environment.lock import AcquireLock, LockCommand, LockQueue, RequestLock
+from domain.errors import EnvironmentInactive, EnvironmentNotFound
+from domain.naming import fold
+
+AnyCommand = DetailsCommand | LockCommand
+
+
+class Environment(Struct, frozen=True):
+    """`details` is empty before the registration and after the end."""
+
+    details: Details | None = None
+    queue: LockQueue = LockQueue()
+
+
+def decide(
+    command: AnyCommand, environment: Environment, at: datetime
+) -> Sequence[EnvironmentEvent] | Wait:
+    if isinstance(command, RegisterEnvironment):
+        return describing.decide(command, environment.details, is_locked=False)
+    details = the_one_meant(command, environment.details)
+    queue = environment.queue
+    if isinstance(command, ReviseEnvironment | RetireEnvironment):
+        is_locked = queue.holder is not None
+        return describing.decide(command, details, is_locked=is_locked)
+    if isinstance(command, RequestLock) and not details.is_active:
+        raise EnvironmentInactive(f"{details.name} is not active")
+    decision = locking.decide(command, queue, at)
+    if isinstance(command, AcquireLock) and not isinstance(decision, Wait):
+        return [*decision, *disclosure(command, details, queue)]
+    return decision
+
+
+def disclosure(
+    command: AcquireLock, details: Details, queue: LockQueue
+) -> Sequence[EnvironmentEvent]:
+    """Credentials leave only once it is on record that they will."""
+    username = details.salesforce_username
+    if not command.disclose or username is None:
+        return []
+    return [CredentialsDisclosed(command.ticket_id, queue.fence, username)]
+
+
+def the_one_meant(command: EnvironmentCommand, details: Details | None) -> Details:
+    """The environment's details; `EnvironmentNotFound` if the caller means another."""
+    if details is None:
+        raise EnvironmentNotFound("no such environment")
+    if command.name is not None and fold(command.name) != fold(details.name):
+        raise EnvironmentNotFound(f"no environment {command.name} here")
+    asked = command.repository and fold(command.repository)
+    full = fold(details.repository)
+    if asked and asked not in (full, full.rpartition("/")[2]):
+        raise EnvironmentNotFound(f"no such environment in {command.repository}")
+    return details
+
+
+def evolve(environment: Environment, event: EnvironmentEvent) -> Environment:
+    if isinstance(event, DetailsEvent):
+        details = describing.evolve(environment.details, event)
+        window = (
+            details.claim_window_seconds
+            if details
+            else environment.queue.claim_window_seconds
+        )
+        queue = replace(environment.queue, claim_window_seconds=window)
+        return Environment(details, queue)
+    return Environment(environment.details, locking.evolve(environment.queue, event))
+
+
+def lapse(environment: Environment, at: datetime) -> Sequence[EnvironmentEvent]:
+    return locking.lapse(environment.queue, at)
+
+
+def due(environment: Environment) -> datetime | None:
+    return locking.due(environment.queue)
+
+
+def wakes(event: EnvironmentEvent) -> str | None:
+    return locking.wakes(event) if isinstance(event, LockEvent) else None
+
+
+environment = Decider(
+    initial=Environment(),
+    decide=decide,
+    evolve=evolve,
+    lapse=lapse,
+    due=due,
+    wakes=wakes,
+)

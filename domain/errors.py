@@ -1,0 +1,155 @@
+"""Every way the domain says no. `api/errors.py` maps each to one HTTP status."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """The request was understood and refused; `code` names the reason to programs."""
+
+    code: ClassVar[str] = "REFUSED"
+
+
+class Invalid(DomainError):
+    """A value is not acceptable; `field` names it as the caller spelled it."""
+
+    code = "INVALID"
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Unauthenticated(DomainError):
+    """Nobody we know: no token, or one that is forged, expired or revoked."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(DomainError):
+    """It could be done, but not by this caller."""
+
+    code = "FORBIDDEN"
+
+
+class NotHolder(Forbidden):
+    """The ticket is somebody else's."""
+
+    code = "NOT_YOUR_TICKET"
+
+
+class NotFound(DomainError):
+    """There is no such thing."""
+
+    code = "NOT_FOUND"
+
+
+class EnvironmentNotFound(NotFound):
+    """There is no such environment, or it was deleted."""
+
+    code = "ENVIRONMENT_NOT_FOUND"
+
+
+class ProjectNotFound(NotFound):
+    """No repository is registered under this identifier."""
+
+    code = "REPOSITORY_NOT_FOUND"
+
+
+class OrgNotFound(NotFound):
+    """No Salesforce org is registered under this username."""
+
+    code = "ORG_NOT_FOUND"
+
+
+class TokenNotFound(NotFound):
+    """There is no such application token."""
+
+    code = "TOKEN_NOT_FOUND"
+
+
+class TicketNotFound(NotFound):
+    """This environment never issued such a ticket."""
+
+    code = "TICKET_NOT_FOUND"
+
+
+class TicketEnded(NotFound):
+    """The ticket was given back, withdrawn or has expired; ask for a new one."""
+
+    code = "TICKET_ENDED"
+
+    def __init__(self, message: str, *, status: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class LeaseOver(DomainError):
+    """The lease cannot be extended any more: it is over."""
+
+    code = "LEASE_OVER"
+
+
+class Conflict(DomainError):
+    """It exists, but its present state forbids this."""
+
+    code = "CONFLICT"
+
+
+class EnvironmentExists(Conflict):
+    """The repository has an environment of this name."""
+
+    code = "ENVIRONMENT_EXISTS"
+
+
+class UsernameTaken(Conflict):
+    """Another environment of the repository uses this Salesforce username."""
+
+    code = "SALESFORCE_USERNAME_TAKEN"
+
+
+class EnvironmentLocked(Conflict):
+    """A locked environment can be neither deleted nor deactivated."""
+
+    code = "ENVIRONMENT_LOCKED"
+
+
+class EnvironmentInactive(Conflict):
+    """An inactive environment cannot be locked."""
+
+    code = "ENVIRONMENT_INACTIVE"
+
+
+class ProjectExists(Conflict):
+    """A repository is registered under this identifier."""
+
+    code = "REPOSITORY_EXISTS"
+
+
+class ProjectInUse(Conflict):
+    """A repository with environments cannot be removed."""
+
+    code = "REPOSITORY_IN_USE"
+
+
+class NotAcquired(Conflict):
+    """The ticket does not hold the lock yet."""
+
+    code = "LOCK_NOT_ACQUIRED"
+
+
+class TooMany(DomainError):
+    """A limit on how much may wait is reached; try again later."""
+
+    code = "TOO_MANY"
+
+
+class QueueFull(TooMany):
+    """The environment's queue is as long as it may get."""
+
+    code = "QUEUE_FULL"
+
+
+class JournalUnavailable(Exception):
+    """The database did not answer. Whether the command took effect is not known."""

@@ -1,0 +1,133 @@
+"""The Salesforce orgs of this installation, and which of them is the default dev hub.
+
+All orgs are one stream: they are few, rarely change, and share one default. Their
+auth URLs are not here: the vault keeps them, under the org's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.decider import Decider
+from domain.errors import Invalid, OrgNotFound
+from domain.event import Command, Event
+from domain.naming import fold
+
+STREAM = "orgs"
+
+
+class OrgRegistered(Event, frozen=True, tag="org.registered"):
+    """Registered, or registered again with other facts."""
+
+    org_id: str
+    username: str
+    instance_url: str | None = None
+    is_dev_hub: bool = False
+    metadata: dict[str, Any] = {}
+
+
+class OrgRemoved(Event, frozen=True, tag="org.removed"):
+    org_id: str
+    username: str
+
+
+class DefaultDevHubChosen(Event, frozen=True, tag="org.default_dev_hub_chosen"):
+    org_id: str | None
+    previous_id: str | None
+
+
+OrgEvent = OrgRegistered | OrgRemoved | DefaultDevHubChosen
+
+
+class RegisterOrg(Command, frozen=True, kw_only=True):
+    """`org_id` is for an org that is new; one that is known keeps its own."""
+
+    org_id: str
+    username: str
+    instance_url: str | None = None
+    is_dev_hub: bool = False
+    is_default: bool = False
+    metadata: dict[str, Any] = {}
+
+
+class RemoveOrg(Command, frozen=True, kw_only=True):
+    username: str
+
+
+class RequireOrg(Command, frozen=True, kw_only=True):
+    """Refuses with `OrgNotFound` unless every one of `usernames` is registered."""
+
+    usernames: tuple[str, ...]
+
+
+OrgCommand = RegisterOrg | RemoveOrg | RequireOrg
+
+
+class Orgs(Struct, frozen=True):
+    """The registered orgs by the folded username."""
+
+    known: dict[str, OrgRegistered] = {}
+    default_dev_hub: str | None = None
+
+    def by_username(self, username: str) -> OrgRegistered:
+        if org := self.known.get(fold(username)):
+            return org
+        raise OrgNotFound(f"no Salesforce org is registered for {username}")
+
+
+def decide(command: OrgCommand, orgs: Orgs, _: datetime) -> Sequence[OrgEvent]:
+    match command:
+        case RegisterOrg():
+            return register(command, orgs)
+        case RemoveOrg():
+            org = orgs.by_username(command.username)
+            removed = OrgRemoved(org.org_id, org.username)
+            if orgs.default_dev_hub != org.org_id:
+                return [removed]
+            return [DefaultDevHubChosen(None, org.org_id), removed]
+        case RequireOrg():
+            for username in command.usernames:
+                orgs.by_username(username)
+            return []
+        case _:
+            assert_never(command)
+
+
+def register(command: RegisterOrg, orgs: Orgs) -> Sequence[OrgEvent]:
+    if command.is_default and not command.is_dev_hub:
+        raise Invalid("isDefault is for a dev hub", field="isDefault")
+    known = orgs.known.get(fold(command.username))
+    registered = OrgRegistered(
+        org_id=known.org_id if known else command.org_id,
+        username=command.username,
+        instance_url=command.instance_url,
+        is_dev_hub=command.is_dev_hub,
+        metadata=command.metadata,
+    )
+    previous = orgs.default_dev_hub
+    if command.is_default and previous != registered.org_id:
+        return [registered, DefaultDevHubChosen(registered.org_id, previous)]
+    if not command.is_default and previous == registered.org_id:
+        return [registered, DefaultDevHubChosen(None, previous)]
+    return [registered]  # Also when nothing else changed: the auth URL may have.
+
+
+def evolve(orgs: Orgs, event: OrgEvent) -> Orgs:
+    match event:
+        case OrgRegistered():
+            return replace(orgs, known=orgs.known | {fold(event.username): event})
+        case OrgRemoved():
+            rest = {k: o for k, o in orgs.known.items() if o.org_id != event.org_id}
+            return replace(orgs, known=rest)
+        case DefaultDevHubChosen():
+            return replace(orgs, default_dev_hub=event.org_id)
+        case _:
+            assert_never(event)
+
+
+orgs = Decider(initial=Orgs(), decide=decide, evolve=evolve)

@@ -1,0 +1,308 @@
+"""A repository, and the names, orgs and defaults that its environments share out.
+
+What must be unique among the environments of one repository is decided here, in the
+same append as the environment's own event (DESIGN section 4, uniqueness).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, assert_never
+from urllib.parse import urlsplit
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from domain.decider import Decider
+from domain.environment.events import Category
+from domain.errors import (
+    EnvironmentExists,
+    ProjectExists,
+    ProjectInUse,
+    ProjectNotFound,
+    UsernameTaken,
+)
+from domain.event import Command, Event
+from domain.naming import fold
+
+
+class ProjectRegistered(Event, frozen=True, tag="project.registered"):
+    identifier: str
+    remote_url: str
+    platform: str
+    configuration: dict[str, Any] = {}
+
+
+class ProjectRevised(Event, frozen=True, tag="project.revised"):
+    """Only what changed is set."""
+
+    remote_url: str | UnsetType = UNSET
+    platform: str | UnsetType = UNSET
+    configuration: dict[str, Any] | UnsetType = UNSET
+
+
+class ProjectRetired(Event, frozen=True, tag="project.retired"):
+    pass
+
+
+class EnvironmentAdded(Event, frozen=True, tag="project.environment_added"):
+    environment_id: str
+    name: str
+    category: Category
+    salesforce_username: str | None
+
+
+class EnvironmentChanged(Event, frozen=True, tag="project.environment_changed"):
+    """The entry as it is from now on."""
+
+    environment_id: str
+    name: str
+    category: Category
+    salesforce_username: str | None
+
+
+class EnvironmentRemoved(Event, frozen=True, tag="project.environment_removed"):
+    environment_id: str
+
+
+class DefaultChosen(Event, frozen=True, tag="project.default_chosen"):
+    """`environment_id` is its category's default from now on; empty: none is."""
+
+    category: Category
+    environment_id: str | None
+    previous_id: str | None
+
+
+ProjectEvent = (
+    ProjectRegistered
+    | ProjectRevised
+    | ProjectRetired
+    | EnvironmentAdded
+    | EnvironmentChanged
+    | EnvironmentRemoved
+    | DefaultChosen
+)
+
+
+class RegisterProject(Command, frozen=True, kw_only=True):
+    identifier: str
+    remote_url: str
+    configuration: dict[str, Any] = {}
+
+
+class ReviseProject(Command, frozen=True, kw_only=True):
+    remote_url: str | UnsetType = UNSET
+    configuration: dict[str, Any] | UnsetType = UNSET
+
+
+class RetireProject(Command, frozen=True, kw_only=True):
+    pass
+
+
+class AddEnvironment(Command, frozen=True, kw_only=True):
+    environment_id: str
+    name: str
+    category: Category
+    salesforce_username: str | None
+    is_default: bool = False
+
+
+class ChangeEnvironment(Command, frozen=True, kw_only=True):
+    environment_id: str
+    name: str | UnsetType = UNSET
+    category: Category | UnsetType = UNSET
+    salesforce_username: str | None | UnsetType = UNSET
+    is_default: bool | UnsetType = UNSET
+
+
+class RemoveEnvironment(Command, frozen=True, kw_only=True):
+    environment_id: str
+
+
+ProjectCommand = (
+    RegisterProject
+    | ReviseProject
+    | RetireProject
+    | AddEnvironment
+    | ChangeEnvironment
+    | RemoveEnvironment
+)
+
+
+class Entry(Struct, frozen=True):
+    """What one environment takes for itself within the repository."""
+
+    name: str
+    category: Category
+    salesforce_username: str | None
+
+
+class Project(Struct, frozen=True):
+    """`identifier` is empty before the registration and after the end."""
+
+    identifier: str | None = None
+    remote_url: str = ""
+    configuration: dict[str, Any] = {}
+    environments: dict[str, Entry] = {}
+    defaults: dict[str, str] = {}
+
+
+def stream_of(identifier: str) -> str:
+    return f"projects/{fold(identifier)}"
+
+
+def decide(
+    command: ProjectCommand, project: Project, _: datetime
+) -> Sequence[ProjectEvent]:
+    if isinstance(command, RegisterProject):
+        return register(command, project)
+    if project.identifier is None:
+        raise ProjectNotFound("no such repository")
+    match command:
+        case ReviseProject():
+            return revise(command, project)
+        case RetireProject():
+            if project.environments:
+                raise ProjectInUse(f"it has {len(project.environments)} environments")
+            return [ProjectRetired()]
+        case AddEnvironment():
+            return add(command, project)
+        case ChangeEnvironment():
+            return change(command, project)
+        case RemoveEnvironment():
+            return remove(command, project)
+        case _:
+            assert_never(command)
+
+
+def register(command: RegisterProject, project: Project) -> Sequence[ProjectEvent]:
+    if project.identifier is not None:
+        raise ProjectExists(f"{project.identifier} is registered already")
+    return [
+        ProjectRegistered(
+            identifier=command.identifier,
+            remote_url=command.remote_url,
+            platform=platform_of(command.remote_url),
+            configuration=command.configuration,
+        )
+    ]
+
+
+def revise(command: ReviseProject, project: Project) -> Sequence[ProjectEvent]:
+    revised = ProjectRevised()
+    if command.remote_url not in (UNSET, project.remote_url):
+        url = str(command.remote_url)
+        revised = replace(revised, remote_url=url, platform=platform_of(url))
+    if command.configuration not in (UNSET, project.configuration):
+        revised = replace(revised, configuration=command.configuration)
+    return [] if revised == ProjectRevised() else [revised]
+
+
+def add(command: AddEnvironment, project: Project) -> Sequence[ProjectEvent]:
+    if command.environment_id in project.environments:
+        return []  # Added already: nothing to append.
+    entry = Entry(command.name, command.category, command.salesforce_username)
+    check_is_free(entry, project.environments)
+    added = EnvironmentAdded(
+        command.environment_id, entry.name, entry.category, entry.salesforce_username
+    )
+    wanted = (entry.category, command.environment_id)
+    return [added, *choose_default(project, *wanted)] if command.is_default else [added]
+
+
+def change(command: ChangeEnvironment, project: Project) -> Sequence[ProjectEvent]:
+    environment_id = command.environment_id
+    old = project.environments[environment_id]
+    new = Entry(
+        old.name if isinstance(command.name, UnsetType) else command.name,
+        old.category if isinstance(command.category, UnsetType) else command.category,
+        old.salesforce_username
+        if isinstance(command.salesforce_username, UnsetType)
+        else command.salesforce_username,
+    )
+    others = {k: e for k, e in project.environments.items() if k != environment_id}
+    check_is_free(new, others)
+    events: list[ProjectEvent] = []
+    if new != old:
+        events.append(
+            EnvironmentChanged(
+                environment_id, new.name, new.category, new.salesforce_username
+            )
+        )
+    was_default = project.defaults.get(old.category) == environment_id
+    if was_default and (command.is_default is False or new.category != old.category):
+        events.append(DefaultChosen(old.category, None, environment_id))
+    if command.is_default is True:
+        events += choose_default(project, new.category, environment_id)
+    return events
+
+
+def remove(command: RemoveEnvironment, project: Project) -> Sequence[ProjectEvent]:
+    entry = project.environments.get(command.environment_id)
+    return [EnvironmentRemoved(command.environment_id)] if entry else []
+
+
+def choose_default(
+    project: Project, category: Category, environment_id: str
+) -> Sequence[ProjectEvent]:
+    """The environment becomes its category's default, in place of the one before."""
+    previous = project.defaults.get(category)
+    if previous == environment_id:
+        return []
+    return [DefaultChosen(category, environment_id, previous)]
+
+
+def check_is_free(entry: Entry, others: dict[str, Entry]) -> None:
+    for other in others.values():
+        if fold(other.name) == fold(entry.name):
+            raise EnvironmentExists(f"an environment named {other.name} exists")
+        mine, theirs = entry.salesforce_username, other.salesforce_username
+        if mine and theirs and fold(mine) == fold(theirs):
+            raise UsernameTaken(f"{theirs} belongs to the environment {other.name}")
+
+
+def platform_of(remote_url: str) -> str:
+    """The hosting service, told by the host's name."""
+    host = urlsplit(remote_url).hostname or remote_url
+    known = ("github", "gitlab", "bitbucket", "azure")
+    return next((name for name in known if name in host.lower()), "other")
+
+
+def evolve(project: Project, event: ProjectEvent) -> Project:
+    match event:
+        case ProjectRegistered():
+            return Project(event.identifier, event.remote_url, event.configuration)
+        case ProjectRevised():
+            if not isinstance(event.remote_url, UnsetType):
+                project = replace(project, remote_url=event.remote_url)
+            if not isinstance(event.configuration, UnsetType):
+                project = replace(project, configuration=event.configuration)
+            return project
+        case ProjectRetired():
+            return Project()
+        case EnvironmentAdded() | EnvironmentChanged():
+            entry = Entry(event.name, event.category, event.salesforce_username)
+            entries = project.environments | {event.environment_id: entry}
+            return replace(project, environments=entries)
+        case EnvironmentRemoved():
+            gone = event.environment_id
+            return replace(
+                project,
+                environments={
+                    k: e for k, e in project.environments.items() if k != gone
+                },
+                defaults={c: k for c, k in project.defaults.items() if k != gone},
+            )
+        case DefaultChosen():
+            defaults = {
+                c: k for c, k in project.defaults.items() if c != event.category
+            }
+            if event.environment_id:
+                defaults[event.category] = event.environment_id
+            return replace(project, defaults=defaults)
+        case _:
+            assert_never(event)
+
+
+project = Decider(initial=Project(), decide=decide, evolve=evolve)

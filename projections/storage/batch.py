@@ -1,0 +1,197 @@
+"""What one append leads to: every call that gathered, decided in order.
+
+Nothing here knows PostgreSQL; the journal in memory decides with the same code.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.decider import Decider, Outcome, Step, StillWaiting, Wait
+from domain.event import Event, system
+from domain.record import Origin, Recorded, origin_of
+from projections.storage.parking import Call, Parking
+from projections.storage.uuid7 import event_id
+
+TIME = system("time")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a stream stands: its version, and the state folded up to it.
+
+    `snapshot` is the version of the latest snapshot stored, 0 without one.
+    """
+
+    version: int
+    state: Any
+    snapshot: int = 0
+
+    def followed_by(self, event: Event, decider: Decider[Any, Any, Any]) -> Head:
+        state = decider.evolve(self.state, event)
+        return Head(self.version + 1, state, self.snapshot)
+
+
+Deciders = dict[str, Decider[Any, Any, Any]]
+CatchUp = Callable[[Deciders], None]
+
+
+class Batch:
+    """Decides calls against heads which are current and stay so until the commit.
+
+    `outcomes` has an answer for each call that does not go on waiting; `calls` are all
+    that were decided; `fresh`, the streams that began here.
+    """
+
+    at: datetime
+    after: int
+
+    def __init__(self, known: Mapping[str, Head], parking: Parking) -> None:
+        self.heads: dict[str, Head] = {}
+        self.deciders: Deciders = {}
+        self.records: list[Recorded] = []
+        self.outcomes: list[tuple[Call, Outcome | Exception]] = []
+        self.calls: list[Call] = []
+        self.fresh: set[str] = set()
+        self.error: Exception | None = None
+        self._known = known
+        self._parking = parking
+        self._to_do: deque[Call] = deque()
+
+    @property
+    def position(self) -> int:
+        return self.after + len(self.records)
+
+    @property
+    def has_begun(self) -> bool:
+        return bool(self.calls or self._to_do)
+
+    def open(
+        self, at: datetime, after: int, deciders: Deciders, catch_up: CatchUp
+    ) -> None:
+        """It is `at`, and the journal ends `after`; `deciders` are of current streams.
+
+        `catch_up` makes more streams current, and reports what others appended to them
+        through `learn`.
+        """
+        self.at, self.after = at, after
+        self.deciders |= deciders
+        self._catch_up = catch_up
+
+    def learn(self, stream: str, event: Event, position: int) -> None:
+        """Another process appended `event`: whom does it concern here?"""
+        self._wake(stream, self.deciders[stream], event, position)
+
+    def decide(self, calls: Iterable[Call]) -> None:
+        """Decide `calls`, and each parked call that something wakes meanwhile."""
+        self._to_do.extend(calls)
+        self._let_time_pass(dict(self.deciders))
+        while self._to_do:
+            call = self._to_do.popleft()
+            self.calls.append(call)
+            if not call.answer.done():  # Else the caller has gone away.
+                self._settle(call)
+        for stream, decider in self.deciders.items():
+            if stream in self._parking:
+                self._parking.look_again(stream, decider.due(self._head(stream).state))
+
+    def fail(self, error: Exception, calls: Sequence[Call]) -> None:
+        """The append came to nothing that we know of: so do `calls` and those woken."""
+        concerned = {*calls, *self.calls, *self._to_do}
+        for call in concerned:
+            self._parking.discard(call)
+        self.outcomes = [(call, error) for call in concerned]
+
+    def _settle(self, call: Call) -> None:
+        try:
+            self._make_current(call.steps)
+            self._try(call)
+        except Exception as refusal:  # noqa: BLE001 - its own caller's, nobody else's
+            self.outcomes.append((call, refusal))
+
+    def _try(self, call: Call) -> None:
+        heads: dict[str, Head] = {}
+        news: list[tuple[Step, Event, Head]] = []
+        for step in call.steps:
+            head = heads.get(step.stream) or self._head(step.stream)
+            decision = step.decider.decide(step.command, head.state, self.at)
+            if isinstance(decision, Wait):
+                self._wait(call, step, decision.key, head.state)
+                return
+            for event in decision:
+                head = head.followed_by(event, step.decider)
+                news.append((step, event, head))
+            heads[step.stream] = head
+        for step, event, head in news:
+            origin = origin_of(step.command.by, self.at, call.cause)
+            self._record(step.stream, step.decider, event, origin, head)
+        outcome = Outcome(
+            events=[event for _, event, _ in news],
+            states=[heads[step.stream].state for step in call.steps],
+            at=self.at,
+            position=self.position if news else 0,
+        )
+        self.outcomes.append((call, outcome))
+
+    def _wait(self, call: Call, step: Step, key: str, state: Any) -> None:
+        if call.may_wait and not call.is_overdue:
+            call.state = state
+            self._parking.park(call, step, key)
+        else:
+            self.outcomes.append((call, StillWaiting(state, self.at)))
+
+    def _make_current(self, steps: Sequence[Step]) -> None:
+        """See what others appended and what time has done, once for each stream."""
+        new: Deciders = {}
+        for step in steps:
+            if step.stream in self.deciders:
+                continue
+            self.deciders[step.stream] = step.decider
+            if step.fresh:
+                self.fresh.add(step.stream)
+                self.heads[step.stream] = Head(0, step.decider.initial)
+            else:
+                new[step.stream] = step.decider
+        if new:
+            self._catch_up(new)
+            self._let_time_pass(new)
+
+    def _let_time_pass(self, deciders: Deciders) -> None:
+        for stream, decider in deciders.items():
+            head = self._head(stream)
+            for event in decider.lapse(head.state, self.at):
+                head = head.followed_by(event, decider)
+                self._record(stream, decider, event, origin_of(TIME, self.at), head)
+
+    def _head(self, stream: str) -> Head:
+        return self.heads.get(stream) or self._known[stream]
+
+    def _record(
+        self,
+        stream: str,
+        decider: Decider[Any, Any, Any],
+        event: Event,
+        origin: Origin,
+        head: Head,
+    ) -> None:
+        """`event` has happened, and `head` is what its stream has come to."""
+        position = self.position + 1
+        self.heads[stream] = head
+        self.records.append(
+            Recorded(stream, head.version, position, event_id(self.at), event, origin)
+        )
+        self._wake(stream, decider, event, position)
+
+    def _wake(
+        self, stream: str, decider: Decider[Any, Any, Any], event: Event, position: int
+    ) -> None:
+        key = decider.wakes(event)
+        if key is None:
+            return
+        for call in self._parking.take(stream, key):
+            call.cause = position
+            self._to_do.append(call)

@@ -1,0 +1,69 @@
+"""Connections to PostgreSQL, and how long anything may take on one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from eventsourcing.postgres import PostgresDatastore
+from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import DictRow, dict_row
+
+CONNECT_TIMEOUT_SECONDS = 4
+LOCK_TIMEOUT_MS = 4_000
+STATEMENT_TIMEOUT_MS = 5_000
+IDLE_IN_TRANSACTION_MS = 2_000
+
+
+class Database(PostgresDatastore):
+    """The library's datastore, opened by a libpq URL.
+
+    A process that freezes inside a transaction loses it after
+    `IDLE_IN_TRANSACTION_MS`, so it stalls the others for less than 5 s.
+    """
+
+    def __init__(
+        self, url: str, *, pool_max: int = 1, name: str = "berth", patient: bool = False
+    ) -> None:
+        """`patient` is for work in the background, which may take its time."""
+        self._params = _params_of(url, name=name, patient=patient)
+        super().__init__(
+            dbname="",
+            host="",
+            port="",
+            user="",
+            password="",
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            idle_in_transaction_session_timeout=IDLE_IN_TRANSACTION_MS / 1000,
+            pool_size=1,
+            max_overflow=pool_max - 1,
+            originator_id_type="text",
+        )
+        # The library names five parameters; the pool takes all that a URL may have.
+        self.pool.kwargs = {**self._params, "row_factory": dict_row}
+
+    def connect(self) -> Connection[DictRow]:
+        """A connection beside the pool, which commits when it is told to."""
+        return psycopg.connect(**self._params, autocommit=True, row_factory=dict_row)
+
+
+def _params_of(url: str, *, name: str, patient: bool) -> dict[str, Any]:
+    given = {k: v for k, v in conninfo_to_dict(url).items() if v is not None}
+    options = {
+        "timezone": "UTC",
+        "lock_timeout": LOCK_TIMEOUT_MS,
+        "statement_timeout": 0 if patient else STATEMENT_TIMEOUT_MS,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MS,
+    }
+    flags = " ".join(f"-c {key}={value}" for key, value in options.items())
+    return {
+        "application_name": name,
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": STATEMENT_TIMEOUT_MS,
+        **given,
+        "options": f"{given.get('options', '')} {flags}".strip(),
+    }

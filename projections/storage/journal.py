@@ -1,0 +1,149 @@
+"""The append-only log: lock, read what is new, decide, append, for all who wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from time import monotonic
+
+import structlog
+
+from domain.decider import Outcome, Step, StillWaiting
+from domain.errors import JournalUnavailable
+from projections.storage.append import Appender
+from projections.storage.batch import Batch, Deciders
+from projections.storage.parking import Call, Parking
+
+BATCH_MAX = 256
+log = structlog.get_logger()
+
+Committed = Callable[[Collection[str]], None]
+
+
+class StoredJournal:
+    """`domain.decider.Journal` on PostgreSQL.
+
+    One batch at a time is decided and appended in one transaction, in a thread of its
+    own; meanwhile the next one gathers. So no decision is ever stale, there is nothing
+    to retry, and any number of processes may write. `committed` is told the streams of
+    each append.
+    """
+
+    def __init__(self, appender: Appender) -> None:
+        self.committed: Committed = _nobody_listens
+        self._appender = appender
+        self._parking: Parking = appender.parking
+        self._calls: deque[Call] = deque()
+        self._touched: Deciders = {}
+        self._bell = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._wake_up: asyncio.TimerHandle | None = None
+        self._read_at = (appender.tip().at, monotonic())
+
+    async def execute(self, *steps: Step, wait_seconds: float = 0) -> Outcome:
+        loop = asyncio.get_running_loop()
+        call = Call(steps, loop.create_future(), may_wait=wait_seconds > 0)
+        if call.may_wait:
+            call.timer = loop.call_later(wait_seconds, self._give_up, call)
+        self._calls.append(call)
+        self._bell.set()
+        try:
+            return await call.answer
+        except asyncio.CancelledError:
+            self._forget(call)
+            raise
+
+    def now(self) -> datetime:
+        at, read = self._read_at
+        return at + timedelta(seconds=monotonic() - read)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls are parked in this process."""
+        return len(self._parking)
+
+    def ring(self, streams: Iterable[str]) -> None:
+        """Somebody else has appended to these: look again, if anybody waits there."""
+        for stream in streams:
+            if decider := self._parking.decider_of(stream):
+                self._touched[stream] = decider
+                self._bell.set()
+
+    def parked_streams(self) -> Sequence[str]:
+        return self._parking.streams()
+
+    async def run(self) -> None:
+        """Append batch after batch until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._bell.wait()
+            self._bell.clear()
+            calls, touched = self._gather()
+            if not calls and not touched:
+                continue
+            batch = await loop.run_in_executor(
+                self._thread, self._appender.append, calls, touched
+            )
+            self._settle(batch)
+            if self._calls or self._touched:
+                self._bell.set()
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        self._appender.close()
+
+    def _gather(self) -> tuple[list[Call], Deciders]:
+        calls = [self._calls.popleft() for _ in range(min(BATCH_MAX, len(self._calls)))]
+        touched, self._touched = self._touched, {}
+        return calls, touched
+
+    def _settle(self, batch: Batch) -> None:
+        if batch.error:
+            log.warning("append failed", error=str(batch.error), calls=len(batch.calls))
+        elif batch.deciders:
+            self._read_at = (batch.at, monotonic())
+        if batch.records and not batch.error:
+            self.committed({record.originator_id for record in batch.records})
+        for call, outcome in batch.outcomes:
+            if batch.error:
+                call.settle(JournalUnavailable("the database did not answer"))
+            else:
+                call.settle(outcome)
+        for call in batch.calls:
+            if call.is_overdue or call.answer.done():
+                self._give_up(call)  # Its time ran out while it was being parked.
+        self._look_again_when_due()
+
+    def _give_up(self, call: Call) -> None:
+        """The caller's time to wait is over."""
+        call.is_overdue = True
+        if self._parking.discard(call):
+            call.settle(StillWaiting(call.state, self.now()))
+        # Else it is being decided just now: `_settle` comes back to it.
+
+    def _forget(self, call: Call) -> None:
+        """The caller has gone away."""
+        self._parking.discard(call)
+        if call.timer:
+            call.timer.cancel()
+
+    def _look_again_when_due(self) -> None:
+        """Time passes for parked calls also when nobody comes by."""
+        if self._wake_up:
+            self._wake_up.cancel()
+            self._wake_up = None
+        if due := self._parking.next_due():
+            delay = max(0.0, (due - self.now()).total_seconds())
+            loop = asyncio.get_running_loop()
+            self._wake_up = loop.call_later(delay, self._look_at_what_is_due)
+
+    def _look_at_what_is_due(self) -> None:
+        self.ring(self._parking.due(self.now()))
+        self._look_again_when_due()
+
+
+def _nobody_listens(_: Collection[str]) -> None:
+    pass

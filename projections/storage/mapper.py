@@ -1,0 +1,52 @@
+"""Events at rest: msgspec JSON, with the event's tag as its topic."""
+
+from __future__ import annotations
+
+import msgspec
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import Mapper, StoredEvent
+
+from domain.catalog import AnyEvent, tag
+from domain.record import Origin, Recorded
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What the column `state` holds."""
+
+    id: str
+    event: AnyEvent
+    origin: Origin
+
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Stored).decode
+
+
+class EventMapper(Mapper[str]):
+    """The library's port between `Recorded` and the row that keeps it."""
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
+        assert isinstance(domain_event, Recorded)
+        return StoredEvent(
+            originator_id=domain_event.originator_id,
+            originator_version=domain_event.originator_version,
+            topic=tag(type(domain_event.event)),
+            state=encode(
+                {
+                    "id": domain_event.id,
+                    "event": domain_event.event,
+                    "origin": domain_event.origin,
+                }
+            ),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Recorded:
+        stored = decode(stored_event.state)
+        return Recorded(
+            originator_id=str(stored_event.originator_id),
+            originator_version=stored_event.originator_version,
+            position=getattr(stored_event, "id", 0),
+            id=stored.id,
+            event=stored.event,
+            origin=stored.origin,
+        )

@@ -1,0 +1,39 @@
+"""Brings the schema up to date: each numbered file once, in order, by one process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from typing import LiteralString
+
+import psycopg
+
+# Any number will do, as long as every Berth uses the same.
+ADVISORY_LOCK = 0x42455254
+
+
+def migrate(url: str) -> Sequence[str]:
+    """Apply what is missing and return its names; safe to run from many processes."""
+    with psycopg.connect(url, connect_timeout=10) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS migration ("
+            "name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        rows = connection.execute("SELECT name FROM migration")
+        applied = {name for (name,) in rows}
+        missing = [name for name in names() if name not in applied]
+        for name in missing:
+            connection.execute(_read(name))
+            connection.execute("INSERT INTO migration (name) VALUES (%s)", [name])
+        return missing
+
+
+def names() -> Sequence[str]:
+    folder = resources.files("projections.storage.migrations")
+    return sorted(f.name for f in folder.iterdir() if f.name.endswith(".sql"))
+
+
+def _read(name: str) -> LiteralString:
+    # These files ship with the code, so they are as literal as the code is.
+    return (resources.files("projections.storage.migrations") / name).read_text()

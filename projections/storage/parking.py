@@ -1,0 +1,129 @@
+"""Calls that wait: each beside its stream, found by the key it waits for."""
+
+from __future__ import annotations
+
+from asyncio import Future, TimerHandle
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+from domain.decider import Decider, Outcome, Step
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """Steps that somebody waits for.
+
+    `place` is where the call is parked, `state` what its stream was like then; `cause`,
+    the position of the event that woke it. Once `is_overdue`, it parks no more.
+    """
+
+    steps: Sequence[Step]
+    answer: Future[Outcome]
+    may_wait: bool = False
+    is_overdue: bool = False
+    timer: TimerHandle | None = None
+    place: tuple[str, str] | None = None
+    state: Any = None
+    cause: int | None = None
+
+    def settle(self, outcome: Outcome | Exception) -> None:
+        if self.timer:
+            self.timer.cancel()
+        if self.answer.done():  # The caller has gone away.
+            return
+        if isinstance(outcome, Exception):
+            self.answer.set_exception(outcome)
+        else:
+            self.answer.set_result(outcome)
+
+
+@dataclass(slots=True)
+class Stand:
+    """The calls parked beside one stream, by key; `until`, the next moment to look."""
+
+    decider: Decider[Any, Any, Any]
+    calls: defaultdict[str, list[Call]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    until: datetime | None = None
+
+
+class Parking:
+    """Touched by the event loop and by the writer's thread, hence the lock."""
+
+    def __init__(self) -> None:
+        self._stands: dict[str, Stand] = {}
+        self._lock = Lock()
+
+    def __contains__(self, stream: object) -> bool:
+        return stream in self._stands
+
+    def __len__(self) -> int:
+        with self._lock:
+            stands = list(self._stands.values())
+            return sum(len(calls) for s in stands for calls in s.calls.values())
+
+    def park(self, call: Call, step: Step, key: str) -> None:
+        with self._lock:
+            stand = self._stands.get(step.stream)
+            if stand is None:
+                stand = self._stands[step.stream] = Stand(step.decider)
+            stand.calls[key].append(call)
+            call.place = (step.stream, key)
+
+    def take(self, stream: str, key: str) -> Sequence[Call]:
+        """The calls that wait for `key`, which no longer do."""
+        with self._lock:
+            stand = self._stands.get(stream)
+            calls = stand.calls.pop(key, []) if stand else []
+            for call in calls:
+                call.place = None
+            self._forget_if_empty(stream)
+            return calls
+
+    def discard(self, call: Call) -> bool:
+        """Take one call away; False if it was not parked, or is being decided."""
+        with self._lock:
+            if call.place is None:
+                return False
+            stream, key = call.place
+            calls = self._stands[stream].calls
+            calls[key].remove(call)
+            if not calls[key]:
+                del calls[key]
+            call.place = None
+            self._forget_if_empty(stream)
+            return True
+
+    def streams(self) -> Sequence[str]:
+        with self._lock:
+            return list(self._stands)
+
+    def decider_of(self, stream: str) -> Decider[Any, Any, Any] | None:
+        stand = self._stands.get(stream)
+        return stand.decider if stand else None
+
+    def look_again(self, stream: str, until: datetime | None) -> None:
+        """Time will have something to say about `stream` at `until`."""
+        if stand := self._stands.get(stream):
+            stand.until = until
+
+    def due(self, at: datetime) -> Sequence[str]:
+        """The streams for which time may have changed an answer by `at`."""
+        with self._lock:
+            stands = list(self._stands.items())
+        return [name for name, s in stands if s.until is not None and s.until <= at]
+
+    def next_due(self) -> datetime | None:
+        with self._lock:
+            stands = list(self._stands.values())
+        return min((s.until for s in stands if s.until is not None), default=None)
+
+    def _forget_if_empty(self, stream: str) -> None:
+        stand = self._stands.get(stream)
+        if stand is not None and not stand.calls:
+            del self._stands[stream]
