@@ -74,6 +74,7 @@ class LockGranted(Event, frozen=True, tag="lock.granted"):
     """The ticket's turn. If not acquired by `expires_at`, it expires."""
 
     ticket_id: str
+    requested_by: str
     fence: int
     expires_at: datetime
     expiry_cause: ExpiryCause
@@ -85,6 +86,8 @@ class LockAcquired(Event, frozen=True, tag="lock.acquired"):
     ticket_id: str
     fence: int
     expires_at: datetime
+    lease_seconds: int
+    reason: str | None
 
 
 class LockRenewed(Event, frozen=True, tag="lock.renewed"):
@@ -103,6 +106,7 @@ class CredentialsDisclosed(Event, frozen=True, tag="lock.credentials_disclosed")
 
 class LockReleased(Event, frozen=True, tag="lock.released"):
     ticket_id: str
+    requested_by: str
     fence: int
     released_by: str
     forced: bool = False
@@ -112,6 +116,7 @@ class LockWithdrawn(Event, frozen=True, tag="lock.withdrawn"):
     """A ticket left the queue before its turn."""
 
     ticket_id: str
+    requested_by: str
     withdrawn_by: str
     forced: bool = False
 
@@ -120,10 +125,12 @@ class LockLapsed(Event, frozen=True, tag="lock.lapsed"):
     """A ticket waited for as long as it was ready to."""
 
     ticket_id: str
+    requested_by: str
 
 
 class LockExpired(Event, frozen=True, tag="lock.expired"):
     ticket_id: str
+    requested_by: str
     fence: int
     cause: ExpiryCause
 

@@ -159,13 +159,15 @@ def decide(
 def lapse(queue: LockQueue, at: datetime) -> Sequence[LockEvent]:
     """What time alone has done since the last event. A late timer is harmless."""
     over: list[LockEvent] = [
-        LockLapsed(ticket_id=ticket.id)
+        LockLapsed(ticket.id, ticket.requested_by)
         for ticket in queue.tickets.values()
         if ticket.status is TicketStatus.QUEUED and ticket.lapses_at <= at
     ]
     holder = queue.holder
     if holder and holder.expires_at and holder.expires_at <= at:
-        expired = LockExpired(holder.id, holder.fence, holder.expiry_cause)
+        expired = LockExpired(
+            holder.id, holder.requested_by, holder.fence, holder.expiry_cause
+        )
         over.append(expired)
     return hand_over(queue, over, at) if over else over
 
@@ -199,7 +201,9 @@ def request(
     # Nobody is ahead: the asker is alive, so the lease may be spent on its coming.
     until = at + timedelta(seconds=command.lease_seconds)
     fence = queue.fence + 1
-    granted = LockGranted(command.ticket_id, fence, until, ExpiryCause.LEASE)
+    granted = LockGranted(
+        command.ticket_id, command.by.id, fence, until, ExpiryCause.LEASE
+    )
     return [requested, granted]
 
 
@@ -214,7 +218,11 @@ def acquire(
             return Wait(ticket.id)
         case TicketStatus.GRANTED:
             until = at + timedelta(seconds=ticket.lease_seconds)
-            return [LockAcquired(ticket.id, ticket.fence, until)]
+            return [
+                LockAcquired(
+                    ticket.id, ticket.fence, until, ticket.lease_seconds, ticket.reason
+                )
+            ]
         case _:
             return []  # Acquired already: the same lease, the same fence.
 
@@ -246,9 +254,19 @@ def release(
         raise NotHolder("only its requester or an owner may give this ticket up")
     match ticket.status:
         case TicketStatus.QUEUED:
-            return [LockWithdrawn(ticket.id, command.by.id, forced=forced)]
+            return [
+                LockWithdrawn(
+                    ticket.id, ticket.requested_by, command.by.id, forced=forced
+                )
+            ]
         case TicketStatus.GRANTED | TicketStatus.ACQUIRED:
-            given = LockReleased(ticket.id, ticket.fence, command.by.id, forced=forced)
+            given = LockReleased(
+                ticket.id,
+                ticket.requested_by,
+                ticket.fence,
+                command.by.id,
+                forced=forced,
+            )
             return hand_over(queue, [given], at)
         case _:
             return []  # Given up already: nothing to append.
@@ -272,7 +290,9 @@ def hand_over(
     if head is None or head.status is not TicketStatus.QUEUED:
         return events
     until = at + timedelta(seconds=after.claim_window_seconds)
-    granted = LockGranted(head.id, after.fence + 1, until, ExpiryCause.CLAIM)
+    granted = LockGranted(
+        head.id, head.requested_by, after.fence + 1, until, ExpiryCause.CLAIM
+    )
     return [*events, granted]
 
 

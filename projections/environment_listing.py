@@ -1,0 +1,190 @@
+"""The environment listing: each environment with its holder and its queue."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
+
+from domain.environment.details import Details, changes
+from domain.environment.environment import Environment
+from domain.environment.events import (
+    EnvironmentRegistered,
+    EnvironmentRetired,
+    EnvironmentRevised,
+    LockAcquired,
+    LockExpired,
+    LockGranted,
+    LockLapsed,
+    LockReleased,
+    LockRenewed,
+    LockRequested,
+    LockWithdrawn,
+)
+from domain.environment.lock import LockQueue, Ticket, TicketStatus, lapse
+from domain.environment.lock import evolve as evolve_lock
+from domain.naming import fold
+from domain.project import DefaultChosen
+from domain.record import Recorded
+from projections.queries import load
+from projections.view import Row, View, Write
+
+sql = load("environment_listing")
+
+ENDED = {
+    LockReleased: TicketStatus.RELEASED,
+    LockWithdrawn: TicketStatus.WITHDRAWN,
+    LockLapsed: TicketStatus.LAPSED,
+    LockExpired: TicketStatus.EXPIRED,
+}
+
+
+class Changes:
+    """What one batch changes, the last word on each row being kept."""
+
+    def __init__(self) -> None:
+        self.added: dict[str, dict[str, Any]] = {}
+        self.revised: dict[str, dict[str, Any]] = {}
+        self.defaults: dict[str, bool] = {}
+        self.fences: dict[str, int] = {}
+        self.new_tickets: dict[str, dict[str, Any]] = {}
+        self.tickets: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        self.removed: list[Row] = []
+
+    def ticket(self, ticket_id: str, **values: Any) -> None:
+        row = self.new_tickets.get(ticket_id)
+        (self.tickets[ticket_id] if row is None else row).update(values)
+
+    def revise(self, record: Recorded, revised: EnvironmentRevised) -> None:
+        row = self.revised.setdefault(record.originator_id, {"details": {}})
+        row |= {"at": record.origin.at, "by": record.origin.by}
+        row["details"] |= changes(revised)
+        if "name" in row["details"]:
+            row["name_key"] = fold(row["details"]["name"])
+
+    def see(self, record: Recorded) -> None:
+        match record.event:
+            case EnvironmentRegistered() as registered:
+                self.added[record.originator_id] = {
+                    "project": fold(registered.repository),
+                    "name_key": fold(registered.name),
+                    "details": asdict(registered),
+                    "at": record.origin.at,
+                    "by": record.origin.by,
+                }
+            case EnvironmentRevised() as revised:
+                self.revise(record, revised)
+            case EnvironmentRetired():
+                self.removed.append({"id": record.originator_id})
+            case DefaultChosen(environment_id=chosen, previous_id=previous):
+                if previous:
+                    self.defaults[previous] = False
+                if chosen:
+                    self.defaults[chosen] = True
+            case LockRequested() as requested:
+                self.new_tickets[requested.ticket_id] = ticket_row(record, requested)
+            case LockGranted() as granted:
+                self.fences[record.originator_id] = granted.fence
+                self.ticket(
+                    granted.ticket_id,
+                    status=TicketStatus.GRANTED,
+                    fence=granted.fence,
+                    expires_at=granted.expires_at,
+                    expiry_cause=granted.expiry_cause,
+                )
+            case LockAcquired() | LockRenewed() as leased:
+                self.ticket(
+                    leased.ticket_id,
+                    status=TicketStatus.ACQUIRED,
+                    expires_at=leased.expires_at,
+                    expiry_cause="lease",
+                )
+            case LockReleased() | LockWithdrawn() | LockLapsed() | LockExpired() as end:
+                status, at = ENDED[type(end)], record.origin.at
+                self.ticket(end.ticket_id, status=status, ended_at=at)
+            case _:
+                pass  # Not every event shows in this view.
+
+    def writes(self) -> Iterable[Write]:
+        yield sql["add_environments"], rows(self.added)
+        yield sql["revise_environments"], rows(self.revised)
+        defaults = {key: {"is_default": is_it} for key, is_it in self.defaults.items()}
+        yield sql["set_defaults"], rows(defaults)
+        fences = {key: {"fence": fence} for key, fence in self.fences.items()}
+        yield sql["raise_fences"], rows(fences)
+        yield sql["add_tickets"], rows(self.new_tickets)
+        yield sql["change_tickets"], rows(self.tickets)
+        yield sql["remove_environments"], self.removed
+
+
+def rows(by_id: dict[str, dict[str, Any]]) -> Sequence[Row]:
+    return [{"id": key, **row} for key, row in by_id.items()]
+
+
+def ticket_row(record: Recorded, requested: LockRequested) -> dict[str, Any]:
+    return {
+        "environment_id": record.originator_id,
+        "requested_position": record.position,
+        "status": TicketStatus.QUEUED,
+        "requested_by": requested.requested_by,
+        "application": requested.application,
+        "reason": requested.reason,
+        "lease_seconds": requested.lease_seconds,
+        "requested_at": requested.requested_at,
+        "lapses_at": requested.lapses_at,
+    }
+
+
+def project(records: Sequence[Recorded]) -> Iterable[Write]:
+    changed = Changes()
+    for record in records:
+        changed.see(record)
+    return changed.writes()
+
+
+environment_listing = View(
+    "environment_listing", ("environment", "lock_ticket"), project
+)
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """An environment as the listing shows it, at the instant of reading."""
+
+    id: str
+    environment: Environment
+    is_default: bool
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+
+    @property
+    def details(self) -> Details:
+        assert self.environment.details is not None
+        return self.environment.details
+
+
+def listed(row: Row, at: datetime) -> Listed:
+    """What time alone has done by `at` shows, whether or not an event says so yet."""
+    details = msgspec.convert(row["details"], Details)
+    tickets = msgspec.convert(row["tickets"], list[Ticket])
+    queue = LockQueue(
+        tickets={ticket.id: ticket for ticket in tickets},
+        fence=row["fence"],
+        claim_window_seconds=details.claim_window_seconds,
+    )
+    for event in lapse(queue, at):
+        queue = evolve_lock(queue, event)
+    return Listed(
+        id=row["id"],
+        environment=Environment(details, queue),
+        is_default=row["is_default"],
+        created_at=row["created_at"],
+        created_by=row["created_by"],
+        updated_at=row["updated_at"],
+        updated_by=row["updated_by"],
+    )

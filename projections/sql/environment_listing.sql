@@ -1,0 +1,105 @@
+-- name: add_environments
+INSERT INTO environment
+    (id, project, name_key, details, created_at, created_by, updated_at, updated_by)
+SELECT id, project, name_key, details, at, by, at, by
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
+    id text, project text, name_key text, details jsonb, at timestamptz, by text
+);
+
+-- name: revise_environments
+-- `details` has only what changed.
+UPDATE environment SET
+    details = environment.details || new.details,
+    name_key = coalesce(new.name_key, environment.name_key),
+    updated_at = new.at,
+    updated_by = new.by
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
+    id text, name_key text, details jsonb, at timestamptz, by text
+)
+WHERE environment.id = new.id;
+
+-- name: set_defaults
+UPDATE environment SET is_default = new.is_default
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (id text, is_default boolean)
+WHERE environment.id = new.id;
+
+-- name: raise_fences
+UPDATE environment SET fence = new.fence
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (id text, fence bigint)
+WHERE environment.id = new.id AND environment.fence < new.fence;
+
+-- name: add_tickets
+-- What became of a ticket within the batch is in its row already.
+INSERT INTO lock_ticket (
+    id, environment_id, requested_position, status, requested_by, application, reason,
+    lease_seconds, requested_at, lapses_at, fence, expires_at, expiry_cause, ended_at
+)
+SELECT
+    id, environment_id, requested_position, status, requested_by, application, reason,
+    lease_seconds, requested_at, lapses_at, coalesce(fence, 0), expires_at,
+    coalesce(expiry_cause, 'lease'), ended_at
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
+    id text, environment_id text, requested_position bigint, status text,
+    requested_by text, application text, reason text, lease_seconds integer,
+    requested_at timestamptz, lapses_at timestamptz, fence bigint,
+    expires_at timestamptz, expiry_cause text, ended_at timestamptz
+);
+
+-- name: change_tickets
+UPDATE lock_ticket SET
+    status = new.status,
+    fence = coalesce(new.fence, lock_ticket.fence),
+    expires_at = coalesce(new.expires_at, lock_ticket.expires_at),
+    expiry_cause = coalesce(new.expiry_cause, lock_ticket.expiry_cause),
+    ended_at = new.ended_at
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
+    id text, status text, fence bigint, expires_at timestamptz, expiry_cause text,
+    ended_at timestamptz
+)
+WHERE lock_ticket.id = new.id;
+
+-- name: remove_environments
+-- Retired: gone from the listing, with every ticket. The journal remembers them.
+WITH gone AS (
+    SELECT id FROM jsonb_to_recordset(%(rows)s::jsonb) AS old (id text)
+), tickets AS (
+    DELETE FROM lock_ticket USING gone WHERE lock_ticket.environment_id = gone.id
+)
+DELETE FROM environment USING gone WHERE environment.id = gone.id;
+
+-- name: list_environments
+-- Every filter may be NULL, which lets everything pass.
+SELECT
+    environment.*,
+    coalesce(tickets.rows, '[]') AS tickets
+FROM environment
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(to_jsonb(lock_ticket) ORDER BY requested_position) AS rows
+    FROM lock_ticket
+    WHERE lock_ticket.environment_id = environment.id AND ended_at IS NULL
+) AS tickets ON true
+WHERE (%(id)s::text IS NULL OR id = %(id)s)
+    AND (%(project)s::text IS NULL OR project = %(project)s)
+    AND (%(name_key)s::text IS NULL OR name_key = %(name_key)s)
+    AND (%(category)s::text IS NULL OR details ->> 'category' = %(category)s)
+    AND (%(is_active)s::boolean IS NULL
+        OR (details ->> 'is_active')::boolean = %(is_active)s)
+    AND (%(branch)s::text IS NULL OR details ->> 'branch' = %(branch)s)
+    AND (%(tags)s::text[] IS NULL OR details -> 'tags' ?& %(tags)s)
+ORDER BY created_at, id;
+
+-- name: find_ticket
+SELECT to_jsonb(lock_ticket) AS ticket FROM lock_ticket
+WHERE id = %(ticket_id)s AND environment_id = %(environment_id)s;
+
+-- name: count_open_tickets
+SELECT count(*) AS open FROM lock_ticket
+WHERE requested_by = %(requested_by)s
+    AND application IS NOT DISTINCT FROM %(application)s
+    AND ended_at IS NULL;
+
+-- name: due_locks
+-- Environments in which time has something to say.
+SELECT DISTINCT environment_id FROM lock_ticket
+WHERE coalesce(expires_at, lapses_at) <= clock_timestamp() AND ended_at IS NULL
+LIMIT 1000;

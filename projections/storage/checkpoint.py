@@ -1,0 +1,73 @@
+"""Where each view has read up to, moved in the same transaction as its writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, LiteralString
+
+import msgspec
+from eventsourcing.persistence import JSONTranscoder, Notification, Tracking
+from eventsourcing.postgres import PostgresTrackingRecorder
+from psycopg import Cursor
+from psycopg.rows import DictRow
+
+from domain.record import Recorded
+from projections.storage.database import Database
+from projections.storage.mapper import EventMapper
+
+BATCH_MAX = 1_000
+
+# The row's lock makes the projectors of one view take turns, in whatever processes.
+TURN: LiteralString = """
+INSERT INTO berth_tracking (application_name, notification_id) VALUES (%s, 0)
+ON CONFLICT (application_name) DO UPDATE SET application_name = excluded.application_name
+RETURNING notification_id
+"""
+NEXT: LiteralString = """
+SELECT originator_id, originator_version, topic, state, notification_id
+FROM berth_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s
+"""
+
+Project = Callable[[Sequence[Recorded]], Iterable[tuple[LiteralString, Sequence[Any]]]]
+
+
+class ViewStore(PostgresTrackingRecorder):
+    """Projects views, one batch a transaction, by anyone who needs them current."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, tracking_table_name="berth_tracking")
+        self._mapper = EventMapper(JSONTranscoder())
+
+    def advance(self, name: str, project: Project, limit: int = BATCH_MAX) -> int:
+        """Project the next events of the journal; return how many there were."""
+        with self.datastore.transaction(commit=True) as cursor:
+            return self.advance_within(cursor, name, project, limit)
+
+    def advance_within(
+        self, cursor: Cursor[DictRow], name: str, project: Project, limit: int
+    ) -> int:
+        [row] = cursor.execute(TURN, [name], prepare=True)
+        records = self._next(cursor, row["notification_id"], limit)
+        for statement, rows in project(records):
+            if rows:
+                values = {"rows": msgspec.json.encode(rows).decode()}
+                cursor.execute(statement, values, prepare=True)
+        if records:
+            self._insert_tracking(cursor, Tracking(name, records[-1].position))
+        return len(records)
+
+    def _next(
+        self, cursor: Cursor[DictRow], after: int, limit: int
+    ) -> Sequence[Recorded]:
+        return [
+            self._mapper.to_domain_event(
+                Notification(
+                    originator_id=row["originator_id"],
+                    originator_version=row["originator_version"],
+                    topic=row["topic"],
+                    state=row["state"],
+                    id=row["notification_id"],
+                )
+            )
+            for row in cursor.execute(NEXT, (after, limit), prepare=True)
+        ]

