@@ -74,13 +74,15 @@ class Outcome:
     """What steps led to: the events, and the state of each step's stream afterwards.
 
     `at` is the journal's instant of the decision; `position`, that of the last event
-    appended, 0 when there was nothing to append.
+    appended, 0 when there was nothing to append; `time_passed`, how many events time
+    alone had caused meanwhile, which went before.
     """
 
     events: Sequence[Event]
     states: Sequence[Any]
     at: datetime
     position: int = 0
+    time_passed: int = 0
 
 
 class StillWaiting(Exception):

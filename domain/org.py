@@ -1,7 +1,8 @@
 """The Salesforce orgs of this installation, and which of them is the default dev hub.
 
 All orgs are one stream: they are few, rarely change, and share one default. Their
-auth URLs are not here: the vault keeps them, under the org's id.
+auth URLs are not here: the vault keeps each under an id of its own, so that an org and
+its new credential change in one append.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class OrgRegistered(Event, frozen=True, tag="org.registered"):
 
     org_id: str
     username: str
+    credential_id: str
+    previous_credential_id: str | None = None
     instance_url: str | None = None
     is_dev_hub: bool = False
     metadata: dict[str, Any] = {}
@@ -34,6 +37,7 @@ class OrgRegistered(Event, frozen=True, tag="org.registered"):
 class OrgRemoved(Event, frozen=True, tag="org.removed"):
     org_id: str
     username: str
+    credential_id: str
 
 
 class DefaultDevHubChosen(Event, frozen=True, tag="org.default_dev_hub_chosen"):
@@ -45,10 +49,14 @@ OrgEvent = OrgRegistered | OrgRemoved | DefaultDevHubChosen
 
 
 class RegisterOrg(Command, frozen=True, kw_only=True):
-    """`org_id` is for an org that is new; one that is known keeps its own."""
+    """`org_id` is for an org that is new; one that is known keeps its own.
+
+    `credential_id` is where the vault keeps the auth URL that comes with this.
+    """
 
     org_id: str
     username: str
+    credential_id: str
     instance_url: str | None = None
     is_dev_hub: bool = False
     is_default: bool = False
@@ -86,7 +94,7 @@ def decide(command: OrgCommand, orgs: Orgs, _: datetime) -> Sequence[OrgEvent]:
             return register(command, orgs)
         case RemoveOrg():
             org = orgs.by_username(command.username)
-            removed = OrgRemoved(org.org_id, org.username)
+            removed = OrgRemoved(org.org_id, org.username, org.credential_id)
             if orgs.default_dev_hub != org.org_id:
                 return [removed]
             return [DefaultDevHubChosen(None, org.org_id), removed]
@@ -105,6 +113,8 @@ def register(command: RegisterOrg, orgs: Orgs) -> Sequence[OrgEvent]:
     registered = OrgRegistered(
         org_id=known.org_id if known else command.org_id,
         username=command.username,
+        credential_id=command.credential_id,
+        previous_credential_id=known.credential_id if known else None,
         instance_url=command.instance_url,
         is_dev_hub=command.is_dev_hub,
         metadata=command.metadata,

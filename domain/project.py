@@ -18,6 +18,7 @@ from domain.decider import Decider
 from domain.environment.events import Category
 from domain.errors import (
     EnvironmentExists,
+    EnvironmentNotFound,
     ProjectExists,
     ProjectInUse,
     ProjectNotFound,
@@ -213,7 +214,9 @@ def add(command: AddEnvironment, project: Project) -> Sequence[ProjectEvent]:
 
 def change(command: ChangeEnvironment, project: Project) -> Sequence[ProjectEvent]:
     environment_id = command.environment_id
-    old = project.environments[environment_id]
+    old = project.environments.get(environment_id)
+    if old is None:  # It was removed while this was on its way.
+        raise EnvironmentNotFound("no such environment")
     new = Entry(
         old.name if isinstance(command.name, UnsetType) else command.name,
         old.category if isinstance(command.category, UnsetType) else command.category,

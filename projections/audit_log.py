@@ -121,12 +121,14 @@ def audit_row(record: Recorded) -> Row | None:
     if noted is None:
         return None
     event, origin = record.event, record.origin
-    is_access = isinstance(event, EnvironmentRead | AccessRefused)
+    environment_id: str | None = record.originator_id
+    if isinstance(event, EnvironmentRead | AccessRefused):
+        environment_id = event.environment_id
     access_type, details = noted
     return {
         "position": record.position,
         "id": record.id,
-        "environment_id": event.environment_id if is_access else record.originator_id,
+        "environment_id": environment_id,
         "accessed_by": origin.by,
         "accessed_by_application": origin.application,
         "access_type": access_type,

@@ -66,7 +66,7 @@ class Changes:
         if "name" in row["details"]:
             row["name_key"] = fold(row["details"]["name"])
 
-    def see(self, record: Recorded) -> None:
+    def see(self, record: Recorded) -> None:  # noqa: C901 - a case for each event
         match record.event:
             case EnvironmentRegistered() as registered:
                 self.added[record.originator_id] = {
@@ -161,6 +161,7 @@ class Listed(msgspec.Struct, frozen=True):
     created_by: str
     updated_at: datetime
     updated_by: str
+    at: datetime
 
     @property
     def details(self) -> Details:
@@ -187,4 +188,10 @@ def listed(row: Row, at: datetime) -> Listed:
         created_by=row["created_by"],
         updated_at=row["updated_at"],
         updated_by=row["updated_by"],
+        at=at,
     )
+
+
+def past_ticket(row: Row) -> Ticket:
+    """A ticket that is over, as `find_ticket` finds it."""
+    return msgspec.convert(row["ticket"], Ticket)

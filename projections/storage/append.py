@@ -59,6 +59,7 @@ class Appender:
         except Exception as error:  # noqa: BLE001 - it becomes the callers' answer
             batch.error = error
             self._recorder.close()
+        self.heads.forget()
         return batch
 
     def _run(

@@ -60,6 +60,7 @@ class Batch:
         self.error: Exception | None = None
         self._known = known
         self._parking = parking
+        self._passed: dict[str, int] = {}
         self._to_do: deque[Call] = deque()
 
     @property
@@ -134,6 +135,7 @@ class Batch:
             states=[heads[step.stream].state for step in call.steps],
             at=self.at,
             position=self.position if news else 0,
+            time_passed=sum(self._passed.pop(step.stream, 0) for step in call.steps),
         )
         self.outcomes.append((call, outcome))
 
@@ -166,6 +168,7 @@ class Batch:
             for event in decider.lapse(head.state, self.at):
                 head = head.followed_by(event, decider)
                 self._record(stream, decider, event, origin_of(TIME, self.at), head)
+                self._passed[stream] = self._passed.get(stream, 0) + 1
 
     def _head(self, stream: str) -> Head:
         return self.heads.get(stream) or self._known[stream]

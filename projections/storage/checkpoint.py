@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, LiteralString
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
 
 import msgspec
 from eventsourcing.persistence import JSONTranscoder, Notification, Tracking
@@ -20,7 +21,8 @@ BATCH_MAX = 1_000
 # The row's lock makes the projectors of one view take turns, in whatever processes.
 TURN: LiteralString = """
 INSERT INTO berth_tracking (application_name, notification_id) VALUES (%s, 0)
-ON CONFLICT (application_name) DO UPDATE SET application_name = excluded.application_name
+ON CONFLICT (application_name)
+DO UPDATE SET application_name = excluded.application_name
 RETURNING notification_id
 """
 NEXT: LiteralString = """
@@ -28,7 +30,28 @@ SELECT originator_id, originator_version, topic, state, notification_id
 FROM berth_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s
 """
 
+LAG: LiteralString = """
+SELECT
+    clock_timestamp() AS now,
+    coalesce((
+        SELECT notification_id FROM berth_events
+        ORDER BY notification_id DESC LIMIT 1
+    ), 0) AS tip,
+    coalesce((
+        SELECT notification_id FROM berth_tracking WHERE application_name = %s
+    ), 0) AS checkpoint
+"""
+
+
 Project = Callable[[Sequence[Recorded]], Iterable[tuple[LiteralString, Sequence[Any]]]]
+
+
+class Lag(NamedTuple):
+    """The journal's time and end, and how far a view has read."""
+
+    at: datetime
+    tip: int
+    checkpoint: int
 
 
 class ViewStore(PostgresTrackingRecorder):
@@ -37,6 +60,11 @@ class ViewStore(PostgresTrackingRecorder):
     def __init__(self, database: Database) -> None:
         super().__init__(database, tracking_table_name="berth_tracking")
         self._mapper = EventMapper(JSONTranscoder())
+
+    def lag(self, name: str) -> Lag:
+        with self.datastore.cursor() as cursor:
+            [row] = cursor.execute(LAG, [name], prepare=True)
+            return Lag(row["now"], row["tip"], row["checkpoint"])
 
     def advance(self, name: str, project: Project, limit: int = BATCH_MAX) -> int:
         """Project the next events of the journal; return how many there were."""

@@ -35,13 +35,17 @@ SET version = excluded.version, shape = excluded.shape, state = excluded.state
 
 
 class Heads(Mapping[str, Head]):
-    """At most `limit` of them; the ones unused for longest are forgotten."""
+    """Those in use, and others up to `limit`, the ones used last.
+
+    None is forgotten but by `forget`: a batch needs all of its own until its end.
+    """
 
     def __init__(self, limit: int = HEADS_MAX) -> None:
         self._heads: OrderedDict[str, Head] = OrderedDict()
         self._limit = limit
 
     def __getitem__(self, stream: str) -> Head:
+        self._heads.move_to_end(stream)
         return self._heads[stream]
 
     def __iter__(self) -> Iterator[str]:
@@ -57,6 +61,9 @@ class Heads(Mapping[str, Head]):
         for stream, head in heads.items():
             self._heads[stream] = head
             self._heads.move_to_end(stream)
+
+    def forget(self) -> None:
+        """Down to the limit, the ones unused for longest first."""
         while len(self._heads) > self._limit:
             self._heads.popitem(last=False)
 

@@ -34,6 +34,7 @@ class StoredJournal:
 
     def __init__(self, appender: Appender) -> None:
         self.committed: Committed = _nobody_listens
+        self.is_closing = False
         self._appender = appender
         self._parking: Parking = appender.parking
         self._calls: deque[Call] = deque()
@@ -74,6 +75,12 @@ class StoredJournal:
 
     def parked_streams(self) -> Sequence[str]:
         return self._parking.streams()
+
+    def release_waiting(self, reason: Exception) -> None:
+        """Send everybody home who waits: this process is about to stop."""
+        self.is_closing = True
+        for call in self._parking.empty():
+            call.settle(reason)
 
     async def run(self) -> None:
         """Append batch after batch until cancelled."""

@@ -99,6 +99,16 @@ class Parking:
             self._forget_if_empty(stream)
             return True
 
+    def empty(self) -> Sequence[Call]:
+        """Every call that was parked, none of which is any more."""
+        with self._lock:
+            stands = list(self._stands.values())
+            self._stands.clear()
+            calls = [c for s in stands for parked in s.calls.values() for c in parked]
+            for call in calls:
+                call.place = None
+            return calls
+
     def streams(self) -> Sequence[str]:
         with self._lock:
             return list(self._stands)

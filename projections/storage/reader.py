@@ -6,31 +6,35 @@ view that is behind is brought up to date first, here if nobody else does.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any, LiteralString, NamedTuple
 
-from eventsourcing.persistence import PersistenceError
-
 from domain.errors import JournalUnavailable
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
+from projections.storage.threads import in_thread
 from projections.view import View
 
 PATIENCE_SECONDS = 4
 
-LAG: LiteralString = """
-SELECT
-    clock_timestamp() AS now,
-    coalesce((
-        SELECT notification_id FROM berth_events
-        ORDER BY notification_id DESC LIMIT 1
-    ), 0) AS tip,
-    coalesce((
-        SELECT notification_id FROM berth_tracking WHERE application_name = %s
-    ), 0) AS checkpoint
+SINCE_MAX = 10_000
+# The last position of each stream that has changed; without a start, only the end.
+SINCE: LiteralString = """
+SELECT max(notification_id) AS position, originator_id AS stream
+FROM (
+    SELECT notification_id, originator_id FROM berth_events
+    WHERE %(position)s >= 0 AND notification_id > %(position)s
+    ORDER BY notification_id LIMIT %(limit)s
+) AS news
+GROUP BY originator_id
+UNION ALL
+SELECT * FROM (
+    SELECT notification_id, NULL FROM berth_events
+    WHERE %(position)s < 0 ORDER BY notification_id DESC LIMIT 1
+) AS tip
+ORDER BY position
 """
 
 
@@ -50,28 +54,43 @@ class Reader:
         self, view: View, statement: LiteralString, values: Mapping[str, Any]
     ) -> Rows:
         """Run `statement`; `JournalUnavailable` if the view cannot be made current."""
-        try:
-            return await asyncio.to_thread(self._read, view, statement, values)
-        except PersistenceError as error:
-            raise JournalUnavailable("the database did not answer") from error
+        return await in_thread(self._read, view, statement, values)
+
+    async def peek(
+        self, statement: LiteralString, values: Mapping[str, Any]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Run `statement` on what the views say now; they may be a little behind."""
+        return await in_thread(self._peek, statement, values)
+
+    def _peek(
+        self, statement: LiteralString, values: Mapping[str, Any]
+    ) -> Sequence[Mapping[str, Any]]:
+        with self._database.cursor() as cursor:
+            return cursor.execute(statement, values, prepare=True).fetchall()
 
     def _read(
         self, view: View, statement: LiteralString, values: Mapping[str, Any]
     ) -> Rows:
         deadline = monotonic() + PATIENCE_SECONDS
-        lag = self._lag(view)
-        at, target, checkpoint = lag["now"], lag["tip"], lag["checkpoint"]
+        at, target, checkpoint = self._store.lag(view.name)
         while checkpoint < target:
             if monotonic() > deadline:
                 behind = target - checkpoint
                 raise JournalUnavailable(f"{view.name} is {behind} events behind")
             self._store.advance(view.name, view.project)
-            checkpoint = self._lag(view)["checkpoint"]
-        with self._database.cursor() as cursor:
-            rows = cursor.execute(statement, values, prepare=True).fetchall()
-        return Rows(rows, at)
+            checkpoint = self._store.lag(view.name).checkpoint
+        return Rows(self._peek(statement, values), at)
 
-    def _lag(self, view: View) -> Mapping[str, Any]:
-        with self._database.cursor() as cursor:
-            [lag] = cursor.execute(LAG, [view.name], prepare=True)
-            return lag
+    async def migrations(self) -> Sequence[str]:
+        rows = await self.peek("SELECT name FROM migration", {})
+        return [row["name"] for row in rows]
+
+    async def streams_since(self, position: int) -> tuple[int, Sequence[str]]:
+        """Where the journal ends, and the streams that have changed since `position`.
+
+        A negative `position` asks for the end alone.
+        """
+        rows = await self.peek(SINCE, {"position": position, "limit": SINCE_MAX})
+        if not rows:
+            return max(position, 0), []
+        return rows[-1]["position"], [row["stream"] for row in rows if row["stream"]]

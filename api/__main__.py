@@ -1,0 +1,100 @@
+"""The command line: `berth up` for one machine, and each part alone for many."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from api import commands
+from domain.roles import Role
+from workers.embedded import ServerStartError
+from workers.settings import SettingsError
+from workers.supervisor import AlreadyRunningError
+
+app = App(name="berth", help="An open server for shared deployment environments.")
+Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65_535))]
+Days = Annotated[int, Parameter(validator=Number(gte=1, lte=3_650))]
+
+
+@app.command
+def up(*, data_dir: Path = Path(".berth"), port: Port = 8080) -> None:
+    """Run everything on this machine: PostgreSQL, NATS, the API and a worker.
+
+    Parameters
+    ----------
+    data_dir
+        Where all data is kept. Made if it is not there.
+    port
+        Where the API listens, on 127.0.0.1.
+    """
+    commands.up(data_dir, port)
+
+
+@app.command
+def api() -> int:
+    """Run the API alone, with the settings of the environment."""
+    return commands.serve_api()
+
+
+@app.command
+def worker() -> int:
+    """Run a worker alone, with the settings of the environment."""
+    return commands.run_worker()
+
+
+@app.command
+def migrate() -> None:
+    """Bring the database's schema up to date."""
+    for name in commands.migrate_database():
+        print(f"applied {name}")
+
+
+@app.command
+def rebuild(view: str) -> None:
+    """Build a view anew from the journal, while the server runs.
+
+    Parameters
+    ----------
+    view
+        Its name: environment_listing, audit_log or directory.
+    """
+    commands.rebuild_view(view)
+
+
+@app.command
+def token(*, subject: str, role: Role = Role.MEMBER, days: Days = 30) -> None:
+    """Print a token for a person, signed with BERTH_SECRET.
+
+    Parameters
+    ----------
+    subject
+        Who it speaks for, such as an e-mail address.
+    role
+        What it may do: member, application or owner.
+    days
+        How long it is good for.
+    """
+    print(commands.token(subject, role, timedelta(days=days)))
+
+
+def main() -> None:
+    """Every failure that a person can mend is one line, not a traceback."""
+    try:
+        sys.exit(app())
+    except (
+        AlreadyRunningError,
+        LookupError,
+        OSError,
+        ServerStartError,
+        SettingsError,
+    ) as error:
+        sys.exit(f"berth: {error}")
+
+
+if __name__ == "__main__":
+    main()

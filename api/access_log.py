@@ -1,0 +1,125 @@
+"""Puts on record who read an environment, and who was turned away.
+
+A plain read by the same caller counts once a minute. A flood of refusals is counted:
+the first one is recorded at once, those of the next minute together.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from time import monotonic
+from uuid import UUID
+
+from api.auth import Caller, Connection, origin_of
+from api.errors import STATUS
+from domain.access import (
+    AccessEvent,
+    AccessRefused,
+    EnvironmentRead,
+    RecordAccess,
+    access,
+    stream_of,
+)
+from domain.decider import Journal, Step
+from domain.errors import DomainError
+from domain.event import Actor
+from domain.ids import new_id
+
+WINDOW_SECONDS = 60
+REMEMBERED_MAX = 10_000
+PATH_LENGTH_MAX = 500
+
+
+class AccessLog:
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._reads: OrderedDict[tuple[str, str | None, str], float] = OrderedDict()
+        self._floods: OrderedDict[tuple[str | None, str], Flood] = OrderedDict()
+
+    async def read(self, caller: Caller, environment_id: str, repository: str) -> None:
+        """On record before the answer leaves, unless it was within the last minute."""
+        key = (caller.actor.id, caller.actor.application, environment_id)
+        now = monotonic()
+        if now - self._reads.get(key, -WINDOW_SECONDS) < WINDOW_SECONDS:
+            return
+        event = EnvironmentRead(environment_id, repository)
+        await self._record(caller.actor, event)
+        self._reads[key] = now
+        if len(self._reads) > REMEMBERED_MAX:
+            self._reads.popitem(last=False)
+
+    async def refused(self, connection: Connection, refusal: DomainError) -> None:
+        caller: Caller | None = connection.scope["state"].get("caller")
+        actor = caller.actor if caller else origin_of(connection)
+        event = AccessRefused(
+            environment_id=_environment_of(connection),
+            status=next(s for kind, s in STATUS.items() if isinstance(refusal, kind)),
+            method=str(connection.scope["method"]),  # type: ignore[typeddict-item]
+            path=connection.scope["path"][:PATH_LENGTH_MAX],
+            reason=str(refusal),
+        )
+        key = (actor.ip, actor.id)
+        flood = self._floods.get(key)
+        if flood and monotonic() - flood.since < WINDOW_SECONDS:
+            flood.count += 1
+            flood.latest = event
+            return
+        self._floods[key] = Flood(actor, event)
+        if flood:
+            await self._record_flood(flood)
+        if len(self._floods) > REMEMBERED_MAX:
+            _, oldest = self._floods.popitem(last=False)
+            await self._record_flood(oldest)
+        await self._record(actor, event)
+
+    async def flush_once(self) -> int:
+        """Record the floods that are over; return how many."""
+        over = [
+            key
+            for key, flood in self._floods.items()
+            if monotonic() - flood.since >= WINDOW_SECONDS
+        ]
+        return sum([await self._record_flood(self._floods.pop(key)) for key in over])
+
+    async def _record_flood(self, flood: Flood) -> bool:
+        if flood.count == 0:
+            return False
+        last = flood.latest
+        await self._record(
+            flood.actor,
+            AccessRefused(
+                environment_id=last.environment_id,
+                status=last.status,
+                method=last.method,
+                path=last.path,
+                reason=last.reason,
+                count=flood.count,
+            ),
+        )
+        return True
+
+    async def _record(self, actor: Actor, event: AccessEvent) -> None:
+        command = RecordAccess(by=actor, event=event)
+        await self._journal.execute(
+            Step(access, stream_of(new_id()), command, fresh=True)
+        )
+
+
+class Flood:
+    """Refusals of one caller since the one that was recorded."""
+
+    def __init__(self, actor: Actor, first: AccessRefused) -> None:
+        self.actor = actor
+        self.latest = first
+        self.since = monotonic()
+        self.count = 0
+
+
+def _environment_of(connection: Connection) -> str | None:
+    """The environment that the request is about, as far as that is known."""
+    if known := connection.scope["state"].get("environment_id"):
+        return str(known)
+    try:
+        return str(UUID(connection.path_params.get("environment_id", "")))
+    except ValueError:
+        return None

@@ -1,0 +1,84 @@
+"""Puts the API together: every route, what it may ask for, how it refuses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.types import ASGIApp
+
+from api.access_log import AccessLog
+from api.apidocs import OPENAPI
+from api.audit import AuditController
+from api.auth import Authenticator
+from api.deps import provide_desk, provide_vault, provide_views
+from api.envelope import Envelope
+from api.environments import (
+    EnvironmentById,
+    EnvironmentByName,
+    EnvironmentsController,
+)
+from api.errors import HANDLERS
+from api.health import live, metrics, ping, ready
+from api.locks import LockById, LockByName
+from api.orgs import OrgsController
+from api.person_tokens import Signer
+from api.place import Names
+from api.projects import ProjectsController
+from api.requests import BODY_BYTES_MAX, StrictRequest
+from api.tokens import TokensController
+from api.waiting import TicketQuota
+from workers.wiring import Services
+
+ROUTES: list[Any] = [
+    EnvironmentsController,
+    EnvironmentById,
+    EnvironmentByName,
+    LockById,
+    LockByName,
+    AuditController,
+    ProjectsController,
+    OrgsController,
+    TokensController,
+    ping,
+    live,
+    ready,
+]
+
+
+def build(services: Services, access_log: AccessLog) -> ASGIApp:
+    """The application that a server runs, its services being started already."""
+    journal = services.journal
+    state = State(
+        {
+            "services": services,
+            "authenticator": Authenticator(journal, Signer(services.settings.secret)),
+            "access_log": access_log,
+            "names": Names(services.reader),
+            "quota": TicketQuota(services.reader),
+            "waits": Counter(),
+        }
+    )
+    api = Router(
+        path="/sfp/api",
+        route_handlers=ROUTES,
+        dependencies={
+            "desk": Provide(provide_desk, sync_to_thread=False),
+            "views": Provide(provide_views, sync_to_thread=False),
+            "vault": Provide(provide_vault, sync_to_thread=False),
+        },
+    )
+    return Envelope(
+        Litestar(
+            [api, metrics],
+            state=state,
+            request_class=StrictRequest,
+            request_max_body_size=BODY_BYTES_MAX,
+            exception_handlers=HANDLERS,
+            openapi_config=OPENAPI,
+            logging_config=None,
+        )
+    )

@@ -1,0 +1,175 @@
+"""Who is calling, and may they: every route asks, through `allow(role)`.
+
+Verified tokens are remembered for a while, but never trusted alone: a person's until it
+expires; an application's only together with a `UseToken` step, which sees a revocation
+at once, wherever it was made.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from api.person_tokens import Signer
+from api.requests import request_id_of
+from domain.clock import utc_now
+from domain.decider import Journal, Step
+from domain.errors import Forbidden, Unauthenticated
+from domain.event import Actor
+from domain.ids import new_id
+from domain.roles import Role
+from domain.token import PREFIX, Token, UseToken, stream_of, token
+
+REMEMBERED_MAX = 10_000
+BEARER_LENGTH_MAX = 8_192
+USER_AGENT_LENGTH_MAX = 512
+APPLICATION_TOKEN = re.compile(rf"{PREFIX}([0-9a-f]{{32}})_([\w-]{{43}})", re.ASCII)
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a token speaks for, until when; `token_id` is an application token's."""
+
+    id: str
+    role: Role
+    application: str | None
+    expires_at: datetime
+    token_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An identity making this request. `guard` goes along with whatever it asks for."""
+
+    actor: Actor
+    guard: tuple[Step, ...] = ()
+
+
+class Authenticator:
+    def __init__(self, journal: Journal, signer: Signer) -> None:
+        self._journal = journal
+        self._signer = signer
+        self._known: OrderedDict[bytes, Identity] = OrderedDict()
+
+    async def caller(self, connection: Connection, *, commits: bool) -> Caller:
+        """The caller; `Unauthenticated` if it is nobody.
+
+        `commits` says that the handler executes the caller's guard with its own steps;
+        else the guard is executed here.
+        """
+        bearer = _bearer(connection)
+        key = sha256(bearer.encode()).digest()
+        identity = self._known.get(key)
+        is_checked = False
+        if identity is None or identity.expires_at <= utc_now():
+            self._known.pop(key, None)
+            identity = await self._identify(bearer)
+            self._remember(key, identity)
+            is_checked = True
+        caller = _calling(identity, connection)
+        if caller.guard and not commits and not is_checked:
+            await self._journal.execute(*caller.guard)
+        return caller
+
+    async def _identify(self, bearer: str) -> Identity:
+        if not bearer.startswith(PREFIX):
+            person = self._signer.verify(bearer)
+            return Identity(person.subject, person.role, None, person.expires_at)
+        found = APPLICATION_TOKEN.fullmatch(bearer)
+        if found is None:
+            raise Unauthenticated("this is not an application token")
+        token_id, secret = found.groups()
+        actor = Actor(id=f"token {token_id}", role=Role.MEMBER)
+        step = Step(token, stream_of(token_id), UseToken(by=actor))
+        outcome = await self._journal.execute(step)
+        state: Token = outcome.states[0]
+        if state.issued is None or not state.matches(secret):
+            raise Unauthenticated("this application token is not valid here")
+        name = state.issued.name
+        until = state.issued.expires_at
+        return Identity(name, Role.APPLICATION, name, until, token_id)
+
+    def _remember(self, key: bytes, identity: Identity) -> None:
+        self._known[key] = identity
+        if len(self._known) > REMEMBERED_MAX:
+            self._known.popitem(last=False)
+
+
+def allow(role: Role) -> Guard:
+    """A guard that lets pass whoever has `role` or one above it."""
+
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+        services = connection.app.state
+        try:
+            caller = await services.authenticator.caller(
+                connection, commits=handler.opt.get("commits", False)
+            )
+            connection.scope["state"]["caller"] = caller
+            _require(role, caller)
+        except (Unauthenticated, Forbidden) as refusal:
+            await services.access_log.refused(connection, refusal)
+            raise
+
+    guard.role = role  # type: ignore[attr-defined]  # for the OpenAPI document
+    return guard
+
+
+def _require(role: Role, caller: Caller) -> None:
+    if not caller.actor.role.includes(role):
+        raise Forbidden(f"this takes the role {role}, not {caller.actor.role}")
+
+
+def new_application_token() -> tuple[str, str, str]:
+    """A token's id, its secret, and the token as the application will send it."""
+    token_id, secret = new_id().replace("-", ""), secrets.token_urlsafe(32)
+    return token_id, secret, f"{PREFIX}{token_id}_{secret}"
+
+
+def origin_of(connection: Connection) -> Actor:
+    """Where a request comes from when it is not known from whom."""
+    agent = connection.headers.get("user-agent")
+    return Actor(
+        id="anonymous",
+        role=Role.MEMBER,
+        request_id=request_id_of(connection.scope),
+        ip=connection.client.host if connection.client else None,
+        user_agent=agent[:USER_AGENT_LENGTH_MAX] if agent else None,
+    )
+
+
+def _calling(identity: Identity, connection: Connection) -> Caller:
+    origin = origin_of(connection)
+    actor = Actor(
+        id=identity.id,
+        role=identity.role,
+        application=identity.application,
+        request_id=origin.request_id,
+        ip=origin.ip,
+        user_agent=origin.user_agent,
+    )
+    if identity.token_id is None:
+        return Caller(actor)
+    step = Step(token, stream_of(identity.token_id), UseToken(by=actor))
+    return Caller(actor, (step,))
+
+
+def _bearer(connection: Connection) -> str:
+    header = connection.headers.get("authorization", "")
+    scheme, _, bearer = header.partition(" ")
+    if scheme.lower() != "bearer" or not bearer.strip():
+        raise Unauthenticated("send a token: Authorization: Bearer <token>")
+    if len(bearer) > BEARER_LENGTH_MAX:
+        raise Unauthenticated("this token is too long to be one of ours")
+    return bearer.strip()

@@ -1,0 +1,108 @@
+"""What the commands of the command line do."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import uvloop
+
+from api import first_start
+from api.access_log import AccessLog
+from api.app import build
+from api.person_tokens import Signer
+from api.server import serve
+from domain.errors import JournalUnavailable
+from domain.roles import Role
+from projections.rebuild import rebuild
+from projections.storage.migrate import migrate
+from projections.views import VIEWS
+from workers.logs import configure_logs
+from workers.loop import run_forever
+from workers.settings import Settings, SettingsError, from_environment
+from workers.wiring import running
+
+FLUSH_EVERY_SECONDS = 10
+BAR_WIDTH = 40
+# The event loop and the journal's thread share one interpreter lock, and hand it over
+# many times in an append: at the default of 5 ms, the other one waits too long for it.
+SWITCH_INTERVAL_SECONDS = 0.000_5
+
+
+def up(data_dir: Path, port: int) -> None:
+    first_start.up(data_dir, port)
+
+
+def serve_api() -> int:
+    settings = _prepare()
+    return uvloop.run(_serve_api(settings))
+
+
+async def _serve_api(settings: Settings) -> int:
+    async with running(settings) as services:
+        access_log = AccessLog(services.journal)
+        flushing = asyncio.create_task(
+            run_forever("access-log", access_log.flush_once, FLUSH_EVERY_SECONDS)
+        )
+
+        def on_stop() -> None:
+            reason = JournalUnavailable("this process is stopping; ask again")
+            services.journal.release_waiting(reason)
+
+        try:
+            app = build(services, access_log)
+            return await serve(app, settings.host, settings.port, on_stop)
+        finally:
+            flushing.cancel()
+
+
+def run_worker() -> int:
+    settings = _prepare()
+    return uvloop.run(_run_worker(settings))
+
+
+async def _run_worker(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings, with_workers=True):
+        await stop.wait()
+    return 0
+
+
+def migrate_database() -> Sequence[str]:
+    return migrate(from_environment().database_url)
+
+
+def rebuild_view(name: str) -> None:
+    view = VIEWS.get(name)
+    if view is None:
+        raise SettingsError(f"no view {name}; there are {', '.join(sorted(VIEWS))}")
+    rebuild(from_environment().database_url, view, _show_progress)
+    print(file=sys.stderr)
+
+
+def _show_progress(position: int, tip: int) -> None:
+    done = position / tip if tip else 1.0
+    bar = "#" * int(done * BAR_WIDTH)
+    print(
+        f"\r[{bar:<{BAR_WIDTH}}] {position} of {tip} events",
+        end="",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def token(subject: str, role: Role, valid_for: timedelta) -> str:
+    return Signer(from_environment().secret).issue(subject, role, valid_for)
+
+
+def _prepare() -> Settings:
+    configure_logs()
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    return from_environment()

@@ -1,0 +1,87 @@
+"""What every response has in common, whoever made it: headers, and never a hang-up."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.requests import request_id_of
+
+HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+class Envelope:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        scope["state"] = {}
+        has_begun = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal has_begun
+            if message["type"] == "http.response.start":
+                has_begun = True
+                request_id = request_id_of(scope).encode()
+                headers = [*message["headers"], (b"x-request-id", request_id)]
+                present = {name for name, _ in headers}
+                headers += [pair for pair in HEADERS if pair[0] not in present]
+                message["headers"] = headers
+            await send(message)
+
+        if problem := _unreadable(scope):
+            await _answer(scope, send_with_headers, 400, "Bad Request", problem)
+            return
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:
+            if has_begun:
+                raise
+            why = "the server is stopping"
+            await _answer(scope, send_with_headers, 503, "Service Unavailable", why)
+
+
+def _unreadable(scope: Scope) -> str | None:
+    """A path or query that no text column could hold."""
+    path: str = scope["path"]
+    if "\0" in path or b"%00" in scope["query_string"]:
+        return "the URL contains a NUL character"
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "the path is not UTF-8"
+    return None
+
+
+async def _answer(
+    scope: Scope, send: Send, status: int, phrase: str, message: str
+) -> None:
+    body = {
+        "statusCode": status,
+        "error": phrase,
+        "message": message,
+        "code": phrase.upper().replace(" ", "_"),
+        "requestId": request_id_of(scope),
+    }
+    headers = [(b"content-type", b"application/json")]
+    if status == 503:  # noqa: PLR2004
+        headers += [(b"retry-after", b"1"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send(
+        {
+            "type": "http.response.body",
+            "body": msgspec.json.encode(body),
+            "more_body": False,
+        }
+    )

@@ -1,0 +1,256 @@
+"""Environments: list, create, look at, change, delete; by id and by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Controller, delete, get, patch, post
+from litestar.params import JSONBody, QueryParameter
+from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
+
+from api.auth import allow
+from api.deps import AtDesk, Desk, Views
+from api.place import NO_FILTER, AtPlace, by_id, by_name
+from api.present import environment_answer
+from api.schemas import (
+    EnvironmentAnswer,
+    EnvironmentBody,
+    EnvironmentPatch,
+    GroupedEnvironments,
+)
+from domain.decider import Step
+from domain.environment.details import (
+    RegisterEnvironment,
+    RetireEnvironment,
+    ReviseEnvironment,
+)
+from domain.environment.environment import environment
+from domain.environment.events import (
+    Category,
+    EnvironmentRegistered,
+    EnvironmentRevised,
+)
+from domain.ids import new_id
+from domain.naming import fold, name_of
+from domain.org import STREAM, RequireOrg, orgs
+from domain.project import (
+    AddEnvironment,
+    ChangeEnvironment,
+    RemoveEnvironment,
+    project,
+    stream_of,
+)
+from domain.roles import Role
+from projections.environment_listing import environment_listing, listed, sql
+from projections.storage.reader import Reader
+
+RepositoryFilter = Annotated[str | None, QueryParameter(name="repositoryIdentifier")]
+ActiveFilter = Annotated[bool | None, QueryParameter(name="isActive")]
+CategoryFilter = Annotated[Category | None, QueryParameter(name="category")]
+BranchFilter = Annotated[str | None, QueryParameter(name="branch")]
+TagsFilter = Annotated[
+    list[str] | None,
+    QueryParameter(name="tags", description="All of them; repeat, or use commas"),
+]
+
+
+class EnvironmentsController(Controller):
+    path = "/environments"
+    tags = ["Environments"]
+
+    @get(guards=[allow(Role.MEMBER)], summary="List environments")
+    async def list_environments(
+        self,
+        views: Views,
+        repository_identifier: RepositoryFilter = None,
+        category: CategoryFilter = None,
+        is_active: ActiveFilter = None,
+        branch: BranchFilter = None,
+        tags: TagsFilter = None,
+    ) -> list[EnvironmentAnswer] | GroupedEnvironments:
+        """Grouped by category, or a flat array when one category is asked for."""
+        wanted = [t for tag in tags or () for t in tag.split(",") if t]
+        found = await views.read(
+            environment_listing,
+            sql["list_environments"],
+            NO_FILTER
+            | {
+                "project": fold(repository_identifier)
+                if repository_identifier
+                else None,
+                "category": category,
+                "is_active": is_active,
+                "branch": branch,
+                "tags": wanted or None,
+            },
+        )
+        answers = [
+            environment_answer(listed(row, found.at), found.at, with_people=False)
+            for row in found.rows
+        ]
+        if category is not None:
+            return answers
+        groups: dict[str, list[EnvironmentAnswer]] = {c.value: [] for c in Category}
+        for answer in answers:
+            groups[answer.category].append(answer)
+        return GroupedEnvironments(**groups)
+
+    @post(
+        guards=[allow(Role.OWNER)],
+        opt={"commits": True},
+        summary="Create an environment",
+    )
+    async def create_environment(
+        self, data: JSONBody[EnvironmentBody], desk: AtDesk, views: Views
+    ) -> EnvironmentAnswer:
+        """404: unknown repository or org. 409: the name or username is taken."""
+        environment_id, by = new_id(), desk.actor
+        registered = EnvironmentRegistered(
+            repository=name_of(
+                data.repository_identifier, "repositoryIdentifier", slash=True
+            ),
+            name=name_of(data.name, "name"),
+            category=data.category,
+            description=data.description,
+            salesforce_username=username(
+                data.salesforce_username, "salesforceUsername"
+            ),
+            dev_hub_username=username(data.dev_hub_username, "devHubUsername"),
+            is_active=data.is_active,
+            metadata=data.metadata,
+            tags=tags_of(data.tags),
+            branch=data.branch,
+            claim_window_seconds=data.claim_window_seconds,
+        )
+        add = AddEnvironment(
+            by=by,
+            environment_id=environment_id,
+            name=registered.name,
+            category=registered.category,
+            salesforce_username=registered.salesforce_username,
+            is_default=data.is_default,
+        )
+        await desk.execute(
+            Step(project, stream_of(registered.repository), add),
+            *require_orgs(
+                desk, registered.salesforce_username, registered.dev_hub_username
+            ),
+            Step(
+                environment,
+                environment_id,
+                RegisterEnvironment(by=by, registered=registered),
+                fresh=True,
+            ),
+        )
+        return await shown(views, environment_id)
+
+
+class OneEnvironment(Controller):
+    """What can be done to one environment, however it was named."""
+
+    tags = ["Environments"]
+
+    @get(guards=[allow(Role.MEMBER)], summary="Look at an environment")
+    async def get_environment(self, place: AtPlace, views: Views) -> EnvironmentAnswer:
+        found = await place.listed()
+        await place.desk.note_read(found.id, found.details.repository)
+        return await shown(views, found.id)
+
+    @patch(
+        guards=[allow(Role.OWNER)],
+        opt={"commits": True},
+        summary="Change an environment",
+    )
+    async def patch_environment(
+        self, data: JSONBody[EnvironmentPatch], place: AtPlace, views: Views
+    ) -> EnvironmentAnswer:
+        """Only the fields given change. 409: a name or username is taken, or locked."""
+        desk, found = place.desk, await place.listed()
+        revised = revision(data)
+        change = ChangeEnvironment(
+            by=desk.actor,
+            environment_id=found.id,
+            name=revised.name,
+            category=revised.category,
+            salesforce_username=revised.salesforce_username,
+            is_default=data.is_default,
+        )
+        await desk.execute(
+            Step(project, stream_of(found.details.repository), change),
+            *require_orgs(desk, revised.salesforce_username, revised.dev_hub_username),
+            Step(
+                environment,
+                found.id,
+                ReviseEnvironment(by=desk.actor, revised=revised),
+            ),
+        )
+        return await shown(views, found.id)
+
+    @delete(
+        guards=[allow(Role.OWNER)],
+        opt={"commits": True},
+        summary="Delete an environment",
+    )
+    async def delete_environment(self, place: AtPlace) -> None:
+        """409 while it is locked. Its history stays in the journal, for owners."""
+        desk, found = place.desk, await place.listed()
+        remove = RemoveEnvironment(by=desk.actor, environment_id=found.id)
+        await desk.execute(
+            Step(environment, found.id, RetireEnvironment(by=desk.actor)),
+            Step(project, stream_of(found.details.repository), remove),
+        )
+
+
+class EnvironmentById(OneEnvironment):
+    path = "/environments/{environment_id:str}"
+    dependencies = {"place": by_id}
+
+
+class EnvironmentByName(OneEnvironment):
+    path = "/environments/by-name/{name:str}"
+    dependencies = {"place": by_name}
+
+
+async def shown(views: Reader, environment_id: str) -> EnvironmentAnswer:
+    found = await views.read(
+        environment_listing,
+        sql["list_environments"],
+        NO_FILTER | {"id": environment_id},
+    )
+    [row] = found.rows
+    return environment_answer(listed(row, found.at), found.at)
+
+
+def revision(data: EnvironmentPatch) -> EnvironmentRevised:
+    """The environment's own part of a patch, checked."""
+    given: dict[str, Any] = asdict(data)
+    del given["is_default"]
+    if not isinstance(data.name, UnsetType):
+        given["name"] = name_of(data.name, "name")
+    if not isinstance(data.tags, UnsetType):
+        given["tags"] = tags_of(data.tags)
+    for field, spelled in (
+        ("salesforce_username", "salesforceUsername"),
+        ("dev_hub_username", "devHubUsername"),
+    ):
+        if given[field] is not UNSET:
+            given[field] = username(given[field], spelled)
+    return EnvironmentRevised(**given)
+
+
+def username(text: str | None, field: str) -> str | None:
+    return None if text is None else name_of(text, field)
+
+
+def tags_of(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """Each once, in the order given."""
+    return tuple(dict.fromkeys(name_of(tag, "tags", slash=True) for tag in tags))
+
+
+def require_orgs(desk: Desk, *usernames: str | None | UnsetType) -> list[Step]:
+    """A step that refuses the whole append when one of these orgs is not registered."""
+    named = tuple(name for name in usernames if isinstance(name, str))
+    if not named:
+        return []
+    return [Step(orgs, STREAM, RequireOrg(by=desk.actor, usernames=named))]

@@ -1,0 +1,131 @@
+"""The one table from refusals to HTTP, and the one shape in which they are told."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from msgspec import UNSET, DecodeError, Struct, UnsetType, ValidationError
+
+from api.requests import request_id_of
+from domain import errors
+
+log = structlog.get_logger()
+AnyRequest = Request[Any, Any, Any]
+
+STATUS: dict[type[errors.DomainError], int] = {
+    errors.Invalid: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.LeaseOver: 410,
+    errors.TooMany: 429,
+}
+
+
+class ErrorBody(Struct, rename="camel", omit_defaults=True):
+    """Every answer that is not a success. `field` is what a 400 is about."""
+
+    status_code: int
+    error: str
+    message: str
+    code: str
+    request_id: str
+    field: str | UnsetType = UNSET
+
+
+def answer(
+    request: AnyRequest,
+    status: int,
+    message: str,
+    code: str | None = None,
+    *,
+    field: str | UnsetType = UNSET,
+    headers: dict[str, str] | None = None,
+) -> Response[ErrorBody]:
+    phrase = HTTPStatus(status).phrase
+    body = ErrorBody(
+        status_code=status,
+        error=phrase,
+        message=message,
+        code=code or phrase.upper().replace(" ", "_").replace("-", "_"),
+        request_id=request_id_of(request.scope),
+        field=field,
+    )
+    return Response(body, status_code=status, headers=headers)
+
+
+def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBody]:
+    status = next(s for kind, s in STATUS.items() if isinstance(error, kind))
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}}
+    field = error.field if isinstance(error, errors.Invalid) else UNSET
+    return answer(
+        request,
+        status,
+        str(error),
+        error.code,
+        field=field,
+        headers=headers.get(status),
+    )
+
+
+def unavailable(
+    request: AnyRequest, error: errors.JournalUnavailable
+) -> Response[ErrorBody]:
+    """The outcome is open: an Idempotency-Key makes it safe to try again."""
+    return answer(request, 503, str(error), "UNAVAILABLE", headers={"Retry-After": "1"})
+
+
+def undecodable(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
+    """A body that is not JSON, or not the JSON we asked for."""
+    text = str(error)
+    if not isinstance(error, ValidationError):
+        return answer(request, 400, f"the body is not JSON: {text}", "INVALID_JSON")
+    what, _, path = text.partition(" - at `$")
+    if "unknown field" in what or "required field" in what:
+        path = what.rpartition("field `")[2].rstrip("`")
+    field = path.strip("`.") or "body"
+    return answer(request, 400, f"{field}: {what}", "INVALID", field=field)
+
+
+def invalid_parameter(
+    request: AnyRequest, error: ValidationException
+) -> Response[ErrorBody]:
+    """A path or query parameter is missing or makes no sense."""
+    problems = error.extra if isinstance(error.extra, list) else []
+    told = [f"{p.get('key', 'request')}: {p.get('message')}" for p in problems]
+    field = problems[0].get("key", UNSET) if problems else UNSET
+    message = "; ".join(told) or error.detail
+    return answer(request, 400, message, "INVALID", field=field)
+
+
+def http_error(request: AnyRequest, error: HTTPException) -> Response[ErrorBody]:
+    """What Litestar itself refuses: no such route, wrong method, too large."""
+    return answer(request, error.status_code, error.detail or "", headers=error.headers)
+
+
+def failed(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
+    """A bug of ours: told to the log in full, to the caller not at all."""
+    log.error(
+        "unexpected error",
+        exc_info=error,
+        request_id=request_id_of(request.scope),
+        path=request.scope["path"],
+    )
+    return answer(request, 500, "something went wrong; the log has the details")
+
+
+HANDLERS: dict[type[Exception] | int, Any] = {
+    errors.DomainError: refused,
+    errors.JournalUnavailable: unavailable,
+    DecodeError: undecodable,
+    ValidationError: undecodable,
+    RecursionError: undecodable,
+    ValidationException: invalid_parameter,
+    HTTPException: http_error,
+    Exception: failed,
+}

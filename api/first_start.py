@@ -1,0 +1,120 @@
+"""`berth up`: everything on one machine, with secrets made up at the first start."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from api.person_tokens import Signer
+from domain.clock import utc_now
+from domain.errors import Unauthenticated
+from domain.roles import Role
+from projections.storage.migrate import migrate
+from workers.embedded import EmbeddedNats, EmbeddedPostgres
+from workers.settings import KEY_BYTES
+from workers.supervisor import Command, Supervisor
+
+OWNER_TOKEN_VALID_FOR = timedelta(days=365)
+OWNER_TOKEN_RENEWED_BEFORE = timedelta(days=30)
+READY_SECONDS_MAX = 60
+
+
+def up(data_dir: Path, port: int) -> None:
+    """Start everything, say where it is, and keep it running until a signal."""
+    data_dir = data_dir.expanduser().resolve()
+    with Supervisor(data_dir) as supervisor:
+        environment = {
+            "BERTH_SECRET": _kept(data_dir / "secret", _new_secret),
+            "BERTH_VAULT_KEYS": "1:" + _kept(data_dir / "vault-key", _new_key),
+            "BERTH_PORT": str(port),
+        }
+        if not os.environ.get("BERTH_DATABASE_URL"):
+            postgres = supervisor.keep(EmbeddedPostgres(data_dir / "postgres"))
+            environment["BERTH_DATABASE_URL"] = postgres.url
+        if not os.environ.get("BERTH_NATS_URL"):
+            nats = supervisor.keep(EmbeddedNats(data_dir / "nats"))
+            environment["BERTH_NATS_URL"] = nats.url
+        both = os.environ | environment
+        migrate(both["BERTH_DATABASE_URL"])
+        for name in ("api", "worker"):
+            command = [sys.executable, "-m", "api", name]
+            supervisor.keep(Command(name, command, environment))
+        token = _owner_token(data_dir, both["BERTH_SECRET"])
+        url = f"http://127.0.0.1:{port}"
+        supervisor.wait_until(lambda: _answers(url), READY_SECONDS_MAX)
+        _say(url, data_dir, token)
+        supervisor.watch()
+
+
+def _say(url: str, data_dir: Path, token: Path) -> None:
+    print(
+        f"Berth is ready: {url}\n"
+        f"Data:           {data_dir}\n"
+        f"Owner's token:  {token}\n"
+        f"API documents:  {url}/sfp/apidocs\n"
+        "\n"
+        "Try it from another terminal:\n"
+        f'  curl -H "Authorization: Bearer $(cat {token})"'
+        f" {url}/sfp/api/environments\n"
+        "\n"
+        "Ctrl-C stops it.",
+        flush=True,
+    )
+
+
+def _owner_token(data_dir: Path, secret: str) -> Path:
+    """The file with the owner's token, which is issued anew when it gets old."""
+    path, signer = data_dir / "owner-token", Signer(secret.encode())
+    try:
+        person = signer.verify(path.read_text().strip())
+        is_good = person.expires_at - utc_now() > OWNER_TOKEN_RENEWED_BEFORE
+    except (OSError, Unauthenticated):
+        is_good = False
+    if not is_good:
+        _write(path, signer.issue("owner", Role.OWNER, OWNER_TOKEN_VALID_FOR))
+    return path
+
+
+def _kept(path: Path, new: Callable[[], str]) -> str:
+    """The secret kept in a file; made up, and on disk, before it is first used."""
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        value = new()
+        _write(path, value)
+        return value
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing, for nobody else's eyes."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(f"{text}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(48)
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/sfp/api/health/ready", timeout=1):  # noqa: S310 - ours
+            return True
+    except (urllib.error.URLError, OSError):
+        return False

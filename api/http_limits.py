@@ -1,0 +1,98 @@
+"""How much and how slowly a client may send, before a request reaches any route.
+
+uvicorn itself bounds neither the size of a request's head nor the time that it takes.
+Pinned with uvicorn's minor version, since the hooks are its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+HEAD_BYTES_MAX = 32 * 1024
+FIELDS_MAX = 100
+HEAD_SECONDS_MAX = 10.0
+BODY_SECONDS_MAX = 30.0
+TIMEOUT, TOO_LARGE = 408, 431
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """431 for a head too large, 408 for a request too slow."""
+
+    _in_head = True
+    _received = 0
+    _size = 0
+    _is_too_large = False
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect(HEAD_SECONDS_MAX)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._received += len(data)
+            if self._deadline is None:
+                self._expect(HEAD_SECONDS_MAX)
+        super().data_received(data)
+        if self._in_head and self._received > HEAD_BYTES_MAX:
+            self._refuse(TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._size = True, 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._size += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._size += len(name) + len(value) + len(": \r\n")
+        if self._size > HEAD_BYTES_MAX or len(self.headers) >= FIELDS_MAX:
+            self._is_too_large = True
+            raise ValueError
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._received = False, 0
+        self._expect(BODY_SECONDS_MAX)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        self._expect(None)
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if self._is_too_large:
+            self._refuse(TOO_LARGE)
+        else:
+            super().send_400_response(msg)
+
+    def _expect(self, seconds: float | None) -> None:
+        """The rest of the head, or of the body, within so many seconds."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if seconds is not None:
+            self._deadline = self.loop.call_later(seconds, self._refuse, TIMEOUT)
+
+    def _refuse(self, status: int) -> None:
+        self._deadline = None
+        if self.transport.is_closing():
+            return
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first
+        if cycle is None or not cycle.response_started:
+            head = b"content-length: 0\r\nconnection: close\r\n\r\n"
+            self.transport.write(STATUS_LINE[status] + head)
+        self.transport.close()

@@ -1,0 +1,102 @@
+"""What callers are told of their tickets, and when they are told credentials."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response
+
+from api.deps import Desk
+from api.place import Place
+from api.present import ticket_answer
+from api.requests import request_id_of
+from api.schemas import LockAcquiredAnswer, LockRenewedAnswer, LockWaitTimeout
+from domain.decider import Outcome, Step, StillWaiting
+from domain.environment.environment import Environment
+from domain.environment.lock import Ticket, holds
+from domain.environment.standing import seconds_left, standing
+from domain.errors import OrgNotFound, TicketEnded
+from domain.naming import fold
+from domain.org import STREAM, Orgs, RequireOrg, orgs
+from projections.storage.vault import Vault
+
+__all__ = ["acquired", "not_yet", "renewed", "ticket_answer"]
+
+
+async def acquired(
+    place: Place, ticket_id: str, outcome: Outcome, vault: Vault
+) -> LockAcquiredAnswer:
+    """The lease, and the org's credentials: only while the caller holds the lock."""
+    state: Environment = outcome.states[0]
+    details, ticket = state.details, state.queue.tickets[ticket_id]
+    assert details is not None
+    auth_url = None
+    if details.salesforce_username:
+        auth_url = await _auth_url(place.desk, details.salesforce_username, vault)
+    now = place.desk.journal.now()
+    if not holds(place.desk.actor, ticket, now):
+        raise TicketEnded("the lease ended before the answer left", status="expired")
+    return LockAcquiredAnswer(
+        status="acquired",
+        environment_id=place.id,
+        environment_name=details.name,
+        salesforce_username=details.salesforce_username,
+        sfdx_auth_url=auth_url,
+        front_door_url=None,
+        ticket_id=ticket_id,
+        fence=ticket.fence,
+        expires_at=_expiry(ticket),
+        expires_in_seconds=seconds_left(ticket, now),
+    )
+
+
+async def _auth_url(desk: Desk, username: str, vault: Vault) -> str | None:
+    """None when the org was removed since: the lock is worth having without it."""
+    require = RequireOrg(by=desk.actor, usernames=(username,))
+    try:
+        outcome = await desk.execute(Step(orgs, STREAM, require))
+    except OrgNotFound:
+        return None
+    known: Orgs = outcome.states[0]
+    return await vault.get(known.known[fold(username)].credential_id)
+
+
+def renewed(outcome: Outcome, ticket_id: str) -> LockRenewedAnswer:
+    state: Environment = outcome.states[0]
+    ticket = state.queue.tickets[ticket_id]
+    return LockRenewedAnswer(
+        status=ticket.status,
+        ticket_id=ticket_id,
+        fence=ticket.fence,
+        expires_at=_expiry(ticket),
+        expires_in_seconds=seconds_left(ticket, outcome.at),
+    )
+
+
+def not_yet(
+    request: Request[Any, Any, Any], ticket_id: str, still: StillWaiting
+) -> Response[LockWaitTimeout]:
+    """408 with the ticket's place in the queue, as it was a moment ago."""
+    environment: Environment = still.state
+    place = standing(environment.queue, ticket_id, still.at)
+    body = LockWaitTimeout(
+        status_code=HTTPStatus.REQUEST_TIMEOUT,
+        error=HTTPStatus.REQUEST_TIMEOUT.phrase,
+        message="the lock is not free yet; the ticket keeps its place",
+        code="LOCK_WAIT_TIMEOUT",
+        request_id=request_id_of(request.scope),
+        status="queued",
+        ticket_id=ticket_id,
+        position=place.position if place else 1,
+        estimated_wait_seconds=place.wait_seconds if place else 0,
+    )
+    return Response(
+        body, status_code=HTTPStatus.REQUEST_TIMEOUT, headers={"Retry-After": "1"}
+    )
+
+
+def _expiry(ticket: Ticket) -> datetime:
+    assert ticket.expires_at is not None
+    return ticket.expires_at

@@ -1,0 +1,209 @@
+"""Locking an environment: ask, wait, keep it, give it back; by id and by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, delete, get, post, put
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from api.auth import allow
+from api.deps import Secrets, Views
+from api.lock_answers import acquired, not_yet, renewed, ticket_answer
+from api.place import AtPlace, Place, by_name, lock_by_id
+from api.schemas import (
+    AcquireBody,
+    LockAcquiredAnswer,
+    LockBody,
+    LockReleasedAnswer,
+    LockRenewedAnswer,
+    LockWaitTimeout,
+    RenewBody,
+    TicketAnswer,
+    TicketIssued,
+)
+from api.waiting import wait_for_turn
+from domain.decider import StillWaiting
+from domain.environment.environment import Environment
+from domain.environment.lock import (
+    LEASE_SECONDS,
+    AcquireLock,
+    ReleaseLock,
+    RenewLock,
+    RequestLock,
+    Ticket,
+)
+from domain.errors import Invalid, LeaseOver, NotHolder, TicketNotFound
+from domain.ids import new_ticket_id
+from domain.roles import Role
+from projections.environment_listing import environment_listing, past_ticket, sql
+from projections.storage.reader import Reader
+
+WAIT_SECONDS = 30
+AnyRequest = Request[Any, Any, Any]
+Timeout = Annotated[
+    int | None,
+    QueryParameter(
+        name="timeoutSeconds", ge=0, le=300, description="How long to wait: 30 s"
+    ),
+]
+
+
+class LockRoutes(Controller):
+    """The lock of one environment, however the environment was named."""
+
+    tags = ["Environment locks"]
+
+    @post(
+        guards=[allow(Role.APPLICATION)],
+        opt={"commits": True},
+        summary="Request a lock",
+    )
+    async def request_lock(
+        self,
+        place: AtPlace,
+        request: AnyRequest,
+        data: JSONBody[LockBody | None] = None,
+    ) -> TicketIssued:
+        """Answers at once with a ticket; acquire with it waits until it is its turn."""
+        asked = data or LockBody()
+        await request.app.state.quota.check(place.desk.actor)
+        ticket_id = new_ticket_id()
+        await place.execute(
+            RequestLock,
+            ticket_id=ticket_id,
+            reason=asked.reason,
+            lease_seconds=lease_seconds(asked) or LEASE_SECONDS,
+            max_wait_seconds=asked.max_wait_seconds,
+        )
+        return TicketIssued(ticket_id=ticket_id)
+
+    @put(
+        "/{ticket_id:str}/acquire",
+        guards=[allow(Role.APPLICATION)],
+        opt={"commits": True},
+        summary="Wait for the lock and acquire it",
+    )
+    async def acquire_lock(
+        self,
+        place: AtPlace,
+        ticket_id: FromPath[str],
+        request: AnyRequest,
+        vault: Secrets,
+        data: JSONBody[AcquireBody | None] = None,
+        timeout_seconds: Timeout = None,
+    ) -> Response[LockAcquiredAnswer] | Response[LockWaitTimeout]:
+        """408 when it was not its turn in time: the ticket keeps its place."""
+        in_body = data.timeout_seconds if data else None
+        if None not in (in_body, timeout_seconds):
+            raise Invalid("give timeoutSeconds once", field="timeoutSeconds")
+        given = timeout_seconds if in_body is None else in_body
+        seconds = WAIT_SECONDS if given is None else given
+        asking = place.execute(
+            AcquireLock, wait_seconds=seconds, ticket_id=ticket_id, disclose=True
+        )
+        try:
+            outcome = await wait_for_turn(asking, place.desk.actor, request)
+        except StillWaiting as still:
+            return not_yet(request, ticket_id, still)
+        answer = await acquired(place, ticket_id, outcome, vault)
+        return Response(answer, status_code=200)
+
+    @put(
+        "/{ticket_id:str}/renew",
+        guards=[allow(Role.APPLICATION)],
+        opt={"commits": True},
+        summary="Extend the lease",
+    )
+    async def renew_lock(
+        self,
+        place: AtPlace,
+        ticket_id: FromPath[str],
+        views: Views,
+        data: JSONBody[RenewBody | None] = None,
+    ) -> LockRenewedAnswer:
+        """From now on, never shorter than it was. 410 when it is too late."""
+        seconds = lease_seconds(data) if data else None
+        try:
+            outcome = await place.execute(
+                RenewLock, ticket_id=ticket_id, lease_seconds=seconds
+            )
+        except TicketNotFound:
+            ticket = await long_past(views, place, ticket_id)
+            raise LeaseOver(f"too late: this ticket is {ticket.status}") from None
+        return renewed(outcome, ticket_id)
+
+    @delete(
+        "/{ticket_id:str}",
+        guards=[allow(Role.APPLICATION)],
+        opt={"commits": True},
+        status_code=200,
+        summary="Release the lock, or leave the queue",
+    )
+    async def release_lock(
+        self, place: AtPlace, ticket_id: FromPath[str], views: Views
+    ) -> LockReleasedAnswer:
+        """Twice is once. An owner may do it in another's place."""
+        try:
+            outcome = await place.execute(ReleaseLock, ticket_id=ticket_id)
+        except TicketNotFound:
+            ticket = await long_past(views, place, ticket_id)
+        else:
+            state: Environment = outcome.states[0]
+            ticket = state.queue.ended[ticket_id]
+        return LockReleasedAnswer(status=ticket.status, ticket_id=ticket_id)
+
+    @get(
+        "/{ticket_id:str}",
+        guards=[allow(Role.MEMBER)],
+        summary="Look at a ticket",
+    )
+    async def get_ticket(
+        self, place: AtPlace, ticket_id: FromPath[str], views: Views
+    ) -> TicketAnswer:
+        found = await place.listed()
+        await place.desk.note_read(found.id, found.details.repository)
+        queue = found.environment.queue
+        ticket = queue.tickets.get(ticket_id) or queue.ended.get(ticket_id)
+        if ticket is None:
+            ticket = await find_ticket(views, found.id, ticket_id)
+        return ticket_answer(ticket, queue, found.at)
+
+
+class LockById(LockRoutes):
+    path = "/environments/{environment_id:str}/lock"
+    dependencies = {"place": lock_by_id}
+
+
+class LockByName(LockRoutes):
+    path = "/environments/by-name/{name:str}/lock"
+    dependencies = {"place": by_name}
+
+
+def lease_seconds(body: LockBody | RenewBody) -> int | None:
+    """The lease asked for, in whichever unit; `Invalid` when it is in both."""
+    seconds, minutes = body.lease_duration_seconds, body.lease_duration_minutes
+    if seconds is not None and minutes is not None:
+        raise Invalid(
+            "give leaseDurationSeconds or leaseDurationMinutes, not both",
+            field="leaseDurationSeconds",
+        )
+    return seconds if minutes is None else minutes * 60
+
+
+async def long_past(views: Reader, place: Place, ticket_id: str) -> Ticket:
+    """A ticket that the environment itself has forgotten, if the caller may know it."""
+    ticket = await find_ticket(views, place.id, ticket_id)
+    by = place.desk.actor
+    is_theirs = by.is_same_as(ticket.requested_by, ticket.application)
+    if not is_theirs and not by.role.includes(Role.OWNER):
+        raise NotHolder("only its requester or an owner may give this ticket up")
+    return ticket
+
+
+async def find_ticket(views: Reader, environment_id: str, ticket_id: str) -> Ticket:
+    values = {"environment_id": environment_id, "ticket_id": ticket_id}
+    found = await views.read(environment_listing, sql["find_ticket"], values)
+    if not found.rows:
+        raise TicketNotFound(f"no ticket {ticket_id} for this environment")
+    return past_ticket(found.rows[0])

@@ -1,0 +1,133 @@
+"""Salesforce orgs: register with an auth URL, list without it, remove for good."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from litestar import Controller, delete, get, post
+from litestar.params import JSONBody, QueryParameter
+from msgspec import Meta
+
+from api.auth import allow
+from api.deps import AtDesk, Secrets, Views
+from api.schemas import Answer, Body, Name
+from domain.decider import Step
+from domain.errors import DomainError, Invalid
+from domain.ids import new_id
+from domain.naming import fold, name_of
+from domain.org import STREAM, OrgRegistered, OrgRemoved, RegisterOrg, RemoveOrg
+from domain.org import orgs as decider
+from domain.roles import Role
+from projections.directory import directory, sql
+
+# force://<clientId>:<clientSecret>:<refreshToken>@<host>; the secret may be empty.
+AUTH_URL = re.compile(r"force://[^:@/\s]+:[^:@/\s]*:[^:@/\s]+@[\w.:-]+/?", re.ASCII)
+AuthUrl = Annotated[str, Meta(min_length=1, max_length=8_000)]
+
+
+class OrgBody(
+    Body, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
+):
+    username: Name
+    sfdx_auth_url: AuthUrl
+    instance_url: Name | None = None
+    is_dev_hub: bool = False
+    is_default: bool = False
+    metadata: dict[str, Any] = {}
+
+
+class OrgAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
+    """Without the auth URL, which only the holder of a lock is told."""
+
+    username: str
+    instance_url: str | None
+    is_dev_hub: bool
+    is_default: bool
+    metadata: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+class OrgsController(Controller):
+    path = "/auth/salesforce"
+    tags = ["Salesforce"]
+
+    @post(
+        "/register",
+        guards=[allow(Role.OWNER)],
+        opt={"commits": True},
+        summary="Register an org, or register it again",
+    )
+    async def register_org(
+        self, data: JSONBody[OrgBody], desk: AtDesk, vault: Secrets, views: Views
+    ) -> OrgAnswer:
+        """`isDefault` makes it the default dev hub in place of the one before."""
+        if not AUTH_URL.fullmatch(data.sfdx_auth_url):
+            raise Invalid(
+                "sfdxAuthUrl must look like"
+                " force://<clientId>:<clientSecret>:<refreshToken>@<host>",
+                field="sfdxAuthUrl",
+            )
+        username = name_of(data.username, "username")
+        command = RegisterOrg(
+            by=desk.actor,
+            org_id=new_id(),
+            username=username,
+            credential_id=new_id(),
+            instance_url=data.instance_url,
+            is_dev_hub=data.is_dev_hub,
+            is_default=data.is_default,
+            metadata=data.metadata,
+        )
+        await vault.put(command.credential_id, data.sfdx_auth_url)
+        try:
+            outcome = await desk.execute(Step(decider, STREAM, command))
+        except DomainError:
+            await vault.forget(command.credential_id)
+            raise
+        for event in outcome.events:
+            if isinstance(event, OrgRegistered) and event.previous_credential_id:
+                await vault.forget(event.previous_credential_id)
+        found = await views.read(
+            directory, sql["list_orgs"], {"username_key": fold(username)}
+        )
+        return shown(found.rows[0])
+
+    @get("/orgs", guards=[allow(Role.MEMBER)], summary="List orgs")
+    async def list_orgs(self, views: Views) -> list[OrgAnswer]:
+        found = await views.read(directory, sql["list_orgs"], {"username_key": None})
+        return [shown(row) for row in found.rows]
+
+    @delete(
+        "/org",
+        guards=[allow(Role.OWNER)],
+        opt={"commits": True},
+        summary="Remove an org and erase its credentials",
+    )
+    async def delete_org(
+        self,
+        username: Annotated[str, QueryParameter(name="username")],
+        desk: AtDesk,
+        vault: Secrets,
+    ) -> None:
+        outcome = await desk.execute(
+            Step(decider, STREAM, RemoveOrg(by=desk.actor, username=username))
+        )
+        for event in outcome.events:
+            if isinstance(event, OrgRemoved):
+                await vault.forget(event.credential_id)
+
+
+def shown(row: Mapping[str, Any]) -> OrgAnswer:
+    return OrgAnswer(
+        username=row["username"],
+        instance_url=row["instance_url"],
+        is_dev_hub=row["is_dev_hub"],
+        is_default=row["is_default"],
+        metadata=row["metadata"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

@@ -1,0 +1,170 @@
+"""Which environment a request means: by its id, or by its name in a repository.
+
+Names are remembered, never trusted: the command carries what the caller said, and the
+environment's own rules check it. What turns out to be outdated is looked up again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from litestar import Request
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter, SkipValidation
+
+from api.deps import AtDesk, Desk
+from domain.decider import Outcome, Step
+from domain.environment.command import EnvironmentCommand
+from domain.environment.environment import environment
+from domain.errors import EnvironmentNotFound
+from domain.ids import parse_id
+from domain.naming import fold
+from projections.environment_listing import Listed, environment_listing, listed, sql
+from projections.storage.reader import Reader
+
+REMEMBERED_MAX = 20_000
+NO_FILTER: dict[str, Any] = dict.fromkeys(
+    ("id", "project", "name_key", "category", "is_active", "branch", "tags")
+)
+AnyRequest = Request[Any, Any, Any]
+Repository = Annotated[
+    str,
+    QueryParameter(
+        name="repositoryIdentifier", description="Repository, e.g. owner/repo"
+    ),
+]
+RepositoryName = Annotated[
+    str,
+    QueryParameter(
+        name="repositoryName", description="The repository's name, for a check"
+    ),
+]
+
+
+class Names:
+    """Environments' ids by repository and name, as far as they were asked for."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._known: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    def remembered(self, repository: str, name: str) -> str | None:
+        return self._known.get((fold(repository), fold(name)))
+
+    async def look_up(self, repository: str, name: str) -> str:
+        """The id as of now; `EnvironmentNotFound` if there is none."""
+        key = (fold(repository), fold(name))
+        self._known.pop(key, None)
+        values = NO_FILTER | {"project": key[0], "name_key": key[1]}
+        found = await self._reader.read(
+            environment_listing, sql["list_environments"], values
+        )
+        if not found.rows:
+            raise EnvironmentNotFound(f"no environment {name} in {repository}")
+        self._known[key] = environment_id = found.rows[0]["id"]
+        if len(self._known) > REMEMBERED_MAX:
+            self._known.popitem(last=False)
+        return str(environment_id)
+
+
+@dataclass(slots=True)
+class Place:
+    """An environment as the caller named it. `name` is empty when it was by its id."""
+
+    desk: Desk
+    names: Names
+    reader: Reader
+    id: str
+    repository: str | None = None
+    name: str | None = None
+    is_remembered: bool = False
+
+    async def execute(
+        self,
+        command: type[EnvironmentCommand],
+        *,
+        wait_seconds: float = 0,
+        **values: Any,
+    ) -> Outcome:
+        """Decide `command` about this environment, on the caller's behalf."""
+        asked = command(
+            by=self.desk.actor, repository=self.repository, name=self.name, **values
+        )
+        step = Step(environment, self.id, asked)
+        try:
+            return await self.desk.execute(step, wait_seconds=wait_seconds)
+        except EnvironmentNotFound:
+            if not await self._has_moved():
+                raise
+        step = Step(environment, self.id, asked)
+        return await self.desk.execute(step, wait_seconds=wait_seconds)
+
+    async def listed(self) -> Listed:
+        """The environment as it is now; `EnvironmentNotFound` if it is not."""
+        if self.name is not None and self.repository is not None:
+            by_name = {"project": fold(self.repository), "name_key": fold(self.name)}
+            found = await self._read(by_name)
+        else:
+            found = await self._read({"id": self.id})
+        if found is None:
+            raise EnvironmentNotFound("no such environment")
+        return found
+
+    async def _read(self, values: dict[str, str]) -> Listed | None:
+        found = await self.reader.read(
+            environment_listing, sql["list_environments"], NO_FILTER | values
+        )
+        return listed(found.rows[0], found.at) if found.rows else None
+
+    async def _has_moved(self) -> bool:
+        """Whether the name, remembered from before, means another one by now."""
+        if not (self.is_remembered and self.repository and self.name):
+            return False
+        before = self.id
+        self.id = await self.names.look_up(self.repository, self.name)
+        self.is_remembered = False
+        return self.id != before
+
+
+async def by_id(
+    request: AnyRequest, desk: AtDesk, environment_id: FromPath[str]
+) -> Place:
+    place = _place(request, desk)
+    place.id = parse_id(environment_id, "id")
+    return place
+
+
+async def lock_by_id(
+    request: AnyRequest,
+    desk: AtDesk,
+    environment_id: FromPath[str],
+    repository_name: RepositoryName,
+) -> Place:
+    place = await by_id(request, desk, environment_id)
+    place.repository = repository_name
+    return place
+
+
+async def by_name(
+    request: AnyRequest,
+    desk: AtDesk,
+    name: FromPath[str],
+    repository_identifier: Repository,
+) -> Place:
+    place = _place(request, desk)
+    place.repository, place.name = repository_identifier, name
+    known = place.names.remembered(repository_identifier, name)
+    place.is_remembered = known is not None
+    place.id = known or await place.names.look_up(repository_identifier, name)
+    request.scope["state"]["environment_id"] = place.id
+    return place
+
+
+def _place(request: AnyRequest, desk: Desk) -> Place:
+    state = request.app.state
+    return Place(desk, state.names, state.services.reader, id="")
+
+
+AtPlace = NamedDependency[SkipValidation[Place]]

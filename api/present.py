@@ -1,0 +1,100 @@
+"""From what the rules and views know to what callers are shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import UNSET
+
+from api.schemas import (
+    CurrentLock,
+    EnvironmentAnswer,
+    LockStatus,
+    QueuedLock,
+    TicketAnswer,
+)
+from domain.environment.lock import LockQueue, Ticket, TicketStatus
+from domain.environment.standing import seconds_left, standing, standings
+from projections.environment_listing import Listed
+
+OPEN = {TicketStatus.QUEUED, TicketStatus.GRANTED, TicketStatus.ACQUIRED}
+
+
+def environment_answer(
+    listed: Listed, at: datetime, *, with_people: bool = True
+) -> EnvironmentAnswer:
+    """`with_people`: who created and last changed it; the list leaves that out."""
+    details, queue = listed.details, listed.environment.queue
+    lock = lock_status(queue, at)
+    current = lock.current_lock
+    return EnvironmentAnswer(
+        id=listed.id,
+        repository_identifier=details.repository,
+        repository_name=details.repository.rpartition("/")[2],
+        name=details.name,
+        description=details.description,
+        category=details.category,
+        salesforce_username=details.salesforce_username,
+        dev_hub_username=details.dev_hub_username,
+        is_active=details.is_active,
+        is_default=listed.is_default,
+        is_locked=lock.is_locked,
+        locked_by=current.locked_by if current else None,
+        lock_expires_at=current.expires_at if current else None,
+        lock_expires_in_seconds=current.expires_in_seconds if current else None,
+        lock_status=lock,
+        metadata=details.metadata,
+        tags=details.tags,
+        branch=details.branch,
+        orchestration_order=None,
+        claim_window_seconds=details.claim_window_seconds,
+        created_at=listed.created_at,
+        updated_at=listed.updated_at,
+        created_by=listed.created_by if with_people else UNSET,
+        updated_by=listed.updated_by if with_people else UNSET,
+    )
+
+
+def lock_status(queue: LockQueue, at: datetime) -> LockStatus:
+    holder = queue.holder
+    current = None
+    if holder and holder.expires_at:
+        current = CurrentLock(
+            locked_by=holder.requested_by,
+            lock_reason=holder.reason,
+            expires_at=holder.expires_at,
+            expires_in_seconds=seconds_left(holder, at),
+        )
+    waiting = [
+        QueuedLock(
+            position=place.position,
+            requested_by=place.ticket.requested_by,
+            lock_reason=place.ticket.reason,
+            estimated_wait_seconds=place.wait_seconds,
+            ticket_id=place.ticket.id,
+        )
+        for place in standings(queue, at)
+    ]
+    return LockStatus(
+        is_locked=current is not None, current_lock=current, queued_locks=waiting
+    )
+
+
+def ticket_answer(ticket: Ticket, queue: LockQueue, at: datetime) -> TicketAnswer:
+    place = standing(queue, ticket.id, at)
+    is_open = ticket.status in OPEN
+    return TicketAnswer(
+        ticket_id=ticket.id,
+        status=ticket.status,
+        requested_by=ticket.requested_by,
+        lock_reason=ticket.reason,
+        requested_at=ticket.requested_at,
+        lease_duration_seconds=ticket.lease_seconds,
+        fence=ticket.fence or None,
+        expires_at=ticket.expires_at,
+        expires_in_seconds=(
+            seconds_left(ticket, at) if is_open and ticket.expires_at else None
+        ),
+        position=place.position if place else None,
+        estimated_wait_seconds=place.wait_seconds if place else None,
+    )

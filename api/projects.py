@@ -1,0 +1,161 @@
+"""Repositories: register, list, look at, change, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from litestar import Controller, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, Meta, UnsetType
+
+from api.auth import allow
+from api.deps import AtDesk, Views
+from api.schemas import Answer, Body, Name
+from domain.decider import Step
+from domain.errors import ProjectNotFound
+from domain.naming import fold, name_of
+from domain.project import (
+    RegisterProject,
+    RetireProject,
+    ReviseProject,
+    project,
+    stream_of,
+)
+from domain.roles import Role
+from projections.directory import directory, sql
+from projections.storage.reader import Reader
+
+Url = Annotated[str, Meta(min_length=1, max_length=2_000)]
+
+
+class ProjectBody(
+    Body, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
+):
+    identifier: Name
+    remote_url: Url
+    configuration: dict[str, Any] = {}
+
+
+class ProjectPatch(
+    Body, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
+):
+    """Only what is given changes."""
+
+    remote_url: Url | UnsetType = UNSET
+    configuration: dict[str, Any] | UnsetType = UNSET
+
+
+class ProjectAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
+    identifier: str
+    remote_url: str
+    platform: str
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    configuration: dict[str, Any]
+
+
+class ProjectsController(Controller):
+    path = "/projects"
+    tags = ["Repositories"]
+
+    @get(guards=[allow(Role.MEMBER)], summary="List repositories")
+    async def list_projects(self, views: Views) -> list[ProjectAnswer]:
+        return [shown(row) for row in await rows(views, None)]
+
+    @post(
+        guards=[allow(Role.OWNER)],
+        opt={"commits": True},
+        summary="Register a repository",
+    )
+    async def register_project(
+        self, data: JSONBody[ProjectBody], desk: AtDesk, views: Views
+    ) -> ProjectAnswer:
+        """409 when the identifier is registered, in whatever case."""
+        identifier = name_of(data.identifier, "identifier", slash=True)
+        command = RegisterProject(
+            by=desk.actor,
+            identifier=identifier,
+            remote_url=name_of(data.remote_url, "remoteUrl", slash=True),
+            configuration=data.configuration,
+        )
+        await desk.execute(Step(project, stream_of(identifier), command))
+        return await one(views, identifier)
+
+    @get(
+        "/{identifier:path}",
+        guards=[allow(Role.MEMBER)],
+        summary="Look at a repository",
+    )
+    async def get_project(
+        self, identifier: FromPath[str], views: Views
+    ) -> ProjectAnswer:
+        return await one(views, identifier)
+
+    @patch(
+        "/{identifier:path}",
+        guards=[allow(Role.OWNER)],
+        opt={"commits": True},
+        summary="Change a repository",
+    )
+    async def patch_project(
+        self,
+        identifier: FromPath[str],
+        data: JSONBody[ProjectPatch],
+        desk: AtDesk,
+        views: Views,
+    ) -> ProjectAnswer:
+        url = data.remote_url
+        command = ReviseProject(
+            by=desk.actor,
+            remote_url=(
+                url
+                if isinstance(url, UnsetType)
+                else name_of(url, "remoteUrl", slash=True)
+            ),
+            configuration=data.configuration,
+        )
+        await desk.execute(Step(project, stream_of(named(identifier)), command))
+        return await one(views, identifier)
+
+    @delete(
+        "/{identifier:path}",
+        guards=[allow(Role.OWNER)],
+        opt={"commits": True},
+        summary="Remove a repository",
+    )
+    async def delete_project(self, identifier: FromPath[str], desk: AtDesk) -> None:
+        """409 while it has environments."""
+        command = RetireProject(by=desk.actor)
+        await desk.execute(Step(project, stream_of(named(identifier)), command))
+
+
+def named(identifier: str) -> str:
+    """`myorg%2Fmyrepo` arrives decoded, and as a path it begins with a slash."""
+    return identifier.removeprefix("/")
+
+
+async def one(views: Reader, identifier: str) -> ProjectAnswer:
+    found = await rows(views, fold(named(identifier)))
+    if not found:
+        raise ProjectNotFound(f"no repository {named(identifier)}")
+    return shown(found[0])
+
+
+async def rows(views: Reader, project_id: str | None) -> list[Mapping[str, Any]]:
+    found = await views.read(directory, sql["list_projects"], {"id": project_id})
+    return list(found.rows)
+
+
+def shown(row: Mapping[str, Any]) -> ProjectAnswer:
+    return ProjectAnswer(
+        identifier=row["identifier"],
+        remote_url=row["remote_url"],
+        platform=row["platform"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        version=row["version"],
+        configuration=row["configuration"],
+    )

@@ -1,0 +1,56 @@
+"""One request: its id, its body read strictly, and a client that may go away."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.types import Scope
+
+from domain.errors import Invalid
+from domain.ids import new_id
+
+BODY_BYTES_MAX = 256 * 1024
+REQUEST_ID = re.compile(rb"[\w.:/+=-]{1,128}\Z", re.ASCII)
+# An escaped NUL, which no text column can hold, whose backslash is not itself escaped.
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """Decodes a JSON body right into the handler's `data`.
+
+    Litestar would convert leniently, so that "3600" were a number.
+    """
+
+    async def json(self) -> Any:
+        body = await self.body()
+        if b"\\u0000" in body and NUL.search(body):
+            raise Invalid("the body contains a NUL character", field="body")
+        handler = self.scope["route_handler"]
+        field = handler.parsed_data_field
+        return _decoder(field.annotation if field else Any).decode(body)
+
+
+@cache
+def _decoder(annotation: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(annotation)
+
+
+async def gone(request: Request[Any, Any, Any]) -> None:
+    """Returns when the client has closed the connection. The body was read before."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def request_id_of(scope: Scope) -> str:
+    """The caller's `X-Request-Id` if it is a decent one, else an id made up once."""
+    state: dict[str, Any] = scope["state"]
+    known: str | None = state.get("request_id")
+    if known is None:
+        given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
+        known = given.decode() if REQUEST_ID.match(given) else new_id()
+        state["request_id"] = known
+    return known

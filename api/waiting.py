@@ -1,0 +1,85 @@
+"""Long polls: bounded for each caller, and given up when the client goes away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from time import monotonic
+from typing import Any
+
+from litestar import Request
+
+from api.requests import gone
+from domain.decider import Outcome
+from domain.errors import TooMany
+from domain.event import Actor
+from projections.environment_listing import sql
+from projections.storage.reader import Reader
+
+WAITS_PER_CALLER_MAX = 5_000
+TICKETS_PER_CALLER_MAX = 5_000
+COUNT_FOR_SECONDS = 1
+SOON_SECONDS = 0.05
+
+Waits = Counter[tuple[str, str | None]]
+
+
+async def wait_for_turn(
+    asking: Coroutine[Any, Any, Outcome], actor: Actor, request: Request[Any, Any, Any]
+) -> Outcome:
+    """What `asking` comes to. If the client goes away, nobody asks any more."""
+    waits: Waits = request.app.state.waits
+    key = (actor.id, actor.application)
+    if waits[key] >= WAITS_PER_CALLER_MAX:
+        asking.close()
+        raise TooMany(f"{WAITS_PER_CALLER_MAX} requests of yours wait already")
+    waits[key] += 1
+    task = asyncio.ensure_future(asking)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=SOON_SECONDS)
+        if not done:
+            await _until_done_or_gone(task, request)
+        return await task
+    finally:
+        task.cancel()
+        waits[key] -= 1
+        if not waits[key]:
+            del waits[key]
+
+
+async def _until_done_or_gone(
+    task: asyncio.Future[Outcome], request: Request[Any, Any, Any]
+) -> None:
+    leaving = asyncio.ensure_future(gone(request))
+    both: set[asyncio.Future[Any]] = {task, leaving}
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if leaving.done():
+            task.cancel()
+    finally:
+        leaving.cancel()
+
+
+class TicketQuota:
+    """At most so many open tickets for each caller, by a count up to a second old.
+
+    It protects the server from a job gone wild; being off by a few does no harm.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._counts: dict[tuple[str, str | None], tuple[float, int]] = {}
+
+    async def check(self, actor: Actor) -> None:
+        """Count one more; `TooMany` when that is too many."""
+        key, now = (actor.id, actor.application), monotonic()
+        since, count = self._counts.get(key, (0.0, 0))
+        if now - since > COUNT_FOR_SECONDS:
+            self._counts[key] = (now, count)  # Others need not ask meanwhile.
+            values = {"requested_by": actor.id, "application": actor.application}
+            rows = await self._reader.peek(sql["count_open_tickets"], values)
+            count = int(rows[0]["open"])
+        if count >= TICKETS_PER_CALLER_MAX:
+            raise TooMany(f"{count} tickets of yours are open; release some")
+        self._counts[key] = (self._counts[key][0], count + 1)

@@ -1,0 +1,22 @@
+"""Database work off the event loop, and what it means when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from eventsourcing.persistence import PersistenceError
+
+from domain.errors import JournalUnavailable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """`function` in a thread; `JournalUnavailable` if the database did not answer."""
+    try:
+        return await asyncio.to_thread(function, *args, **kwargs)
+    except PersistenceError as error:
+        raise JournalUnavailable("the database did not answer") from error

@@ -1,0 +1,95 @@
+"""Wakes the calls that wait in one process for what another has appended.
+
+Core NATS carries the names of the streams. It may lose a message or be down: so each
+process also looks at the journal itself now and then (`Lookout`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+log = structlog.get_logger()
+Ring = Callable[[Collection[str]], None]
+
+SUBJECT = "berth.doorbell"
+LOOK_EVERY_SECONDS = 0.5
+CONNECT_TIMEOUT_SECONDS = 2
+STREAMS_PER_MESSAGE = 1_000
+
+
+class Doorbell:
+    """`ring` is called with streams that another process has appended to."""
+
+    def __init__(self, url: str, ring: Ring) -> None:
+        self._url = url
+        self._ring = ring
+        self._changed: set[str] = set()
+        self._has_changed = asyncio.Event()
+
+    def announce(self, streams: Collection[str]) -> None:
+        """Tell the other processes, together with whatever else changes just now."""
+        self._changed.update(streams)
+        self._has_changed.set()
+
+    async def run(self) -> int:
+        """Listen and announce until cancelled, or until NATS is lost for good."""
+        client = Client()
+        await client.connect(
+            self._url,
+            no_echo=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            error_cb=_quietly,
+        )
+        try:
+            await client.subscribe(SUBJECT, cb=self._on_message)
+            while True:
+                await self._has_changed.wait()
+                self._has_changed.clear()
+                await self._publish(client)
+        finally:
+            await client.close()
+
+    async def _publish(self, client: Client) -> None:
+        streams, self._changed = list(self._changed), set()
+        if not client.is_connected:
+            return  # A bell that cannot ring is no reason to wait: see `Lookout`.
+        for start in range(0, len(streams), STREAMS_PER_MESSAGE):
+            names = streams[start : start + STREAMS_PER_MESSAGE]
+            await client.publish(SUBJECT, "\n".join(names).encode())
+
+    async def _on_message(self, message: Msg) -> None:
+        self._ring(message.data.decode().splitlines())
+
+
+async def _quietly(error: Exception) -> None:
+    log.debug("doorbell", error=str(error))
+
+
+class Lookout:
+    """The doorbell's second: rings for what it finds in the journal itself.
+
+    It keeps its place while nobody waits, so that nothing falls between somebody's
+    parking and the first look after it.
+    """
+
+    def __init__(
+        self,
+        streams_since: Callable[[int], Awaitable[tuple[int, Sequence[str]]]],
+        ring: Ring,
+    ) -> None:
+        self._streams_since = streams_since
+        self._ring = ring
+        self._position = -1
+
+    async def run_once(self) -> int:
+        """Ring for what was appended since the last look."""
+        self._position, streams = await self._streams_since(self._position)
+        self._ring(streams)
+        return 0

@@ -1,0 +1,36 @@
+"""Passes on locks whose time is up, so that waiters need not ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from domain.decider import Journal, Step
+from domain.environment.environment import environment
+from domain.environment.lock import ExpireLock
+from domain.errors import EnvironmentNotFound
+from domain.event import system
+
+EVERY_SECONDS = 0.25
+TIMER = system("lock-expiry")
+
+
+@dataclass(frozen=True)
+class LockExpiry:
+    """Any number may run: whoever comes late finds nothing left to do."""
+
+    due_locks: Callable[[], Awaitable[Sequence[str]]]
+    journal: Journal
+
+    async def run_once(self) -> int:
+        """Nudge the locks that are due; return how much time had done to them."""
+        passed = 0
+        for environment_id in await self.due_locks():
+            # The listing may be behind. The decider looks again, and may say nothing.
+            step = Step(environment, environment_id, ExpireLock(by=TIMER))
+            try:
+                outcome = await self.journal.execute(step)
+            except EnvironmentNotFound:
+                continue  # Deleted since the listing was made.
+            passed += outcome.time_passed
+        return passed

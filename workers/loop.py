@@ -1,0 +1,32 @@
+"""How every worker runs: one pass, again and again, until cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+log = structlog.get_logger()
+RunOnce = Callable[[], Awaitable[int]]
+BACKOFF_SECONDS_MAX = 5.0
+
+
+async def run_forever(name: str, run_once: RunOnce, every_seconds: float) -> None:
+    """Run at once again while there is work; else, and after a failure, rest first.
+
+    A failing pass is logged and tried again, later each time, for ever: whatever it
+    wanted to do is still to be done.
+    """
+    failures = 0
+    while True:
+        try:
+            worked = await run_once()
+        except Exception as error:  # noqa: BLE001 - nothing may end a worker's loop
+            failures += 1
+            rest = min(every_seconds * 2**failures, BACKOFF_SECONDS_MAX)
+            log.warning("worker failed", worker=name, error=str(error), again_in=rest)
+            await asyncio.sleep(rest)
+        else:
+            failures = 0
+            await asyncio.sleep(0 if worked else every_seconds)

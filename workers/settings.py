@@ -1,0 +1,81 @@
+"""What an installation can set, each from one environment variable."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+SECRET_LENGTH_MIN = 32
+KEY_BYTES = 32
+
+
+class SettingsError(Exception):
+    """A setting is missing or makes no sense; the message names it."""
+
+
+class Settings(Struct, frozen=True):
+    """`secret` signs the tokens; `vault_keys` encrypt credentials, by version."""
+
+    database_url: str
+    nats_url: str
+    secret: bytes
+    vault_keys: dict[int, bytes]
+    host: str = "127.0.0.1"
+    port: int = 8080
+    installation: str = "berth"
+
+    def __repr__(self) -> str:
+        return f"Settings(host={self.host!r}, port={self.port})"
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read and check everything at once; `SettingsError` names what is wrong."""
+    return Settings(
+        database_url=_required(environment, "BERTH_DATABASE_URL"),
+        nats_url=_required(environment, "BERTH_NATS_URL"),
+        secret=_secret(environment),
+        vault_keys=_vault_keys(environment),
+        host=environment.get("BERTH_HOST", "127.0.0.1"),
+        port=_port(environment),
+        installation=environment.get("BERTH_INSTALLATION", "berth"),
+    )
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    if value := environment.get(name):
+        return value
+    raise SettingsError(f"{name} is not set")
+
+
+def _secret(environment: Mapping[str, str]) -> bytes:
+    secret = _required(environment, "BERTH_SECRET").encode()
+    if len(secret) < SECRET_LENGTH_MIN:
+        raise SettingsError(f"BERTH_SECRET has fewer than {SECRET_LENGTH_MIN} bytes")
+    return secret
+
+
+def _vault_keys(environment: Mapping[str, str]) -> dict[int, bytes]:
+    """`BERTH_VAULT_KEYS=1:<base64>,2:<base64>`: 32 bytes each; the highest wraps."""
+    keys: dict[int, bytes] = {}
+    for part in _required(environment, "BERTH_VAULT_KEYS").split(","):
+        version, _, key = part.strip().partition(":")
+        try:
+            keys[int(version)] = base64.b64decode(key, validate=True)
+        except (ValueError, binascii.Error):
+            raise SettingsError(
+                "BERTH_VAULT_KEYS must look like 1:<base64>,2:<base64>"
+            ) from None
+    if any(len(key) != KEY_BYTES for key in keys.values()):
+        raise SettingsError(f"a key in BERTH_VAULT_KEYS is not {KEY_BYTES} bytes long")
+    return keys
+
+
+def _port(environment: Mapping[str, str]) -> int:
+    text = environment.get("BERTH_PORT", "8080")
+    if text.isdecimal() and 0 < int(text) < 65_536:  # noqa: PLR2004
+        return int(text)
+    raise SettingsError(f"BERTH_PORT is not a port number: {text}")

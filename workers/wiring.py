@@ -1,0 +1,101 @@
+"""Puts one process together: what it is made of, and what runs in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from projections.catch_up import CatchUp
+from projections.environment_listing import sql
+from projections.storage.append import Appender
+from projections.storage.checkpoint import ViewStore
+from projections.storage.database import Database
+from projections.storage.journal import StoredJournal
+from projections.storage.reader import Reader
+from projections.storage.vault import Vault
+from projections.views import VIEWS
+from workers import doorbell, lock_expiry
+from workers.doorbell import Doorbell, Lookout
+from workers.lock_expiry import LockExpiry
+from workers.loop import run_forever
+from workers.settings import Settings
+
+READERS_MAX = 8
+CATCH_UP_EVERY_SECONDS = 0.05
+RETRY_EVERY_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the handlers and the workers of one process share."""
+
+    settings: Settings
+    journal: StoredJournal
+    reader: Reader
+    views: ViewStore
+    vault: Vault
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, *, with_workers: bool = False
+) -> AsyncIterator[Services]:
+    """The services, with everything running that they need; stopped on the way out."""
+    database = Database(settings.database_url, name="berth-views", pool_max=READERS_MAX)
+    appender = Appender(Database(settings.database_url, name="berth-journal"))
+    journal = StoredJournal(appender)
+    services = Services(
+        settings=settings,
+        journal=journal,
+        reader=Reader(database),
+        views=ViewStore(database),
+        vault=Vault(database, settings.vault_keys),
+    )
+    loops = [*_always(services), *(_workers(services) if with_workers else ())]
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    try:
+        yield services
+    finally:
+        for task in reversed(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        journal.close()
+        database.close()
+
+
+def _always(services: Services) -> Sequence[Any]:
+    """What every process runs: its writer, and both ways of being woken."""
+    journal = services.journal
+    bell = Doorbell(services.settings.nats_url, journal.ring)
+    journal.committed = bell.announce
+    look = Lookout(services.reader.streams_since, journal.ring)
+    return (
+        journal.run(),
+        run_forever("doorbell", bell.run, RETRY_EVERY_SECONDS),
+        run_forever("lookout", look.run_once, doorbell.LOOK_EVERY_SECONDS),
+    )
+
+
+def _workers(services: Services) -> Sequence[Any]:
+    """What happens without a request. Every one may run in many processes."""
+    expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
+    return (
+        run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
+        *(
+            run_forever(
+                f"view-keeper {view.name}",
+                CatchUp(view, services.views).run_once,
+                CATCH_UP_EVERY_SECONDS,
+            )
+            for view in VIEWS.values()
+        ),
+    )
+
+
+async def _due_locks(reader: Reader) -> Sequence[str]:
+    rows = await reader.peek(sql["due_locks"], {})
+    return [row["environment_id"] for row in rows]
