@@ -2,16 +2,89 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Request
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+
+from api.apidocs_page import page
+from api.errors import ErrorBody
+from api.examples import EXAMPLES
+from api.schemas import LockWaitTimeout
+
+MEDIA_JSON = "application/json"
+OPEN_PATHS = ("/sfp/api/ping", "/sfp/api/health/")
+# What any route may answer besides its own success.
+REFUSALS = {
+    "400": "Something in the request is not acceptable; `field` names it",
+    "401": "No token, or one that is not good",
+    "403": "Not with this role, or not with somebody else's ticket",
+    "404": "There is no such thing",
+    "409": "Its present state forbids this",
+    "410": "Too late: the lease is over",
+    "413": "The body is larger than 256 KiB",
+    "429": "A limit on how much may wait is reached",
+    "503": "The database did not answer: the outcome is not known; ask again",
+}
+
+Document = dict[str, Any]
+
+
+def complete(document: Document) -> Document:
+    """What Litestar cannot know: examples, and how requests are refused."""
+    schemas = document["components"]["schemas"]
+    for name, example in EXAMPLES.items():
+        if name in schemas:
+            schemas[name]["examples"] = [example]
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if path.startswith(OPEN_PATHS):
+                operation["security"] = []
+            _add_refusals(path, operation)
+    return document
+
+
+def _add_refusals(path: str, operation: Document) -> None:
+    reference = {"$ref": f"#/components/schemas/{ErrorBody.__name__}"}
+    for status, description in REFUSALS.items():
+        operation["responses"][status] = {
+            "description": description,
+            "content": {MEDIA_JSON: {"schema": reference}},
+        }
+    if path.endswith("/acquire"):
+        waited = {"$ref": f"#/components/schemas/{LockWaitTimeout.__name__}"}
+        operation["responses"]["408"] = {
+            "description": "Not yet: the ticket keeps its place",
+            "content": {MEDIA_JSON: {"schema": waited}},
+        }
+
+
+class JsonDocument(OpenAPIRenderPlugin):
+    def render(
+        self, request: Request[Any, Any, Any], openapi_schema: Document
+    ) -> bytes:
+        return self.render_json(request, complete(openapi_schema))
+
+
+class HtmlPage(OpenAPIRenderPlugin):
+    """Made here, without a script or a font from elsewhere: it works offline."""
+
+    def render(
+        self, request: Request[Any, Any, Any], openapi_schema: Document
+    ) -> bytes:
+        del request
+        return page(complete(openapi_schema)).encode()
+
 
 OPENAPI = OpenAPIConfig(
     title="Berth",
-    version="0.1.0",
+    version=version("berth-server"),
     description="An open server for shared deployment environments.",
-    path="/sfp/apidocs",
-    render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+    path="/sfp",
+    render_plugins=[HtmlPage(path="/apidocs"), JsonDocument(path="/apidocs-json")],
     security=[{"bearer": []}],
     components=Components(
         security_schemes={

@@ -74,7 +74,7 @@ def _always(services: Services) -> Sequence[Any]:
     journal.committed = bell.announce
     look = Lookout(services.reader.streams_since, journal.ring)
     return (
-        journal.run(),
+        run_forever("journal", journal.run, RETRY_EVERY_SECONDS),
         run_forever("doorbell", bell.run, RETRY_EVERY_SECONDS),
         run_forever("lookout", look.run_once, doorbell.LOOK_EVERY_SECONDS),
     )

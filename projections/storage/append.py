@@ -46,10 +46,12 @@ class Appender:
         tried once more. After that, whether the commit took effect is not known.
         """
         batch = self._attempt(calls, touched)
-        if batch.error and not batch.has_begun:
+        if batch.error and self._recorder.is_lost and not batch.has_begun:
             batch = self._attempt(calls, touched)
         if batch.error:
+            self._recorder.close()
             batch.fail(batch.error, calls)
+        self.heads.forget()
         return batch
 
     def _attempt(self, calls: Sequence[Call], touched: Deciders) -> Batch:
@@ -58,8 +60,6 @@ class Appender:
             self._run(batch, calls, touched, self._recorder.open())
         except Exception as error:  # noqa: BLE001 - it becomes the callers' answer
             batch.error = error
-            self._recorder.close()
-        self.heads.forget()
         return batch
 
     def _run(
@@ -89,6 +89,7 @@ class Appender:
         # Only now: all of it has come to stay.
         self.heads.keep({s: h for s, h in batch.heads.items() if s not in batch.fresh})
         self._position = batch.position
+        batch.look_ahead()
 
     def _load(self, cursor: Cursor[DictRow], deciders: Deciders) -> None:
         """Fold the past of streams that are not known here, a page at a time.

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 from domain.decider import Decider, Outcome, Step, StillWaiting, Wait
@@ -49,6 +50,7 @@ class Batch:
 
     at: datetime
     after: int
+    read_at: float  # What `monotonic` said when it was `at`.
 
     def __init__(self, known: Mapping[str, Head], parking: Parking) -> None:
         self.heads: dict[str, Head] = {}
@@ -79,7 +81,7 @@ class Batch:
         `catch_up` makes more streams current, and reports what others appended to them
         through `learn`.
         """
-        self.at, self.after = at, after
+        self.at, self.after, self.read_at = at, after, monotonic()
         self.deciders |= deciders
         self._catch_up = catch_up
 
@@ -96,6 +98,9 @@ class Batch:
             self.calls.append(call)
             if not call.answer.done():  # Else the caller has gone away.
                 self._settle(call)
+
+    def look_ahead(self) -> None:
+        """Once the batch has come to stay: when will time change what was parked?"""
         for stream, decider in self.deciders.items():
             if stream in self._parking:
                 self._parking.look_again(stream, decider.due(self._head(stream).state))

@@ -18,6 +18,8 @@ from projections.storage.batch import Batch, Deciders
 from projections.storage.parking import Call, Parking
 
 BATCH_MAX = 256
+RETRY_SECONDS = 0.5
+PATIENCE_SECONDS = 8
 log = structlog.get_logger()
 
 Committed = Callable[[Collection[str]], None]
@@ -43,6 +45,7 @@ class StoredJournal:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._wake_up: asyncio.TimerHandle | None = None
         self._read_at = (appender.tip().at, monotonic())
+        self._told = self._read_at[0]  # What `now` said last.
 
     async def execute(self, *steps: Step, wait_seconds: float = 0) -> Outcome:
         loop = asyncio.get_running_loop()
@@ -59,7 +62,8 @@ class StoredJournal:
 
     def now(self) -> datetime:
         at, read = self._read_at
-        return at + timedelta(seconds=monotonic() - read)
+        self._told = max(self._told, at + timedelta(seconds=monotonic() - read))
+        return self._told
 
     @property
     def waiting(self) -> int:
@@ -73,16 +77,13 @@ class StoredJournal:
                 self._touched[stream] = decider
                 self._bell.set()
 
-    def parked_streams(self) -> Sequence[str]:
-        return self._parking.streams()
-
     def release_waiting(self, reason: Exception) -> None:
         """Send everybody home who waits: this process is about to stop."""
         self.is_closing = True
         for call in self._parking.empty():
             call.settle(reason)
 
-    async def run(self) -> None:
+    async def run(self) -> int:
         """Append batch after batch until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
@@ -91,10 +92,10 @@ class StoredJournal:
             calls, touched = self._gather()
             if not calls and not touched:
                 continue
-            batch = await loop.run_in_executor(
+            work = loop.run_in_executor(
                 self._thread, self._appender.append, calls, touched
             )
-            self._settle(batch)
+            self._settle(await self._patiently(work, calls))
             if self._calls or self._touched:
                 self._bell.set()
 
@@ -107,11 +108,24 @@ class StoredJournal:
         touched, self._touched = self._touched, {}
         return calls, touched
 
+    async def _patiently(
+        self, work: asyncio.Future[Batch], calls: Sequence[Call]
+    ) -> Batch:
+        """The batch, in the end. Callers are told sooner that it takes too long."""
+        while not (await asyncio.wait({work}, timeout=PATIENCE_SECONDS))[0]:
+            late = [*calls, *self._calls]
+            self._calls.clear()
+            log.warning("the database does not answer", calls=len(late))
+            for call in late:
+                if call.place is None:  # Else it waits for its turn, not for us.
+                    call.settle(JournalUnavailable("the database did not answer"))
+        return await work
+
     def _settle(self, batch: Batch) -> None:
         if batch.error:
             log.warning("append failed", error=str(batch.error), calls=len(batch.calls))
         elif batch.deciders:
-            self._read_at = (batch.at, monotonic())
+            self._read_at = (batch.at, batch.read_at)
         if batch.records and not batch.error:
             self.committed({record.originator_id for record in batch.records})
         for call, outcome in batch.outcomes:
@@ -122,7 +136,7 @@ class StoredJournal:
         for call in batch.calls:
             if call.is_overdue or call.answer.done():
                 self._give_up(call)  # Its time ran out while it was being parked.
-        self._look_again_when_due()
+        self._look_again_when_due(RETRY_SECONDS if batch.error else 0)
 
     def _give_up(self, call: Call) -> None:
         """The caller's time to wait is over."""
@@ -137,19 +151,21 @@ class StoredJournal:
         if call.timer:
             call.timer.cancel()
 
-    def _look_again_when_due(self) -> None:
+    def _look_again_when_due(self, at_least_seconds: float = 0) -> None:
         """Time passes for parked calls also when nobody comes by."""
         if self._wake_up:
             self._wake_up.cancel()
             self._wake_up = None
         if due := self._parking.next_due():
-            delay = max(0.0, (due - self.now()).total_seconds())
+            delay = max(at_least_seconds, (due - self.now()).total_seconds())
             loop = asyncio.get_running_loop()
             self._wake_up = loop.call_later(delay, self._look_at_what_is_due)
 
     def _look_at_what_is_due(self) -> None:
-        self.ring(self._parking.due(self.now()))
-        self._look_again_when_due()
+        if due := self._parking.due(self.now()):
+            self.ring(due)  # After that batch `_settle` looks ahead again.
+        else:
+            self._look_again_when_due()
 
 
 def _nobody_listens(_: Collection[str]) -> None:

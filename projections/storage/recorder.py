@@ -90,6 +90,11 @@ class Recorder:
             self._connection.execute(PREPARE_TIP)
         return self._connection.cursor()
 
+    @property
+    def is_lost(self) -> bool:
+        """The connection broke, and not just what was asked of it."""
+        return self._connection is not None and self._connection.broken
+
     def close(self) -> None:
         """Whatever was not committed is undone by the database."""
         if self._connection is not None:
