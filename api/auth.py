@@ -54,7 +54,13 @@ class Caller:
     """An identity making this request. `guard` goes along with whatever it asks for."""
 
     actor: Actor
+    expires_at: datetime
     guard: tuple[Step, ...] = ()
+
+    def check_still_good(self) -> None:
+        """After a long wait: the token may have run out meanwhile."""
+        if utc_now() >= self.expires_at:
+            raise Unauthenticated("this token has expired")
 
 
 class Authenticator:
@@ -160,9 +166,9 @@ def _calling(identity: Identity, connection: Connection) -> Caller:
         user_agent=origin.user_agent,
     )
     if identity.token_id is None:
-        return Caller(actor)
+        return Caller(actor, identity.expires_at)
     step = Step(token, stream_of(identity.token_id), UseToken(by=actor))
-    return Caller(actor, (step,))
+    return Caller(actor, identity.expires_at, (step,))
 
 
 def _bearer(connection: Connection) -> str:

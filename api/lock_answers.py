@@ -35,6 +35,7 @@ async def acquired(
     auth_url = None
     if details.salesforce_username:
         auth_url = await _auth_url(place.desk, details.salesforce_username, vault)
+    place.desk.caller.check_still_good()
     now = place.desk.journal.now()
     if not holds(place.desk.actor, ticket, now):
         raise TicketEnded("the lease ended before the answer left", status="expired")

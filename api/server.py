@@ -13,7 +13,7 @@ from litestar.types import ASGIApp
 from api.http_limits import LimitedProtocol
 
 KEEP_ALIVE_SECONDS = 30
-STOPPING_SECONDS_MAX = 10
+STOPPING_SECONDS_MAX = 5
 BACKLOG = 4_096
 
 

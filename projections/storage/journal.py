@@ -49,7 +49,11 @@ class StoredJournal:
 
     async def execute(self, *steps: Step, wait_seconds: float = 0) -> Outcome:
         loop = asyncio.get_running_loop()
-        call = Call(steps, loop.create_future(), may_wait=wait_seconds > 0)
+        call = Call(
+            steps,
+            loop.create_future(),
+            may_wait=wait_seconds > 0 and not self.is_closing,
+        )
         if call.may_wait:
             call.timer = loop.call_later(wait_seconds, self._give_up, call)
         self._calls.append(call)
