@@ -26,7 +26,6 @@ class Settings(Struct, frozen=True):
     vault_keys: dict[int, bytes]
     host: str = "127.0.0.1"
     port: int = 8080
-    installation: str = "berth"
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port})"
@@ -41,7 +40,6 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         vault_keys=_vault_keys(environment),
         host=environment.get("BERTH_HOST", "127.0.0.1"),
         port=_port(environment),
-        installation=environment.get("BERTH_INSTALLATION", "berth"),
     )
 
 

@@ -6,13 +6,13 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (id text, repository text);
 -- name: add_records
 -- Only environments that are there have an audit: the others' rows find no partner.
 INSERT INTO audit_record (
-    position, id, environment_id, repository, project, accessed_by,
+    position, id, environment_id, accessed_by,
     accessed_by_application, access_type, access_details, ip_address, user_agent,
     accessed_at
 )
 SELECT
-    new.position, new.id, new.environment_id, known.repository, lower(known.repository),
-    new.accessed_by, new.accessed_by_application, new.access_type, new.access_details,
+    new.position, new.id, new.environment_id, new.accessed_by,
+    new.accessed_by_application, new.access_type, new.access_details,
     new.ip_address, new.user_agent, new.accessed_at
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
     position bigint, id text, environment_id text, accessed_by text,
@@ -32,7 +32,9 @@ DELETE FROM audited_environment USING gone WHERE audited_environment.id = gone.i
 
 -- name: audit_of_environment
 -- Newest first.
-SELECT * FROM audit_record
+SELECT audit_record.*, known.repository
+FROM audit_record
+JOIN audited_environment AS known ON known.id = audit_record.environment_id
 WHERE environment_id = %(environment_id)s
     AND (%(access_type)s::text IS NULL OR access_type = %(access_type)s)
 ORDER BY position DESC

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
 import msgspec
-from eventsourcing.persistence import JSONTranscoder, Notification, Tracking
+from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
 from psycopg import Cursor
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, tuple_row
 
 from domain.record import Recorded
 from projections.storage.database import Database
-from projections.storage.mapper import EventMapper
+from projections.storage.mapper import recorded
 
 BATCH_MAX = 1_000
 
@@ -26,7 +26,7 @@ DO UPDATE SET application_name = excluded.application_name
 RETURNING notification_id
 """
 NEXT: LiteralString = """
-SELECT originator_id, originator_version, topic, state, notification_id
+SELECT originator_id, originator_version, notification_id, state
 FROM berth_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s
 """
 
@@ -59,7 +59,6 @@ class ViewStore(PostgresTrackingRecorder):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, tracking_table_name="berth_tracking")
-        self._mapper = EventMapper(JSONTranscoder())
 
     def lag(self, name: str) -> Lag:
         with self.datastore.cursor() as cursor:
@@ -87,15 +86,6 @@ class ViewStore(PostgresTrackingRecorder):
     def _next(
         self, cursor: Cursor[DictRow], after: int, limit: int
     ) -> Sequence[Recorded]:
-        return [
-            self._mapper.to_domain_event(
-                Notification(
-                    originator_id=row["originator_id"],
-                    originator_version=row["originator_version"],
-                    topic=row["topic"],
-                    state=row["state"],
-                    id=row["notification_id"],
-                )
-            )
-            for row in cursor.execute(NEXT, (after, limit), prepare=True)
-        ]
+        with cursor.connection.cursor(row_factory=tuple_row) as rows:
+            rows.execute(NEXT, (after, limit), prepare=True)
+            return [recorded(*row) for row in rows.fetchall()]

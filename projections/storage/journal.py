@@ -18,6 +18,7 @@ from projections.storage.batch import Batch, Deciders
 from projections.storage.parking import Call, Parking
 
 BATCH_MAX = 256
+TOUCHED_MAX = 1_000
 RETRY_SECONDS = 0.5
 PATIENCE_SECONDS = 8
 log = structlog.get_logger()
@@ -109,8 +110,8 @@ class StoredJournal:
 
     def _gather(self) -> tuple[list[Call], Deciders]:
         calls = [self._calls.popleft() for _ in range(min(BATCH_MAX, len(self._calls)))]
-        touched, self._touched = self._touched, {}
-        return calls, touched
+        names = list(self._touched)[:TOUCHED_MAX]
+        return calls, {stream: self._touched.pop(stream) for stream in names}
 
     async def _patiently(
         self, work: asyncio.Future[Batch], calls: Sequence[Call]

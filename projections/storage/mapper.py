@@ -41,12 +41,15 @@ class EventMapper(Mapper[str]):
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> Recorded:
-        stored = decode(stored_event.state)
-        return Recorded(
-            originator_id=str(stored_event.originator_id),
-            originator_version=stored_event.originator_version,
-            position=getattr(stored_event, "id", 0),
-            id=stored.id,
-            event=stored.event,
-            origin=stored.origin,
+        return recorded(
+            str(stored_event.originator_id),
+            stored_event.originator_version,
+            getattr(stored_event, "id", 0),
+            stored_event.state,
         )
+
+
+def recorded(stream: str, version: int, position: int, state: bytes) -> Recorded:
+    """One row of the journal's table, decoded."""
+    stored = decode(state)
+    return Recorded(stream, version, position, stored.id, stored.event, stored.origin)

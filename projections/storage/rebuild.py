@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import LiteralString, NamedTuple
 
 from psycopg import Cursor
 from psycopg.rows import DictRow
@@ -14,6 +14,16 @@ from projections.storage.database import Database
 from projections.view import View
 
 BATCH = 5_000
+COPY_OF: LiteralString = "CREATE TABLE {new} (LIKE {old} INCLUDING DEFAULTS)"
+PRIMARY_KEY: LiteralString = "ALTER TABLE {table} ADD PRIMARY KEY USING INDEX {name}"
+INDEXES: LiteralString = """
+SELECT
+    tablename AS table, indexname AS name, indexdef AS definition,
+    indisprimary AS is_primary
+FROM pg_indexes
+JOIN pg_index ON indexrelid = format('public.%%I', indexname)::regclass
+WHERE schemaname = 'public' AND tablename = %(table)s AND indisprimary = %(is_primary)s
+"""
 
 
 class Progress(NamedTuple):
@@ -51,11 +61,10 @@ def _make_room(cursor: Cursor[DictRow], view: View, beside: str) -> None:
     cursor.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
     cursor.execute(SQL("CREATE SCHEMA {}").format(schema))
     for table in view.tables:
-        cursor.execute(
-            SQL("CREATE TABLE {}.{} (LIKE public.{} INCLUDING ALL)").format(
-                schema, Identifier(table), Identifier(table)
-            )
-        )
+        names = {"new": Identifier(beside, table), "old": Identifier("public", table)}
+        cursor.execute(SQL(COPY_OF).format(**names))
+        keys = cursor.execute(INDEXES, {"table": table, "is_primary": True})
+        _create_indexes(cursor, keys.fetchall(), beside)
     cursor.execute("DELETE FROM berth_tracking WHERE application_name = %s", [beside])
 
 
@@ -65,8 +74,24 @@ def _look_beside(cursor: Cursor[DictRow], beside: str) -> None:
     )
 
 
+def _create_indexes(
+    cursor: Cursor[DictRow], indexes: Sequence[DictRow], beside: str
+) -> None:
+    """The live table's indexes on the new one, under the same names."""
+    for index in indexes:
+        statement = index["definition"].replace(" ON public.", f" ON {beside}.", 1)
+        cursor.execute(statement)
+        if index["is_primary"]:
+            named = {"name": Identifier(index["name"])}
+            table = Identifier(beside, index["table"])
+            cursor.execute(SQL(PRIMARY_KEY).format(table=table, **named))
+
+
 def _swap(cursor: Cursor[DictRow], view: View, beside: str) -> None:
     for table in view.tables:
+        # Filling a table is quicker without them.
+        rest = cursor.execute(INDEXES, {"table": table, "is_primary": False})
+        _create_indexes(cursor, rest.fetchall(), beside)
         names = {"table": Identifier(table), "beside": Identifier(beside)}
         cursor.execute(SQL("DROP TABLE public.{table}").format(**names))
         cursor.execute(

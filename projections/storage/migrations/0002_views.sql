@@ -47,8 +47,6 @@ CREATE TABLE audit_record (
     position bigint PRIMARY KEY,
     id text NOT NULL,
     environment_id text NOT NULL,
-    repository text NOT NULL,
-    project text NOT NULL,
     accessed_by text NOT NULL,
     accessed_by_application text,
     access_type text NOT NULL,
@@ -58,7 +56,6 @@ CREATE TABLE audit_record (
     accessed_at timestamptz NOT NULL
 );
 CREATE INDEX audit_record_of_environment ON audit_record (environment_id, position);
-CREATE INDEX audit_record_of_project ON audit_record (project, position);
 
 -- directory: the repositories, the Salesforce orgs and the application tokens.
 CREATE TABLE project (
