@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ from domain import errors
 
 log = structlog.get_logger()
 AnyRequest = Request[Any, Any, Any]
+MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")
 
 STATUS: dict[type[errors.DomainError], int] = {
     errors.Invalid: 400,
@@ -96,11 +98,24 @@ def invalid_parameter(
     request: AnyRequest, error: ValidationException
 ) -> Response[ErrorBody]:
     """A path or query parameter is missing or makes no sense."""
+    if missing := MISSING.match(error.detail):
+        name = missing[1]
+        return answer(request, 400, f"{name} is required", "INVALID", field=name)
     problems = error.extra if isinstance(error.extra, list) else []
-    told = [f"{p.get('key', 'request')}: {p.get('message')}" for p in problems]
-    field = problems[0].get("key", UNSET) if problems else UNSET
-    message = "; ".join(told) or error.detail
-    return answer(request, 400, message, "INVALID", field=field)
+    told = {
+        _as_sent(p["key"]): p["message"]
+        for p in problems
+        if p.get("key", "data") != "data"  # An absent body is said to be one, too.
+    }
+    field = next(iter(told), UNSET)
+    message = "; ".join(f"{name}: {problem}" for name, problem in told.items())
+    return answer(request, 400, message or error.detail, "INVALID", field=field)
+
+
+def _as_sent(parameter: str) -> str:
+    """`timeout_seconds` as callers spell it."""
+    first, *rest = parameter.split("_")
+    return first + "".join(word.title() for word in rest)
 
 
 def http_error(request: AnyRequest, error: HTTPException) -> Response[ErrorBody]:

@@ -15,7 +15,7 @@ from api.requests import request_id_of
 from api.schemas import LockAcquiredAnswer, LockRenewedAnswer, LockWaitTimeout
 from domain.decider import Outcome, Step, StillWaiting
 from domain.environment.environment import Environment
-from domain.environment.lock import Ticket, holds
+from domain.environment.queue import Ticket, holds
 from domain.environment.standing import seconds_left, standing
 from domain.errors import OrgNotFound, TicketEnded
 from domain.naming import fold

@@ -31,8 +31,8 @@ from domain.environment.lock import (
     ReleaseLock,
     RenewLock,
     RequestLock,
-    Ticket,
 )
+from domain.environment.queue import Ticket
 from domain.errors import Invalid, LeaseOver, NotHolder, TicketNotFound
 from domain.ids import new_ticket_id
 from domain.roles import Role

@@ -61,7 +61,7 @@ class Signer:
             claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
             self._claims.validate(claims)
             return _person(claims)
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+        except (JoseError, ValueError, TypeError, KeyError, OverflowError) as error:
             raise Unauthenticated("this token is not valid here") from error
 
 
@@ -69,5 +69,6 @@ def _person(claims: dict[str, Any]) -> Person:
     subject = claims["sub"]
     if not isinstance(subject, str) or not subject or "\0" in subject:
         raise ValueError(subject)
+    subject.encode()  # A lone surrogate could not be stored.
     expires_at = datetime.fromtimestamp(claims["exp"], UTC) + LEEWAY
     return Person(subject, Role(claims["role"]), expires_at)

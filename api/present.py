@@ -13,7 +13,7 @@ from api.schemas import (
     QueuedLock,
     TicketAnswer,
 )
-from domain.environment.lock import LockQueue, Ticket, TicketStatus
+from domain.environment.queue import LockQueue, Ticket, TicketStatus
 from domain.environment.standing import seconds_left, standing, standings
 from projections.environment_listing import Listed
 

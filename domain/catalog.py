@@ -6,7 +6,7 @@ from domain.access import AccessEvent
 from domain.environment.events import EnvironmentEvent
 from domain.event import Event
 from domain.org import OrgEvent
-from domain.project import ProjectEvent
+from domain.project_events import ProjectEvent
 from domain.token import TokenEvent
 
 AnyEvent = EnvironmentEvent | ProjectEvent | OrgEvent | TokenEvent | AccessEvent

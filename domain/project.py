@@ -24,65 +24,17 @@ from domain.errors import (
     ProjectNotFound,
     UsernameTaken,
 )
-from domain.event import Command, Event
+from domain.event import Command
 from domain.naming import fold
-
-
-class ProjectRegistered(Event, frozen=True, tag="project.registered"):
-    identifier: str
-    remote_url: str
-    platform: str
-    configuration: dict[str, Any] = {}
-
-
-class ProjectRevised(Event, frozen=True, tag="project.revised"):
-    """Only what changed is set."""
-
-    remote_url: str | UnsetType = UNSET
-    platform: str | UnsetType = UNSET
-    configuration: dict[str, Any] | UnsetType = UNSET
-
-
-class ProjectRetired(Event, frozen=True, tag="project.retired"):
-    pass
-
-
-class EnvironmentAdded(Event, frozen=True, tag="project.environment_added"):
-    environment_id: str
-    name: str
-    category: Category
-    salesforce_username: str | None
-
-
-class EnvironmentChanged(Event, frozen=True, tag="project.environment_changed"):
-    """The entry as it is from now on."""
-
-    environment_id: str
-    name: str
-    category: Category
-    salesforce_username: str | None
-
-
-class EnvironmentRemoved(Event, frozen=True, tag="project.environment_removed"):
-    environment_id: str
-
-
-class DefaultChosen(Event, frozen=True, tag="project.default_chosen"):
-    """`environment_id` is its category's default from now on; empty: none is."""
-
-    category: Category
-    environment_id: str | None
-    previous_id: str | None
-
-
-ProjectEvent = (
-    ProjectRegistered
-    | ProjectRevised
-    | ProjectRetired
-    | EnvironmentAdded
-    | EnvironmentChanged
-    | EnvironmentRemoved
-    | DefaultChosen
+from domain.project_events import (
+    DefaultChosen,
+    EnvironmentAdded,
+    EnvironmentChanged,
+    EnvironmentRemoved,
+    ProjectEvent,
+    ProjectRegistered,
+    ProjectRetired,
+    ProjectRevised,
 )
 
 

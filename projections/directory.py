@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 
 from domain.naming import fold
 from domain.org import DefaultDevHubChosen, OrgRegistered, OrgRemoved
-from domain.project import ProjectRegistered, ProjectRetired, ProjectRevised
+from domain.project_events import ProjectRegistered, ProjectRetired, ProjectRevised
 from domain.record import Recorded
 from domain.token import TokenIssued, TokenRevoked
 from projections.queries import load

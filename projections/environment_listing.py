@@ -25,10 +25,11 @@ from domain.environment.events import (
     LockRequested,
     LockWithdrawn,
 )
-from domain.environment.lock import LockQueue, Ticket, TicketStatus, lapse
-from domain.environment.lock import evolve as evolve_lock
+from domain.environment.lock import lapse
+from domain.environment.queue import LockQueue, Ticket, TicketStatus
+from domain.environment.queue import evolve as evolve_lock
 from domain.naming import fold
-from domain.project import DefaultChosen
+from domain.project_events import DefaultChosen
 from domain.record import Recorded
 from projections.queries import load
 from projections.view import Row, View, Write

@@ -9,7 +9,8 @@ import structlog
 
 log = structlog.get_logger()
 RunOnce = Callable[[], Awaitable[int]]
-BACKOFF_SECONDS_MAX = 5.0
+# Once the database is back, a lock whose time is up must not wait a second more.
+BACKOFF_SECONDS_MAX = 0.5
 
 
 async def run_forever(name: str, run_once: RunOnce, every_seconds: float) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from domain.decider import Decider, Wait
 from domain.environment import details as describing
 from domain.environment import lock as locking
+from domain.environment import queue as queueing
 from domain.environment.command import EnvironmentCommand
 from domain.environment.details import (
     Details,
@@ -25,7 +26,8 @@ from domain.environment.events import (
     EnvironmentEvent,
     LockEvent,
 )
-from domain.environment.lock import AcquireLock, LockCommand, LockQueue, RequestLock
+from domain.environment.lock import AcquireLock, LockCommand, RequestLock
+from domain.environment.queue import LockQueue
 from domain.errors import EnvironmentInactive, EnvironmentNotFound
 from domain.naming import fold
 
@@ -90,7 +92,7 @@ def evolve(environment: Environment, event: EnvironmentEvent) -> Environment:
         )
         queue = replace(environment.queue, claim_window_seconds=window)
         return Environment(details, queue)
-    return Environment(environment.details, locking.evolve(environment.queue, event))
+    return Environment(environment.details, queueing.evolve(environment.queue, event))
 
 
 def lapse(environment: Environment, at: datetime) -> Sequence[EnvironmentEvent]:
@@ -98,11 +100,11 @@ def lapse(environment: Environment, at: datetime) -> Sequence[EnvironmentEvent]:
 
 
 def due(environment: Environment) -> datetime | None:
-    return locking.due(environment.queue)
+    return queueing.due(environment.queue)
 
 
 def wakes(event: EnvironmentEvent) -> str | None:
-    return locking.wakes(event) if isinstance(event, LockEvent) else None
+    return queueing.wakes(event) if isinstance(event, LockEvent) else None
 
 
 environment = Decider(

@@ -14,17 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import reduce
 from typing import assert_never
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from domain.decider import Wait
 from domain.environment.command import EnvironmentCommand
 from domain.environment.events import (
-    CredentialsDisclosed,
     ExpiryCause,
     LockAcquired,
     LockEvent,
@@ -36,6 +31,7 @@ from domain.environment.events import (
     LockRequested,
     LockWithdrawn,
 )
+from domain.environment.queue import LockQueue, Ticket, TicketStatus, evolve
 from domain.errors import (
     LeaseOver,
     NotAcquired,
@@ -44,12 +40,9 @@ from domain.errors import (
     TicketEnded,
     TicketNotFound,
 )
-from domain.event import Actor
 from domain.roles import Role
 
 QUEUED_MAX = 1_000
-ENDED_REMEMBERED_MAX = 256
-CLAIM_WINDOW_SECONDS = 90
 LEASE_SECONDS = 3_600
 LEASE_SECONDS_MAX = 604_800
 MAX_WAIT_SECONDS = 604_800
@@ -89,54 +82,6 @@ class ExpireLock(EnvironmentCommand, frozen=True, kw_only=True):
 LockCommand = RequestLock | AcquireLock | RenewLock | ReleaseLock | ExpireLock
 
 
-class TicketStatus(StrEnum):
-    QUEUED = "queued"
-    GRANTED = "granted"
-    ACQUIRED = "acquired"
-    RELEASED = "released"
-    WITHDRAWN = "withdrawn"
-    LAPSED = "lapsed"
-    EXPIRED = "expired"
-
-
-class Ticket(Struct, frozen=True):
-    """A place in the queue. `fence` is 0 and `expires_at` empty until its grant."""
-
-    id: str
-    status: TicketStatus
-    requested_by: str
-    application: str | None
-    reason: str | None
-    lease_seconds: int
-    requested_at: datetime
-    lapses_at: datetime
-    fence: int = 0
-    expires_at: datetime | None = None
-    expiry_cause: ExpiryCause = ExpiryCause.LEASE
-
-
-class LockQueue(Struct, frozen=True):
-    """Tickets in the order of asking; the first is the holder once it was granted.
-
-    `ended` remembers the latest tickets that are over, so that a repeated release is
-    answered from memory.
-    """
-
-    tickets: dict[str, Ticket] = {}
-    ended: dict[str, Ticket] = {}
-    fence: int = 0
-    claim_window_seconds: int = CLAIM_WINDOW_SECONDS
-
-    @property
-    def holder(self) -> Ticket | None:
-        head = next(iter(self.tickets.values()), None)
-        return head if head and head.status is not TicketStatus.QUEUED else None
-
-    @property
-    def queued(self) -> Sequence[Ticket]:
-        return [t for t in self.tickets.values() if t.status is TicketStatus.QUEUED]
-
-
 def decide(
     command: LockCommand, queue: LockQueue, at: datetime
 ) -> Sequence[LockEvent] | Wait:
@@ -170,14 +115,6 @@ def lapse(queue: LockQueue, at: datetime) -> Sequence[LockEvent]:
         )
         over.append(expired)
     return hand_over(queue, over, at) if over else over
-
-
-def due(queue: LockQueue) -> datetime | None:
-    """When `lapse` will next have something to say."""
-    holder = queue.holder
-    waits = [ticket.lapses_at for ticket in queue.queued]
-    lease = [holder.expires_at] if holder and holder.expires_at else []
-    return min([*waits, *lease], default=None)
 
 
 def request(
@@ -294,85 +231,3 @@ def hand_over(
         head.id, head.requested_by, after.fence + 1, until, ExpiryCause.CLAIM
     )
     return [*events, granted]
-
-
-def evolve(queue: LockQueue, event: LockEvent) -> LockQueue:
-    match event:
-        case LockRequested():
-            return put(queue, ticket_of(event))
-        case LockGranted():
-            ticket = replace(
-                queue.tickets[event.ticket_id],
-                status=TicketStatus.GRANTED,
-                fence=event.fence,
-                expires_at=event.expires_at,
-                expiry_cause=event.expiry_cause,
-            )
-            return replace(put(queue, ticket), fence=event.fence)
-        case LockAcquired() | LockRenewed():
-            ticket = replace(
-                queue.tickets[event.ticket_id],
-                status=TicketStatus.ACQUIRED,
-                expires_at=event.expires_at,
-                expiry_cause=ExpiryCause.LEASE,
-            )
-            return put(queue, ticket)
-        case LockReleased():
-            return end(queue, event.ticket_id, TicketStatus.RELEASED)
-        case LockWithdrawn():
-            return end(queue, event.ticket_id, TicketStatus.WITHDRAWN)
-        case LockLapsed():
-            return end(queue, event.ticket_id, TicketStatus.LAPSED)
-        case LockExpired():
-            return end(queue, event.ticket_id, TicketStatus.EXPIRED)
-        case CredentialsDisclosed():
-            return queue
-        case _:
-            assert_never(event)
-
-
-def ticket_of(event: LockRequested) -> Ticket:
-    return Ticket(
-        id=event.ticket_id,
-        status=TicketStatus.QUEUED,
-        requested_by=event.requested_by,
-        application=event.application,
-        reason=event.reason,
-        lease_seconds=event.lease_seconds,
-        requested_at=event.requested_at,
-        lapses_at=event.lapses_at,
-    )
-
-
-def put(queue: LockQueue, ticket: Ticket) -> LockQueue:
-    """A ticket keeps its place when it changes; a new one goes to the end."""
-    return replace(queue, tickets=queue.tickets | {ticket.id: ticket})
-
-
-def end(queue: LockQueue, ticket_id: str, status: TicketStatus) -> LockQueue:
-    tickets = queue.tickets.copy()
-    ticket = tickets.pop(ticket_id)
-    ended = queue.ended | {ticket_id: replace(ticket, status=status)}
-    if len(ended) > ENDED_REMEMBERED_MAX:
-        del ended[next(iter(ended))]
-    return replace(queue, tickets=tickets, ended=ended)
-
-
-def wakes(event: LockEvent) -> str | None:
-    """The ticket whose `AcquireLock` has another answer after `event`."""
-    match event:
-        case LockGranted() | LockWithdrawn() | LockLapsed() | LockExpired():
-            return event.ticket_id
-        case _:
-            return None
-
-
-def holds(by: Actor, ticket: Ticket | None, at: datetime) -> bool:
-    """Whether `by` holds the lock with `ticket` now: only then credentials leave."""
-    return (
-        ticket is not None
-        and ticket.status is TicketStatus.ACQUIRED
-        and ticket.expires_at is not None
-        and at < ticket.expires_at
-        and by.is_same_as(ticket.requested_by, ticket.application)
-    )

@@ -8,7 +8,7 @@ from math import ceil
 
 from msgspec import Struct
 
-from domain.environment.lock import LockQueue, Ticket
+from domain.environment.queue import LockQueue, Ticket
 
 
 class Standing(Struct, frozen=True):

@@ -9,11 +9,17 @@ from eventsourcing.postgres import PostgresDatastore
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
+from psycopg_pool.base import AttemptWithBackoff
 
 CONNECT_TIMEOUT_SECONDS = 4
 LOCK_TIMEOUT_MS = 4_000
 STATEMENT_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_MS = 2_000
+
+# A pool that lost the database tries again after 1 s, then 2, 4, 8, ...: so late must
+# nobody be once it is back.
+AttemptWithBackoff.INITIAL_DELAY = 0.2
+AttemptWithBackoff.DELAY_BACKOFF = 1.0
 
 
 class Database(PostgresDatastore):

@@ -19,8 +19,11 @@ from psycopg.rows import DictRow
 
 from projections.storage.database import Database
 
-# The database's own time, and where the journal ends.
+# The database's own time, and where the journal ends. Statistics from when the table
+# was empty make PostgreSQL settle on reading all of it, however large it grows; hence
+# the setting, which is this connection's only.
 PREPARE_TIP: LiteralString = """
+SET enable_seqscan = off;
 PREPARE tip AS
 SELECT clock_timestamp() AS now, last.notification_id AS position, last.state
 FROM (VALUES (1)) AS one
