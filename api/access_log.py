@@ -10,6 +10,8 @@ from collections import OrderedDict
 from time import monotonic
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from api.auth import Caller, Connection, origin_of
 from api.errors import STATUS
 from domain.access import (
@@ -21,7 +23,7 @@ from domain.access import (
     stream_of,
 )
 from domain.decider import Journal, Step
-from domain.errors import DomainError
+from domain.errors import DomainError, EnvironmentNotFound
 from domain.event import Actor
 from domain.ids import new_id
 
@@ -70,6 +72,8 @@ class AccessLog:
         if len(self._floods) > REMEMBERED_MAX:
             _, oldest = self._floods.popitem(last=False)
             await self._record_flood(oldest)
+        if event.environment_id is None:
+            event = replace(event, environment_id=await _named_by(connection))
         await self._record(actor, event)
 
     async def flush_once(self) -> int:
@@ -84,18 +88,7 @@ class AccessLog:
     async def _record_flood(self, flood: Flood) -> bool:
         if flood.count == 0:
             return False
-        last = flood.latest
-        await self._record(
-            flood.actor,
-            AccessRefused(
-                environment_id=last.environment_id,
-                status=last.status,
-                method=last.method,
-                path=last.path,
-                reason=last.reason,
-                count=flood.count,
-            ),
-        )
+        await self._record(flood.actor, replace(flood.latest, count=flood.count))
         return True
 
     async def _record(self, actor: Actor, event: AccessEvent) -> None:
@@ -122,4 +115,16 @@ def _environment_of(connection: Connection) -> str | None:
     try:
         return str(UUID(connection.path_params.get("environment_id", "")))
     except ValueError:
+        return None
+
+
+async def _named_by(connection: Connection) -> str | None:
+    """As above, of a request that was refused before its environment was looked up."""
+    name = connection.path_params.get("name")
+    repository = connection.query_params.get("repositoryIdentifier")
+    if name is None or repository is None:
+        return None
+    try:
+        return str(await connection.app.state.names.look_up(repository, name))
+    except EnvironmentNotFound:
         return None

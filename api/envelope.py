@@ -8,6 +8,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.errors import error_body
 from api.requests import request_id_of
 
 HEADERS = (
@@ -41,7 +42,7 @@ class Envelope:
             await send(message)
 
         if problem := _unreadable(scope):
-            await _answer(scope, send_with_headers, 400, "Bad Request", problem)
+            await _answer(scope, send_with_headers, 400, problem)
             return
         try:
             await self._app(scope, receive, send_with_headers)
@@ -49,7 +50,7 @@ class Envelope:
             if has_begun:
                 raise
             why = "the server is stopping"
-            await _answer(scope, send_with_headers, 503, "Service Unavailable", why)
+            await _answer(scope, send_with_headers, 503, why)
 
 
 def _unreadable(scope: Scope) -> str | None:
@@ -64,16 +65,8 @@ def _unreadable(scope: Scope) -> str | None:
     return None
 
 
-async def _answer(
-    scope: Scope, send: Send, status: int, phrase: str, message: str
-) -> None:
-    body = {
-        "statusCode": status,
-        "error": phrase,
-        "message": message,
-        "code": phrase.upper().replace(" ", "_"),
-        "requestId": request_id_of(scope),
-    }
+async def _answer(scope: Scope, send: Send, status: int, message: str) -> None:
+    body = error_body(status, message, request_id_of(scope))
     headers = [(b"content-type", b"application/json")]
     if status == 503:  # noqa: PLR2004
         headers += [(b"retry-after", b"1"), (b"connection", b"close")]

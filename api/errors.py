@@ -40,6 +40,24 @@ class ErrorBody(Struct, rename="camel", omit_defaults=True):
     field: str | UnsetType = UNSET
 
 
+def error_body(
+    status: int,
+    message: str,
+    request_id: str,
+    code: str | None = None,
+    field: str | UnsetType = UNSET,
+) -> ErrorBody:
+    phrase = HTTPStatus(status).phrase
+    return ErrorBody(
+        status_code=status,
+        error=phrase,
+        message=message,
+        code=code or phrase.upper().replace(" ", "_").replace("-", "_"),
+        request_id=request_id,
+        field=field,
+    )
+
+
 def answer(
     request: AnyRequest,
     status: int,
@@ -49,15 +67,7 @@ def answer(
     field: str | UnsetType = UNSET,
     headers: dict[str, str] | None = None,
 ) -> Response[ErrorBody]:
-    phrase = HTTPStatus(status).phrase
-    body = ErrorBody(
-        status_code=status,
-        error=phrase,
-        message=message,
-        code=code or phrase.upper().replace(" ", "_").replace("-", "_"),
-        request_id=request_id_of(request.scope),
-        field=field,
-    )
+    body = error_body(status, message, request_id_of(request.scope), code, field)
     return Response(body, status_code=status, headers=headers)
 
 
@@ -86,7 +96,8 @@ def undecodable(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
     """A body that is not JSON, or not the JSON we asked for."""
     text = str(error)
     if not isinstance(error, ValidationError):
-        return answer(request, 400, f"the body is not JSON: {text}", "INVALID_JSON")
+        message = f"the body is not JSON: {text}"
+        return answer(request, 400, message, "INVALID_JSON", field="body")
     what, _, path = text.partition(" - at `$")
     if "unknown field" in what or "required field" in what:
         path = what.rpartition("field `")[2].rstrip("`")
@@ -106,10 +117,9 @@ def invalid_parameter(
         _as_sent(p["key"]): p["message"]
         for p in problems
         if p.get("key", "data") != "data"  # An absent body is said to be one, too.
-    }
-    field = next(iter(told), UNSET)
+    } or {"body": "a JSON object is required"}
     message = "; ".join(f"{name}: {problem}" for name, problem in told.items())
-    return answer(request, 400, message or error.detail, "INVALID", field=field)
+    return answer(request, 400, message, "INVALID", field=next(iter(told)))
 
 
 def _as_sent(parameter: str) -> str:
@@ -138,6 +148,7 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     errors.DomainError: refused,
     errors.JournalUnavailable: unavailable,
     DecodeError: undecodable,
+    UnicodeDecodeError: undecodable,
     ValidationError: undecodable,
     RecursionError: undecodable,
     ValidationException: invalid_parameter,

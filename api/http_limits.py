@@ -9,21 +9,30 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
+from api.errors import error_body
+from domain.ids import new_id
+
 HEAD_BYTES_MAX = 32 * 1024
 FIELDS_MAX = 100
 HEAD_SECONDS_MAX = 10.0
 BODY_SECONDS_MAX = 30.0
-TIMEOUT, TOO_LARGE = 408, 431
+UNREADABLE, TIMEOUT, TOO_LARGE = 400, 408, 431
+MESSAGES = {
+    UNREADABLE: "this is not an HTTP request",
+    TIMEOUT: "the request did not arrive in time",
+    TOO_LARGE: "the head of the request is too large",
+}
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """431 for a head too large, 408 for a request too slow."""
+    """431 for a head too large, 408 for a request too slow, 400 for what is neither."""
 
     _in_head = True
     _received = 0
@@ -74,10 +83,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        if self._is_too_large:
-            self._refuse(TOO_LARGE)
-        else:
-            super().send_400_response(msg)
+        del msg
+        self._refuse(TOO_LARGE if self._is_too_large else UNREADABLE)
 
     def _expect(self, seconds: float | None) -> None:
         """The rest of the head, or of the body, within so many seconds."""
@@ -91,8 +98,20 @@ class LimitedProtocol(HttpToolsProtocol):
         self._deadline = None
         if self.transport.is_closing():
             return
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first
-        if cycle is None or not cycle.response_started:
-            head = b"content-length: 0\r\nconnection: close\r\n\r\n"
-            self.transport.write(STATUS_LINE[status] + head)
+        last: RequestResponseCycle | None = self.cycle  # None before the first
+        if last is None or last.response_complete or not last.response_started:
+            self.transport.write(_answer(status))
         self.transport.close()
+
+
+def _answer(status: int) -> bytes:
+    request_id = new_id()
+    body = msgspec.json.encode(error_body(status, MESSAGES[status], request_id))
+    head = (
+        "content-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n"
+        f"x-request-id: {request_id}\r\n"
+        "connection: close\r\n"
+        "\r\n"
+    )
+    return STATUS_LINE[status] + head.encode() + body

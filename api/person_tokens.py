@@ -18,6 +18,7 @@ from domain.roles import Role
 ALGORITHM = "HS256"
 ISSUER = AUDIENCE = "berth"
 LEEWAY = timedelta(seconds=30)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Person(Struct, frozen=True):
@@ -70,5 +71,5 @@ def _person(claims: dict[str, Any]) -> Person:
     if not isinstance(subject, str) or not subject or "\0" in subject:
         raise ValueError(subject)
     subject.encode()  # A lone surrogate could not be stored.
-    expires_at = datetime.fromtimestamp(claims["exp"], UTC) + LEEWAY
+    expires_at = EPOCH + timedelta(seconds=claims["exp"]) + LEEWAY
     return Person(subject, Role(claims["role"]), expires_at)

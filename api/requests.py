@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import HTTPException
 from litestar.types import Scope
 
 from domain.errors import Invalid
@@ -15,8 +16,8 @@ from domain.ids import new_id
 
 BODY_BYTES_MAX = 256 * 1024
 REQUEST_ID = re.compile(rb"[\w.:/+=-]{1,128}\Z", re.ASCII)
-# An escaped NUL, which no text column can hold, whose backslash is not itself escaped.
-NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+JSON = "application/json"
+NESTED_MAX = 32
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -26,12 +27,30 @@ class StrictRequest(Request[Any, Any, Any]):
     """
 
     async def json(self) -> Any:
+        kind = self.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+        if kind != JSON:
+            raise HTTPException(f"send {JSON}, not {kind}", status_code=415)
         body = await self.body()
-        if b"\\u0000" in body and NUL.search(body):
-            raise Invalid("the body contains a NUL character", field="body")
+        if b"\\u0000" in body or body.count(b"{") + body.count(b"[") > NESTED_MAX:
+            _check(msgspec.json.decode(body), "body")
         handler = self.scope["route_handler"]
         field = handler.parsed_data_field
         return _decoder(field.annotation if field else Any).decode(body)
+
+
+def _check(value: Any, field: str, depth: int = 0) -> None:
+    """Refuse NUL, which no text column can hold, and what is nested too deep to show."""
+    if depth > NESTED_MAX:
+        raise Invalid(f"{field} is nested more than {NESTED_MAX} deep", field=field)
+    if isinstance(value, str) and "\0" in value:
+        raise Invalid(f"{field} contains a NUL character", field=field)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check(key, field, depth + 1)
+            _check(item, field if depth else key, depth + 1)
+    if isinstance(value, list):
+        for item in value:
+            _check(item, field, depth + 1)
 
 
 @cache

@@ -25,7 +25,7 @@ from workers.loop import run_forever
 from workers.settings import Settings
 
 READERS_MAX = 8
-CATCH_UP_EVERY_SECONDS = 0.05
+CATCH_UP_EVERY_SECONDS = 0.2
 RETRY_EVERY_SECONDS = 0.5
 
 

@@ -120,7 +120,7 @@ def lapse(queue: LockQueue, at: datetime) -> Sequence[LockEvent]:
 def request(
     command: RequestLock, queue: LockQueue, at: datetime
 ) -> Sequence[LockEvent]:
-    if command.ticket_id in queue.tickets:
+    if command.ticket_id in queue.tickets or command.ticket_id in queue.ended:
         return []  # Asked for already: nothing to append.
     if len(queue.tickets) > QUEUED_MAX:
         raise QueueFull(f"{QUEUED_MAX} tickets wait for this environment already")
@@ -147,9 +147,11 @@ def request(
 def acquire(
     command: AcquireLock, queue: LockQueue, at: datetime
 ) -> Sequence[LockEvent] | Wait:
-    ticket = live(queue, command.ticket_id)
+    ticket = known(queue, command.ticket_id)
     if not command.by.is_same_as(ticket.requested_by, ticket.application):
         raise NotHolder("only its requester may acquire with this ticket")
+    if ticket.id in queue.ended:
+        raise TicketEnded(f"this ticket is {ticket.status}", status=ticket.status)
     match ticket.status:
         case TicketStatus.QUEUED:
             return Wait(ticket.id)
@@ -165,12 +167,11 @@ def acquire(
 
 
 def renew(command: RenewLock, queue: LockQueue, at: datetime) -> Sequence[LockEvent]:
-    try:
-        ticket = live(queue, command.ticket_id)
-    except TicketEnded as ended:
-        raise LeaseOver(f"too late: this ticket is {ended.status}") from ended
+    ticket = known(queue, command.ticket_id)
     if not command.by.is_same_as(ticket.requested_by, ticket.application):
         raise NotHolder("only its holder may renew this lease")
+    if ticket.id in queue.ended:
+        raise LeaseOver(f"too late: this ticket is {ticket.status}")
     if ticket.status is not TicketStatus.ACQUIRED or ticket.expires_at is None:
         raise NotAcquired(f"this ticket is {ticket.status}: acquire the lock first")
     seconds = command.lease_seconds or ticket.lease_seconds
@@ -183,9 +184,7 @@ def renew(command: RenewLock, queue: LockQueue, at: datetime) -> Sequence[LockEv
 def release(
     command: ReleaseLock, queue: LockQueue, at: datetime
 ) -> Sequence[LockEvent]:
-    ticket = queue.tickets.get(command.ticket_id) or queue.ended.get(command.ticket_id)
-    if ticket is None:
-        raise TicketNotFound(f"no ticket {command.ticket_id} for this environment")
+    ticket = known(queue, command.ticket_id)
     forced = not command.by.is_same_as(ticket.requested_by, ticket.application)
     if forced and not command.by.role.includes(Role.OWNER):
         raise NotHolder("only its requester or an owner may give this ticket up")
@@ -209,12 +208,10 @@ def release(
             return []  # Given up already: nothing to append.
 
 
-def live(queue: LockQueue, ticket_id: str) -> Ticket:
-    """The ticket, if it still holds or waits."""
-    if ticket := queue.tickets.get(ticket_id):
+def known(queue: LockQueue, ticket_id: str) -> Ticket:
+    """The ticket, whether it holds, waits or is over."""
+    if ticket := queue.tickets.get(ticket_id) or queue.ended.get(ticket_id):
         return ticket
-    if ended := queue.ended.get(ticket_id):
-        raise TicketEnded(f"this ticket is {ended.status}", status=ended.status)
     raise TicketNotFound(f"no ticket {ticket_id} for this environment")
 
 

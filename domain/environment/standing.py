@@ -8,6 +8,7 @@ from math import ceil
 
 from msgspec import Struct
 
+from domain.environment.events import ExpiryCause
 from domain.environment.queue import LockQueue, Ticket
 
 
@@ -21,11 +22,19 @@ class Standing(Struct, frozen=True):
 
 def standings(queue: LockQueue, at: datetime) -> Iterator[Standing]:
     """The waiting tickets in order: the current lock's rest, then the leases ahead."""
-    holder = queue.holder
-    wait = seconds_left(holder, at) if holder else 0
+    wait = holder_wait(queue.holder, at)
     for position, ticket in enumerate(queue.queued, start=1):
         yield Standing(ticket, position, wait)
         wait += ticket.lease_seconds
+
+
+def holder_wait(holder: Ticket | None, at: datetime) -> int:
+    """Seconds; for who was called from the queue, the whole lease is still to come."""
+    if holder is None:
+        return 0
+    if holder.expiry_cause is ExpiryCause.CLAIM:
+        return holder.lease_seconds
+    return seconds_left(holder, at)
 
 
 def standing(queue: LockQueue, ticket_id: str, at: datetime) -> Standing | None:

@@ -1,0 +1,142 @@
+"""The rules of STYLE that a machine can check."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).parents[2]
+FLOORS = ("domain", "projections", "workers", "api")
+STORAGE = ROOT / "projections" / "storage"
+LINES_MAX = 300
+VAGUE = {"utils", "util", "common", "helpers", "helper", "manager", "base", "service"}
+VAGUE_CLASS = re.compile(r"(Utils?|Helpers?|Manager|Base|Service)$")
+LEFT = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+PURE = {
+    *("__future__", "collections", "dataclasses", "datetime", "domain", "enum"),
+    *("functools", "hashlib", "hmac", "math", "msgspec", "re", "typing"),
+    *("unicodedata", "urllib", "uuid", "zoneinfo"),
+}
+Node = TypeVar("Node", bound=ast.AST)
+SQL = re.compile(
+    r"\s*(SELECT\s.*\sFROM|INSERT INTO|UPDATE\s.*\sSET|DELETE FROM|TRUNCATE|"
+    r"(CREATE|ALTER|DROP)\s+(TABLE|INDEX|DATABASE|ROLE|SCHEMA|VIEW)|LOCK TABLE|"
+    r"LISTEN\s\w|NOTIFY\s\w|WITH\s\w+\sAS)",
+    re.IGNORECASE | re.DOTALL,
+)
+# Who catches everything, and why that is right there.
+CATCH_ALL = {
+    "projections/storage/append.py": "a failed append is its callers' answer",
+    "projections/storage/batch.py": "one call's error is no other's",
+    "workers/loop.py": "nothing may end a worker's loop",
+}
+
+# Where SQL stands beside the code, and why it must.
+SQL_ELSEWHERE = {
+    "workers/embedded/postgres_folder.py": "it makes the database nobody can reach yet"
+}
+
+FILES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
+TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path.stat().st_size)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def every(kind: type[Node], path: Path) -> Iterator[Node]:
+    return (node for node in ast.walk(tree_of(path)) if isinstance(node, kind))
+
+
+def texts_in(path: Path) -> Iterator[str]:
+    """Every text in the code that is not a docstring."""
+    talk = {id(node.value) for node in every(ast.Expr, path)}
+    for node in every(ast.Constant, path):
+        if isinstance(node.value, str) and id(node) not in talk:
+            yield node.value
+
+
+def imports_of(path: Path) -> set[str]:
+    """The first names of what `path` imports."""
+    names = [alias.name for node in every(ast.Import, path) for alias in node.names]
+    names += [node.module or "" for node in every(ast.ImportFrom, path)]
+    return {name.partition(".")[0] for name in names}
+
+
+def catches_all(path: Path) -> bool:
+    caught = {
+        ast.unparse(node.type) if node.type else "BaseException"
+        for node in every(ast.ExceptHandler, path)
+    }
+    return bool(caught & {"Exception", "BaseException"})
+
+
+def begins_with_a_sentence(path: Path) -> bool:
+    spoken = ast.get_docstring(tree_of(path)) or ""
+    first = spoken.partition("\n\n")[0].rstrip()
+    return first.endswith((".", ":", "?", "`"))
+
+
+def test_imports_go_one_way(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(cache_dir=None) == 0, capsys.readouterr().out
+
+
+def test_the_files_are_found() -> None:
+    assert {name_of(path).partition("/")[0] for path in FILES} == set(FLOORS)
+    assert Path(__file__) in TESTS
+
+
+def test_one_file_is_one_idea() -> None:
+    lines = {name_of(p): len(p.read_text().splitlines()) for p in [*FILES, *TESTS]}
+    assert {name: n for name, n in lines.items() if n >= LINES_MAX} == {}
+
+
+def test_every_file_begins_with_a_sentence() -> None:
+    silent = [p for p in [*FILES, *TESTS] if not begins_with_a_sentence(p)]
+    assert [name_of(path) for path in silent] == []
+
+
+def test_names_say_what_it_is() -> None:
+    words = {name_of(path): set(re.split(r"[/_.]", name_of(path))) for path in FILES}
+    assert [name for name, parts in words.items() if parts & VAGUE] == []
+    classes = [node.name for path in FILES for node in every(ast.ClassDef, path)]
+    assert [name for name in classes if VAGUE_CLASS.search(name)] == []
+
+
+def test_only_few_catch_everything_each_with_its_reason() -> None:
+    assert {name_of(path) for path in FILES if catches_all(path)} == set(CATCH_ALL)
+
+
+def test_nothing_is_left_to_do() -> None:
+    assert [name_of(path) for path in FILES if LEFT.search(path.read_text())] == []
+
+
+def test_sql_is_in_sql_files_or_in_the_storage() -> None:
+    elsewhere = [path for path in FILES if not path.is_relative_to(STORAGE)]
+    found = {name_of(p) for p in elsewhere for text in texts_in(p) if SQL.match(text)}
+    assert found == set(SQL_ELSEWHERE)
+
+
+def test_only_the_storage_knows_psycopg() -> None:
+    knowing = [path for path in FILES if imports_of(path) & {"psycopg", "psycopg_pool"}]
+    assert [name_of(p) for p in knowing if not p.is_relative_to(STORAGE)] == []
+
+
+def test_the_domain_imports_next_to_nothing() -> None:
+    rules = [path for path in FILES if path.is_relative_to(ROOT / "domain")]
+    assert set().union(*(imports_of(path) for path in rules)) <= PURE

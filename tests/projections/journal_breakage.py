@@ -1,0 +1,69 @@
+"""Ways to break a database while a journal is at work on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event as Signal
+from typing import Any
+
+import psycopg
+import pytest
+
+from domain.decider import Outcome
+from tests.projections.journal_contract import StoredRig, begin, parked
+from tests.support.builders import acquire, request, to
+
+LONG_SECONDS = 20
+
+
+def kill_sessions(url: str) -> None:
+    """As an administrator, a crash or a failover does."""
+    statement = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+    with psycopg.connect(url) as connection:
+        assert connection.execute(statement).fetchall()
+
+
+@contextmanager
+def commits_that_fail(rig: StoredRig, *, after_all: bool) -> Iterator[None]:
+    """The connection breaks at the commit: before it took effect, or just after."""
+    commit = rig.appender._recorder.commit
+
+    def fail(cursor: Any) -> None:
+        if after_all:
+            commit(cursor)
+        raise psycopg.OperationalError("gone")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rig.appender._recorder, "commit", fail)
+        yield
+
+
+@contextmanager
+def commits_that_take(rig: StoredRig) -> Iterator[tuple[Signal, Signal]]:
+    """The first signal says that a commit has begun; it ends with the second."""
+    committing, go_on = Signal(), Signal()
+    commit = rig.appender._recorder.commit
+
+    def slowly(cursor: Any) -> None:
+        committing.set()
+        go_on.wait()
+        commit(cursor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rig.appender._recorder, "commit", slowly)
+        yield committing, go_on
+        go_on.set()
+
+
+async def one_waits(rig: StoredRig) -> asyncio.Task[Outcome]:
+    """`a` holds, `b` waits for it."""
+    await begin(rig, "e")
+    await rig.journal.execute(to("e", request("a")), to("e", request("b")))
+    waiting = asyncio.create_task(
+        rig.journal.execute(to("e", acquire("b")), wait_seconds=LONG_SECONDS)
+    )
+    await parked(rig, 1)
+    return waiting

@@ -1,0 +1,130 @@
+"""A connection that breaks before, during or after an append: no wrong answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace as variant
+from datetime import datetime
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from domain.decider import Step
+from domain.environment.environment import environment
+from domain.errors import JournalUnavailable
+from tests.projections.journal_breakage import (
+    commits_that_fail,
+    kill_sessions,
+    one_waits,
+)
+from tests.projections.journal_contract import (
+    begin,
+    check_the_order_of,
+    records_in,
+    stored,
+)
+from tests.support.builders import acquire, release, renew, request, to
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with capture_logs():
+        yield
+
+
+def test_a_connection_lost_between_appends_is_not_noticed(journal_url: str) -> None:
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "e")
+            for ticket in "ab":
+                kill_sessions(journal_url)
+                outcome = await rig.journal.execute(to("e", request(ticket)))
+            assert list(outcome.states[0].queue.tickets) == ["a", "b"]
+            check_the_order_of(records_in(journal_url))
+
+    asyncio.run(scenario())
+
+
+def test_one_lost_in_the_middle_of_an_append_fails_all_its_callers(
+    journal_url: str,
+) -> None:
+    def pull_the_plug(command: Any, state: Any, at: datetime) -> Any:
+        kill_sessions(journal_url)
+        return environment.decide(command, state, at)
+
+    fatal = Step(variant(environment, decide=pull_the_plug), "e", request("b"))
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "e")
+            answers = await asyncio.gather(
+                rig.journal.execute(to("e", request("a"))),
+                rig.journal.execute(fatal),
+                rig.journal.execute(to("e", request("c"))),
+                rig.journal.execute(to("missing", request("d"))),
+                return_exceptions=True,
+            )
+            assert {type(answer) for answer in answers} == {JournalUnavailable}
+            assert len(records_in(journal_url)) == 1
+            outcome = await rig.journal.execute(to("e", request("d")))
+            assert list(outcome.states[0].queue.tickets) == ["d"]
+            check_the_order_of(records_in(journal_url))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("after_all", [False, True])
+def test_after_a_commit_in_doubt_the_next_decision_knows_what_became_of_it(
+    journal_url: str, after_all: bool
+) -> None:
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "e")
+            with (
+                commits_that_fail(rig, after_all=after_all),
+                pytest.raises(JournalUnavailable),
+            ):
+                await rig.journal.execute(to("e", request("a")))
+            outcome = await rig.journal.execute(to("e", request("b")))
+            expected = ["a", "b"] if after_all else ["b"]
+            assert list(outcome.states[0].queue.tickets) == expected
+            check_the_order_of(records_in(journal_url))
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_append_lets_nobody_it_woke_hang(journal_url: str) -> None:
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            waiting = await one_waits(rig)
+            with commits_that_fail(rig, after_all=False):
+                answers = await asyncio.gather(
+                    rig.journal.execute(to("e", release("a"))),
+                    waiting,
+                    return_exceptions=True,
+                )
+            assert {type(answer) for answer in answers} == {JournalUnavailable}
+            assert len(rig.parking) == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_append_does_not_postpone_the_next_look(journal_url: str) -> None:
+    """What it would have renewed, it has not: the lease ends when it did before."""
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            waiting = await one_waits(rig)
+            held = await rig.journal.execute(to("e", acquire("a")))
+            with (
+                commits_that_fail(rig, after_all=False),
+                pytest.raises(JournalUnavailable),
+            ):
+                await rig.journal.execute(to("e", renew("a", 3_600)))
+            assert rig.parking.next_due() == held.states[0].queue.holder.expires_at
+            waiting.cancel()
+            await asyncio.wait([waiting])
+
+    asyncio.run(scenario())
