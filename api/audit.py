@@ -8,8 +8,7 @@ from litestar import Controller, get
 from litestar.params import QueryParameter
 
 from api.auth import allow
-from api.deps import Views
-from api.place import AtPlace, by_id
+from api.place import BY_ID, AtPlace
 from api.schemas import AuditRecord
 from domain.roles import Role
 from projections.audit_log import audit_log, sql
@@ -27,14 +26,13 @@ Offset = Annotated[int, QueryParameter(name="offset", ge=0, le=1_000_000_000)]
 
 class AuditController(Controller):
     path = "/environments/{environment_id:str}/audit"
-    dependencies = {"place": by_id}
+    dependencies = BY_ID
     tags = ["Environments"]
 
     @get(guards=[allow(Role.MEMBER)], summary="Who did what to an environment")
     async def get_audit(
         self,
         place: AtPlace,
-        views: Views,
         access_type: AccessType = None,
         limit: Limit = 100,
         offset: Offset = 0,
@@ -46,7 +44,9 @@ class AuditController(Controller):
             "limit": limit,
             "offset": offset,
         }
-        records = await views.read(audit_log, sql["audit_of_environment"], values)
+        records = await place.reader.read(
+            audit_log, sql["audit_of_environment"], values
+        )
         return [
             AuditRecord(
                 id=row["id"],

@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from msgspec import UNSET, UnsetType
 
 from api.errors import error_body
 from api.requests import request_id_of
@@ -41,8 +42,9 @@ class Envelope:
                 message["headers"] = headers
             await send(message)
 
-        if problem := _unreadable(scope):
-            await _answer(scope, send_with_headers, 400, problem)
+        if field := _unreadable(scope):
+            why = f"the {field} has a character that no text can have"
+            await _answer(scope, send_with_headers, 400, why, field)
             return
         try:
             await self._app(scope, receive, send_with_headers)
@@ -54,19 +56,27 @@ class Envelope:
 
 
 def _unreadable(scope: Scope) -> str | None:
-    """A path or query that no text column could hold."""
+    """The part of the URL that no text column could hold."""
     path: str = scope["path"]
-    if "\0" in path or b"%00" in scope["query_string"]:
-        return "the URL contains a NUL character"
+    if "\0" in path:
+        return "path"
+    if b"%00" in scope["query_string"]:
+        return "query"
     try:
         path.encode()
     except UnicodeEncodeError:
-        return "the path is not UTF-8"
+        return "path"
     return None
 
 
-async def _answer(scope: Scope, send: Send, status: int, message: str) -> None:
-    body = error_body(status, message, request_id_of(scope))
+async def _answer(
+    scope: Scope,
+    send: Send,
+    status: int,
+    message: str,
+    field: str | UnsetType = UNSET,
+) -> None:
+    body = error_body(status, message, request_id_of(scope), field=field)
     headers = [(b"content-type", b"application/json")]
     if status == 503:  # noqa: PLR2004
         headers += [(b"retry-after", b"1"), (b"connection", b"close")]

@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from api.auth import allow
 from api.deps import AtDesk, Desk, Views
-from api.place import NO_FILTER, AtPlace, by_id, by_name
+from api.place import BY_ID, BY_NAME, NO_FILTER, AtPlace
 from api.present import environment_answer
 from api.schemas import (
     EnvironmentAnswer,
@@ -152,10 +152,10 @@ class OneEnvironment(Controller):
     tags = ["Environments"]
 
     @get(guards=[allow(Role.MEMBER)], summary="Look at an environment")
-    async def get_environment(self, place: AtPlace, views: Views) -> EnvironmentAnswer:
+    async def get_environment(self, place: AtPlace) -> EnvironmentAnswer:
         found = await place.listed()
         await place.desk.note_read(found.id, found.details.repository)
-        return await shown(views, found.id)
+        return environment_answer(found, found.at)
 
     @patch(
         guards=[allow(Role.OWNER)],
@@ -163,7 +163,7 @@ class OneEnvironment(Controller):
         summary="Change an environment",
     )
     async def patch_environment(
-        self, data: JSONBody[EnvironmentPatch], place: AtPlace, views: Views
+        self, data: JSONBody[EnvironmentPatch], place: AtPlace
     ) -> EnvironmentAnswer:
         """Only the fields given change. 409: a name or username is taken, or locked."""
         desk, found = place.desk, await place.listed()
@@ -185,7 +185,7 @@ class OneEnvironment(Controller):
                 ReviseEnvironment(by=desk.actor, revised=revised),
             ),
         )
-        return await shown(views, found.id)
+        return await shown(place.reader, found.id)
 
     @delete(
         guards=[allow(Role.OWNER)],
@@ -204,12 +204,12 @@ class OneEnvironment(Controller):
 
 class EnvironmentById(OneEnvironment):
     path = "/environments/{environment_id:str}"
-    dependencies = {"place": by_id}
+    dependencies = BY_ID
 
 
 class EnvironmentByName(OneEnvironment):
     path = "/environments/by-name/{name:str}"
-    dependencies = {"place": by_name}
+    dependencies = BY_NAME
 
 
 async def shown(views: Reader, environment_id: str) -> EnvironmentAnswer:

@@ -26,7 +26,7 @@ __all__ = ["acquired", "not_yet", "renewed", "ticket_answer"]
 
 
 async def acquired(
-    place: Place, ticket_id: str, outcome: Outcome, vault: Vault
+    place: Place, ticket_id: str, outcome: Outcome
 ) -> LockAcquiredAnswer:
     """The lease, and the org's credentials: only while the caller holds the lock."""
     state: Environment = outcome.states[0]
@@ -34,7 +34,7 @@ async def acquired(
     assert details is not None
     auth_url = None
     if details.salesforce_username:
-        auth_url = await _auth_url(place.desk, details.salesforce_username, vault)
+        auth_url = await _auth_url(place.desk, details.salesforce_username, place.vault)
     place.desk.caller.check_still_good()
     now = place.desk.journal.now()
     if not holds(place.desk.actor, ticket, now):

@@ -8,9 +8,8 @@ from litestar import Controller, Request, Response, delete, get, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.auth import allow
-from api.deps import Secrets, Views
 from api.lock_answers import acquired, not_yet, renewed, ticket_answer
-from api.place import AtPlace, Place, by_name, lock_by_id
+from api.place import BY_NAME, LOCK_BY_ID, AtPlace, Place
 from api.schemas import (
     AcquireBody,
     LockAcquiredAnswer,
@@ -37,7 +36,6 @@ from domain.errors import Invalid, LeaseOver, NotHolder, TicketNotFound
 from domain.ids import new_ticket_id
 from domain.roles import Role
 from projections.environment_listing import environment_listing, past_ticket, sql
-from projections.storage.reader import Reader
 
 WAIT_SECONDS = 30
 AnyRequest = Request[Any, Any, Any]
@@ -89,7 +87,6 @@ class LockRoutes(Controller):
         place: AtPlace,
         ticket_id: FromPath[str],
         request: AnyRequest,
-        vault: Secrets,
         data: JSONBody[AcquireBody | None] = None,
         timeout_seconds: Timeout = None,
     ) -> Response[LockAcquiredAnswer] | Response[LockWaitTimeout]:
@@ -106,7 +103,7 @@ class LockRoutes(Controller):
             outcome = await wait_for_turn(asking, place.desk.actor, request)
         except StillWaiting as still:
             return not_yet(request, ticket_id, still)
-        answer = await acquired(place, ticket_id, outcome, vault)
+        answer = await acquired(place, ticket_id, outcome)
         return Response(answer, status_code=200)
 
     @put(
@@ -119,7 +116,6 @@ class LockRoutes(Controller):
         self,
         place: AtPlace,
         ticket_id: FromPath[str],
-        views: Views,
         data: JSONBody[RenewBody | None] = None,
     ) -> LockRenewedAnswer:
         """From now on, never shorter than it was. 410 when it is too late."""
@@ -129,7 +125,7 @@ class LockRoutes(Controller):
                 RenewLock, ticket_id=ticket_id, lease_seconds=seconds
             )
         except TicketNotFound:
-            ticket = await long_past(views, place, ticket_id)
+            ticket = await long_past(place, ticket_id)
             raise LeaseOver(f"too late: this ticket is {ticket.status}") from None
         return renewed(outcome, ticket_id)
 
@@ -141,13 +137,13 @@ class LockRoutes(Controller):
         summary="Release the lock, or leave the queue",
     )
     async def release_lock(
-        self, place: AtPlace, ticket_id: FromPath[str], views: Views
+        self, place: AtPlace, ticket_id: FromPath[str]
     ) -> LockReleasedAnswer:
         """Twice is once. An owner may do it in another's place."""
         try:
             outcome = await place.execute(ReleaseLock, ticket_id=ticket_id)
         except TicketNotFound:
-            ticket = await long_past(views, place, ticket_id)
+            ticket = await long_past(place, ticket_id)
         else:
             state: Environment = outcome.states[0]
             ticket = state.queue.ended[ticket_id]
@@ -159,25 +155,25 @@ class LockRoutes(Controller):
         summary="Look at a ticket",
     )
     async def get_ticket(
-        self, place: AtPlace, ticket_id: FromPath[str], views: Views
+        self, place: AtPlace, ticket_id: FromPath[str]
     ) -> TicketAnswer:
         found = await place.listed()
         await place.desk.note_read(found.id, found.details.repository)
         queue = found.environment.queue
         ticket = queue.tickets.get(ticket_id) or queue.ended.get(ticket_id)
         if ticket is None:
-            ticket = await find_ticket(views, found.id, ticket_id)
+            ticket = await find_ticket(place, ticket_id)
         return ticket_answer(ticket, queue, found.at)
 
 
 class LockById(LockRoutes):
     path = "/environments/{environment_id:str}/lock"
-    dependencies = {"place": lock_by_id}
+    dependencies = LOCK_BY_ID
 
 
 class LockByName(LockRoutes):
     path = "/environments/by-name/{name:str}/lock"
-    dependencies = {"place": by_name}
+    dependencies = BY_NAME
 
 
 def lease_seconds(body: LockBody | RenewBody) -> int | None:
@@ -191,9 +187,9 @@ def lease_seconds(body: LockBody | RenewBody) -> int | None:
     return seconds if minutes is None else minutes * 60
 
 
-async def long_past(views: Reader, place: Place, ticket_id: str) -> Ticket:
+async def long_past(place: Place, ticket_id: str) -> Ticket:
     """A ticket that the environment itself has forgotten, if the caller may know it."""
-    ticket = await find_ticket(views, place.id, ticket_id)
+    ticket = await find_ticket(place, ticket_id)
     by = place.desk.actor
     is_theirs = by.is_same_as(ticket.requested_by, ticket.application)
     if not is_theirs and not by.role.includes(Role.OWNER):
@@ -201,9 +197,9 @@ async def long_past(views: Reader, place: Place, ticket_id: str) -> Ticket:
     return ticket
 
 
-async def find_ticket(views: Reader, environment_id: str, ticket_id: str) -> Ticket:
-    values = {"environment_id": environment_id, "ticket_id": ticket_id}
-    found = await views.read(environment_listing, sql["find_ticket"], values)
+async def find_ticket(place: Place, ticket_id: str) -> Ticket:
+    values = {"environment_id": place.id, "ticket_id": ticket_id}
+    found = await place.reader.read(environment_listing, sql["find_ticket"], values)
     if not found.rows:
         raise TicketNotFound(f"no ticket {ticket_id} for this environment")
     return past_ticket(found.rows[0])

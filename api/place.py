@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Request
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, QueryParameter, SkipValidation
 
-from api.deps import AtDesk, Desk
+from api.deps import Desk, provide_desk
 from domain.decider import Outcome, Step
 from domain.environment.command import EnvironmentCommand
 from domain.environment.environment import environment
@@ -23,6 +23,8 @@ from domain.ids import parse_id
 from domain.naming import fold
 from projections.environment_listing import Listed, environment_listing, listed, sql
 from projections.storage.reader import Reader
+from projections.storage.vault import Vault
+from workers.wiring import Services
 
 REMEMBERED_MAX = 20_000
 NO_FILTER: dict[str, Any] = dict.fromkeys(
@@ -76,6 +78,7 @@ class Place:
     desk: Desk
     names: Names
     reader: Reader
+    vault: Vault
     id: str
     repository: str | None = None
     name: str | None = None
@@ -128,32 +131,28 @@ class Place:
         return self.id != before
 
 
-async def by_id(
-    request: AnyRequest, desk: AtDesk, environment_id: FromPath[str]
-) -> Place:
-    place = _place(request, desk)
+# A handler that takes a place takes nothing else from outside: Litestar would make a
+# task for each of several dependencies, which costs more than all of them together.
+
+
+def by_id(request: AnyRequest, environment_id: FromPath[str]) -> Place:
+    place = _place(request)
     place.id = parse_id(environment_id, "id")
     return place
 
 
-async def lock_by_id(
-    request: AnyRequest,
-    desk: AtDesk,
-    environment_id: FromPath[str],
-    repository_name: RepositoryName,
+def lock_by_id(
+    request: AnyRequest, environment_id: FromPath[str], repository_name: RepositoryName
 ) -> Place:
-    place = await by_id(request, desk, environment_id)
+    place = by_id(request, environment_id)
     place.repository = repository_name
     return place
 
 
 async def by_name(
-    request: AnyRequest,
-    desk: AtDesk,
-    name: FromPath[str],
-    repository_identifier: Repository,
+    request: AnyRequest, name: FromPath[str], repository_identifier: Repository
 ) -> Place:
-    place = _place(request, desk)
+    place = _place(request)
     place.repository, place.name = repository_identifier, name
     known = place.names.remembered(repository_identifier, name)
     place.is_remembered = known is not None
@@ -162,9 +161,14 @@ async def by_name(
     return place
 
 
-def _place(request: AnyRequest, desk: Desk) -> Place:
+def _place(request: AnyRequest) -> Place:
     state = request.app.state
-    return Place(desk, state.names, state.services.reader, id="")
+    services: Services = state.services
+    desk = provide_desk(request)
+    return Place(desk, state.names, services.reader, services.vault, id="")
 
 
 AtPlace = NamedDependency[SkipValidation[Place]]
+BY_ID = {"place": Provide(by_id, sync_to_thread=False)}
+LOCK_BY_ID = {"place": Provide(lock_by_id, sync_to_thread=False)}
+BY_NAME = {"place": Provide(by_name)}

@@ -29,7 +29,7 @@ class StrictRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         kind = self.headers.get("content-type", JSON).partition(";")[0].strip().lower()
         if kind != JSON:
-            raise HTTPException(f"send {JSON}, not {kind}", status_code=415)
+            raise HTTPException(f"the body must be {JSON}", status_code=415)
         body = await self.body()
         if b"\\u0000" in body or body.count(b"{") + body.count(b"[") > NESTED_MAX:
             _check(msgspec.json.decode(body), "body")
@@ -39,7 +39,7 @@ class StrictRequest(Request[Any, Any, Any]):
 
 
 def _check(value: Any, field: str, depth: int = 0) -> None:
-    """Refuse NUL, which no text column can hold, and what is nested too deep to show."""
+    """Refuse NUL, which no text column can hold, and what is nested too deep."""
     if depth > NESTED_MAX:
         raise Invalid(f"{field} is nested more than {NESTED_MAX} deep", field=field)
     if isinstance(value, str) and "\0" in value:

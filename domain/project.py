@@ -19,6 +19,7 @@ from domain.environment.events import Category
 from domain.errors import (
     EnvironmentExists,
     EnvironmentNotFound,
+    Invalid,
     ProjectExists,
     ProjectInUse,
     ProjectNotFound,
@@ -219,7 +220,10 @@ def check_is_free(entry: Entry, others: dict[str, Entry]) -> None:
 
 def platform_of(remote_url: str) -> str:
     """The hosting service, told by the host's name."""
-    host = urlsplit(remote_url).hostname or remote_url
+    try:
+        host = urlsplit(remote_url).hostname or remote_url
+    except ValueError:
+        raise Invalid("remoteUrl is not a URL", field="remoteUrl") from None
     known = ("github", "gitlab", "bitbucket", "azure")
     return next((name for name in known if name in host.lower()), "other")
 

@@ -10,7 +10,7 @@ import structlog
 log = structlog.get_logger()
 RunOnce = Callable[[], Awaitable[int]]
 # Once the database is back, a lock whose time is up must not wait a second more.
-BACKOFF_SECONDS_MAX = 0.5
+BACKOFF_SECONDS_MAX = 0.25
 
 
 async def run_forever(name: str, run_once: RunOnce, every_seconds: float) -> None:
