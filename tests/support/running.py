@@ -72,8 +72,8 @@ class Installation:
         port = free_port()
         url = f"http://{HOST}:{port}"
         with (
-            self._process(name, "api", BERTH_PORT=str(port), **settings),
             httpx2.Client(base_url=f"{url}/sfp/api", timeout=30) as http,
+            self.berth("api", name=name, BERTH_PORT=str(port), **settings),
         ):
             api = Api(url, port, http)
             until(api.is_ready, READY_SECONDS_MAX)
@@ -82,41 +82,32 @@ class Installation:
     @contextmanager
     def worker(self) -> Iterator[None]:
         """A worker that has read the journal up to here: append something before."""
-        with self._process("worker", "worker"):
+        with self.berth("worker"):
             until(lambda: not self.query(BEHIND), READY_SECONDS_MAX)
             yield
 
     def decide(self, *steps: Step) -> Sequence[Outcome]:
-        """Put `steps` to the journal one by one, past the API."""
+        """Put `steps` to the journal in order, each by itself, past the API."""
 
-        async def one_by_one() -> Sequence[Outcome]:
+        async def asking() -> Sequence[Outcome]:
             async with running(self.settings) as services:
                 asked = [services.journal.execute(step) for step in steps]
                 return await asyncio.gather(*asked)
 
-        return asyncio.run(one_by_one())
+        return asyncio.run(asking())
 
     def query(self, statement: LiteralString, *values: Any) -> Sequence[dict[str, Any]]:
         url = self.settings.database_url
         with psycopg.connect(url, row_factory=dict_row) as connection:
             return connection.execute(statement, values).fetchall()
 
-    def berth(self, *arguments: str) -> Command:
-        """A command of the command line, not yet started."""
-        name = "-".join(arguments)
-        command = Command(
-            name, [sys.executable, "-m", "api", *arguments], self.environment
-        )
+    def berth(self, *arguments: str, name: str = "", **settings: str) -> Command:
+        """A command of the command line, not yet started; `name` is its log's."""
+        name = name or "-".join(arguments)
+        words = [sys.executable, "-m", "api", *arguments]
+        command = Command(name, words, self.environment | settings)
         command.log = self.folder / f"{name}.log"
         return command
-
-    @contextmanager
-    def _process(self, name: str, kind: str, **settings: str) -> Iterator[Command]:
-        environment = self.environment | settings
-        command = Command(name, [sys.executable, "-m", "api", kind], environment)
-        command.log = self.folder / f"{name}.log"
-        with command:
-            yield command
 
 
 @dataclass(frozen=True)

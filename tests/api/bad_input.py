@@ -1,0 +1,166 @@
+"""What callers get wrong: for each route and field, JSON that will not do there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Values = dict[str, tuple[str, ...]]
+
+LONG = '"' + "x" * 10_240 + '"'
+DIGITS = "9" * 5_000
+DEEP = '{"a":' * 100 + "1" + "}" * 100
+NUL = '"a\\u0000b"'
+
+NOT_TEXT = ("7", "true", "[]", "{}", NUL, LONG)
+NOT_NAME = (
+    *NOT_TEXT,
+    "null",
+    '""',
+    '" a"',
+    '"a "',
+    '"a\\nb"',
+    '"\\u202ea"',  # right to left from here
+    '"\\ufeff"',
+)
+NOT_SECONDS = (
+    "0", "-1", "1.5", '"3600"', "3600.0", "1e3", "1000000000000000000", DIGITS, "true",
+    "[]", "{}",
+)  # fmt: skip
+NOT_FLAG = ("null", '"true"', "1", "[]")
+NOT_OBJECT = (
+    "null",
+    "7",
+    '"a"',
+    "[]",
+    DEEP,
+    f'{{"a": {DIGITS}}}',
+    '{"a": 1e400}',
+    '{"a\\u0000": 1}',
+    '{"a": [{"b": "\\u0000"}]}',
+)
+CATEGORIES = ('"prod"', '"Release"', '""', "null", "7", "[]")
+TAGS = ('"a"', "[7]", '[""]', "null", f"[{LONG}]", '["\\u0000"]', '{"a": 1}')
+TOO_MANY_TAGS = "[" + ",".join(f'"{number}"' for number in range(51)) + "]"
+AUTH_URLS = (*NOT_TEXT, "null", '""', '"https://login.salesforce.com"')
+URLS = (*NOT_NAME, '"http://[a"')
+
+# Not JSON at all.
+NOT_JSON = (
+    "NaN", "Infinity", "-", "01", "+1", "1.", "'a'", '"\\x41"', '"\t"', '"\\ud800"',
+    '"\\udc00a"', "[1,]", "tru", '"', "/**/1", "[" * 100_000, '{"a":' * 50_000,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Route:
+    """`good` is a body that would do; `bad`, what may not stand in a field of it."""
+
+    method: str
+    path: str
+    good: dict[str, str] = field(default_factory=dict)
+    bad: Values = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+
+DETAILS: Values = {
+    "name": (*NOT_NAME, '"a/b"'),
+    "category": CATEGORIES,
+    "description": NOT_TEXT,
+    "salesforceUsername": (*NOT_TEXT, '""', '"a/b"'),
+    "devHubUsername": (*NOT_TEXT, '""'),
+    "isActive": NOT_FLAG,
+    "isDefault": NOT_FLAG,
+    "metadata": NOT_OBJECT,
+    "tags": (*TAGS, TOO_MANY_TAGS),
+    "branch": (*NOT_TEXT, '""'),
+    "claimWindowSeconds": (*NOT_SECONDS, "86401"),
+}
+LEASE: Values = {
+    "leaseDurationSeconds": (*NOT_SECONDS, "604801"),
+    "leaseDurationMinutes": (*NOT_SECONDS, "10081"),
+}
+ROUTES = {
+    "create": Route(
+        "POST",
+        "/environments",
+        good={
+            "repositoryIdentifier": '"{repository}"',
+            "name": '"a"',
+            "category": '"dev"',
+        },
+        bad={"repositoryIdentifier": NOT_NAME} | DETAILS,
+        required=("repositoryIdentifier", "name", "category"),
+    ),
+    "patch": Route("PATCH", "/environments/{id}", bad=DETAILS),
+    "lock": Route(
+        "POST",
+        "/environments/{id}/lock?repositoryName={repositoryName}",
+        bad=LEASE
+        | {"reason": NOT_TEXT, "maxWaitSeconds": (*NOT_SECONDS, "604801", "null")},
+    ),
+    "acquire": Route(
+        "PUT",
+        "/environments/{id}/lock/{ticket}/acquire?repositoryName={repositoryName}",
+        bad={"timeoutSeconds": (*NOT_SECONDS[1:], "301")},
+    ),
+    "renew": Route(
+        "PUT",
+        "/environments/{id}/lock/{ticket}/renew?repositoryName={repositoryName}",
+        bad=LEASE,
+    ),
+    "project": Route(
+        "POST",
+        "/projects",
+        good={"identifier": '"a/b"', "remoteUrl": '"https://github.com/a/b"'},
+        bad={"identifier": NOT_NAME, "remoteUrl": URLS, "configuration": NOT_OBJECT},
+        required=("identifier", "remoteUrl"),
+    ),
+    "patch project": Route(
+        "PATCH",
+        "/projects/{repository}",
+        bad={"remoteUrl": URLS, "configuration": NOT_OBJECT},
+    ),
+    "org": Route(
+        "POST",
+        "/auth/salesforce/register",
+        good={"username": '"a"', "sfdxAuthUrl": '"force://a::b@c.example"'},
+        bad={
+            "username": (*NOT_NAME, '"a/b"'),
+            "sfdxAuthUrl": AUTH_URLS,
+            "instanceUrl": NOT_TEXT,
+            "isDevHub": NOT_FLAG,
+            "isDefault": (*NOT_FLAG, "true"),  # for a dev hub only
+            "metadata": NOT_OBJECT,
+        },
+        required=("username", "sfdxAuthUrl"),
+    ),
+    "token": Route(
+        "POST",
+        "/application-tokens",
+        good={"name": '"a"'},
+        bad={"name": NOT_NAME, "expiresIn": (*NOT_SECONDS, "3651", "null")},
+        required=("name",),
+    ),
+}
+
+NOT_LIMITS = ("-1", "0", "1001", "1000000000", "1.5", "abc", "", DIGITS, "NaN")
+QUERIES = {
+    "/environments/{id}/audit?limit=": ("limit", NOT_LIMITS),
+    "/environments/{id}/audit?offset=": ("offset", ("-1", "1e30", "9" * 30, "x", "")),
+    "/environments?category=": ("category", ("prod", "Release", "", "0")),
+    "/environments?isActive=": ("isActive", ("maybe", "2", "")),
+}
+ODD_IDS = (
+    "1",
+    "0" * 32,
+    "urn:uuid:00000000-0000-0000-0000-000000000000",
+    "%7B00000000-0000-0000-0000-000000000000%7D",
+    "00000000-0000-0000-0000-000000000000%0A",
+    "00000000-0000-0000-0000-0000000000000",
+    "g0000000-0000-0000-0000-000000000000",
+    "%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0%D9%A0-0000-0000-0000-000000000000",
+    "%FF",
+    "%ED%A0%80",
+    "%20",
+    "x" * 10_240,
+)

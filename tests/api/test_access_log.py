@@ -1,0 +1,99 @@
+"""What is put on record of reads and refusals, as the minutes pass."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from litestar.connection import ASGIConnection
+
+from api.access_log import WINDOW_SECONDS, AccessLog
+from api.auth import Caller, Connection
+from domain.access import AccessRefused, EnvironmentRead
+from domain.errors import Forbidden
+from domain.event import Actor
+from domain.ids import new_id
+from domain.roles import Role
+from tests.support.memory import MemoryJournal
+
+MALLORY = Caller(
+    Actor("mallory", Role.MEMBER, ip="10.0.0.1"), datetime.max.replace(tzinfo=UTC)
+)
+PLACE = new_id()
+
+Wait = Callable[[float], None]
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Wait:
+    """Lets so many seconds pass for the log."""
+    passed = 1_000.0
+    monkeypatch.setattr("api.access_log.monotonic", lambda: passed)
+
+    def more(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+
+    return more
+
+
+def test_a_read_is_recorded_again_after_a_minute(
+    journal: MemoryJournal, wait: Wait
+) -> None:
+    async def reads() -> None:
+        log = AccessLog(journal)
+        for seconds in 0, WINDOW_SECONDS - 1, 1, 0:
+            wait(seconds)
+            await log.read(MALLORY, PLACE, "acme/shop")
+
+    asyncio.run(reads())
+    read = EnvironmentRead(PLACE, "acme/shop")
+    assert [record.event for record in journal.records] == [read, read]
+
+
+def test_a_flood_of_refusals_is_counted_when_it_is_over(
+    journal: MemoryJournal, wait: Wait
+) -> None:
+    async def refusals() -> list[int]:
+        log = AccessLog(journal)
+        for _ in range(1_000):
+            await log.refused(asking(), Forbidden("no"))
+        too_early = await log.flush_once()
+        wait(WINDOW_SECONDS)
+        return [too_early, await log.flush_once(), await log.flush_once()]
+
+    assert asyncio.run(refusals()) == [0, 1, 0]
+    events = [cast("AccessRefused", record.event) for record in journal.records]
+    assert [event.count for event in events] == [1, 999]
+    assert {event.environment_id for event in events} == {PLACE}
+    assert {record.origin.by for record in journal.records} == {"mallory"}
+
+
+def test_a_refusal_after_a_flood_brings_the_count_along(
+    journal: MemoryJournal, wait: Wait
+) -> None:
+    async def refusals() -> None:
+        log = AccessLog(journal)
+        for seconds in 0, 1, WINDOW_SECONDS:
+            wait(seconds)
+            await log.refused(asking(), Forbidden("no"))
+
+    asyncio.run(refusals())
+    events = [cast("AccessRefused", record.event) for record in journal.records]
+    assert [event.count for event in events] == [1, 1, 1]
+
+
+def asking() -> Connection:
+    """A request of Mallory's about the environment."""
+    scope: Any = {
+        "type": "http",
+        "method": "POST",
+        "path": f"/sfp/api/environments/{PLACE}/lock",
+        "path_params": {"environment_id": PLACE},
+        "headers": [],
+        "state": {"caller": MALLORY},
+    }
+    return ASGIConnection(scope)

@@ -1,0 +1,170 @@
+"""Environments over HTTP: found by what they are, unique in their repository."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.roles import Role
+from tests.support.client import Caller, Json, made, refused
+from tests.support.running import Api
+
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.fixture
+def repository(owner: Caller) -> str:
+    return owner.repository()
+
+
+def test_every_filter_of_the_list_narrows_it(owner: Caller, repository: str) -> None:
+    here = {"repositoryIdentifier": repository}
+    owner.environment(name="dev1", category="dev", branch="develop", **here)
+    owner.environment(name="qa", tags=["pool:eu", "fast"], branch="develop", **here)
+    owner.environment(name="old", isActive=False, tags=["fast"], **here)
+    found = {
+        "everything": names(owner, **here),
+        "the repository, in capitals": names(
+            owner, repositoryIdentifier=repository.upper()
+        ),
+        "a category": names(owner, category="test", **here),
+        "active ones": names(owner, isActive="true", **here),
+        "inactive ones": names(owner, isActive="false", **here),
+        "a branch": names(owner, branch="develop", **here),
+        "a tag": names(owner, tags="fast", **here),
+        "two tags": names(owner, tags="fast,pool:eu", **here),
+        "two tags, repeated": names(owner, tags=["fast", "pool:eu"], **here),
+        "two filters": names(owner, tags="fast", isActive="true", **here),
+        "nothing": names(owner, branch="main", **here),
+    }
+    assert found == {
+        "everything": ["dev1", "qa", "old"],
+        "the repository, in capitals": ["dev1", "qa", "old"],
+        "a category": ["qa", "old"],
+        "active ones": ["dev1", "qa"],
+        "inactive ones": ["old"],
+        "a branch": ["dev1", "qa"],
+        "a tag": ["qa", "old"],
+        "two tags": ["qa"],
+        "two tags, repeated": ["qa"],
+        "two filters": ["qa"],
+        "nothing": [],
+    }
+
+
+@pytest.mark.parametrize("twin", ["uat", "UAT", NFC, NFD, NFD.upper()])
+def test_a_twin_of_a_name_is_a_conflict(
+    owner: Caller, repository: str, twin: str
+) -> None:
+    for name in "uat", NFC:
+        owner.environment(name=name, repositoryIdentifier=repository)
+    other = owner.environment(name="other", repositoryIdentifier=repository)
+    body = {"repositoryIdentifier": repository, "name": twin, "category": "dev"}
+    refused(owner.post("/environments", body), 409, "ENVIRONMENT_EXISTS")
+    renaming = owner.patch(f"/environments/{other['id']}", {"name": twin})
+    refused(renaming, 409, "ENVIRONMENT_EXISTS")
+
+
+@pytest.mark.parametrize("spelled", [NFC, NFD, NFC.upper()])
+def test_it_is_found_by_its_name_however_that_is_spelled(
+    owner: Caller, repository: str, spelled: str
+) -> None:
+    created = owner.environment(name=NFD, repositoryIdentifier=repository)
+    assert created["name"] == NFC
+    assert by_name(owner, created | {"name": spelled}) == created
+
+
+def test_a_username_serves_one_environment_of_a_repository(owner: Caller) -> None:
+    first = owner.environment(salesforceUsername=owner.org())
+    username, repository = first["salesforceUsername"], first["repositoryIdentifier"]
+    second = {"repositoryIdentifier": repository, "name": "qa", "category": "test"}
+    taken = owner.post("/environments", second | {"salesforceUsername": username})
+    refused(taken, 409, "SALESFORCE_USERNAME_TAKEN")
+    elsewhere = owner.environment(salesforceUsername=username)
+    assert elsewhere["salesforceUsername"] == username
+
+
+def test_the_newest_default_of_a_category_is_the_only_one(
+    owner: Caller, repository: str
+) -> None:
+    here = {"repositoryIdentifier": repository, "isDefault": True}
+    dev = owner.environment(name="dev", category="dev", **here)
+    first, second = (owner.environment(name=name, **here) for name in ("a", "b"))
+    assert [owner.look(e)["isDefault"] for e in (dev, first, second)] == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_null_clears_what_may_be_empty(owner: Caller) -> None:
+    environment = owner.environment(description="Acceptance", branch="main")
+    path = f"/environments/{environment['id']}"
+    cleared = made(owner.patch(path, {"description": None, "branch": None}))
+    assert [cleared["description"], cleared["branch"]] == [None, None]
+    assert refused(owner.patch(path, {"isActive": None}), 400)["field"] == "isActive"
+
+
+def test_a_change_says_who_made_it(api: Api, owner: Caller) -> None:
+    environment = owner.environment()
+    colleague = api.caller(Role.OWNER, "another-owner")
+    path = f"/environments/{environment['id']}"
+    changed = made(colleague.patch(path, {"tags": ["a", "b", "a"]}))
+    assert changed["tags"] == ["a", "b"]
+    assert [changed["createdBy"], changed["updatedBy"]] == [owner.name, colleague.name]
+
+
+def test_a_locked_environment_can_be_neither_deleted_nor_deactivated(
+    owner: Caller,
+) -> None:
+    environment = owner.environment()
+    path = f"/environments/{environment['id']}"
+    ticket = owner.lock(environment).hold()["ticketId"]
+    refused(owner.patch(path, {"isActive": False}), 409, "ENVIRONMENT_LOCKED")
+    refused(owner.delete(path), 409, "ENVIRONMENT_LOCKED")
+    made(owner.patch(path, {"description": "still open to other changes"}))
+    made(owner.lock(environment).release(ticket))
+    made(owner.patch(path, {"isActive": False}))
+    refused(owner.lock(environment).request(), 409, "ENVIRONMENT_INACTIVE")
+    assert owner.delete(path).status_code == 204
+
+
+def test_a_deleted_environment_leaves_name_username_and_audit(owner: Caller) -> None:
+    first = owner.environment(salesforceUsername=owner.org())
+    assert owner.delete(f"/environments/{first['id']}").status_code == 204
+    for rest in "", "/audit":
+        answer = owner.get(f"/environments/{first['id']}{rest}")
+        refused(answer, 404, "ENVIRONMENT_NOT_FOUND")
+    refused(owner.lock(first).request(), 404, "ENVIRONMENT_NOT_FOUND")
+    same = ("repositoryIdentifier", "salesforceUsername")
+    second = owner.environment(**{key: first[key] for key in same})
+    assert second["id"] != first["id"]
+    assert by_name(owner, first)["id"] == second["id"]
+
+
+def test_a_name_is_looked_up_again_once_it_means_another(
+    api: Api, other_api: Api
+) -> None:
+    """The other process remembers the name of before, and must not trust it."""
+    owner, elsewhere = (process.caller(Role.OWNER, "o") for process in (api, other_api))
+    first = owner.environment()
+    elsewhere.lock_by_name(first).hold()
+    made(owner.patch(f"/environments/{first['id']}", {"name": "qa"}))
+    gone = elsewhere.lock_by_name(first).request()
+    refused(gone, 404, "ENVIRONMENT_NOT_FOUND")
+
+    second = owner.environment(repositoryIdentifier=first["repositoryIdentifier"])
+    held = elsewhere.lock_by_name(second).hold()
+    assert (held["environmentId"], held["fence"]) == (second["id"], 1)
+    ticket = elsewhere.lock_by_name(first | {"name": "qa"}).ticket()
+    assert made(elsewhere.lock(first).look(ticket))["status"] == "queued"
+
+
+def names(owner: Caller, **query: str | list[str]) -> list[str]:
+    found = owner.get("/environments", **query).json()
+    groups = [found] if isinstance(found, list) else found.values()
+    return [environment["name"] for group in groups for environment in group]
+
+
+def by_name(owner: Caller, environment: Json) -> Json:
+    query = {"repositoryIdentifier": environment["repositoryIdentifier"]}
+    return made(owner.get(f"/environments/by-name/{environment['name']}", **query))

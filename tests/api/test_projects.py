@@ -1,0 +1,70 @@
+"""Repositories: registered once, changed by owners, removed when they are empty."""
+
+from __future__ import annotations
+
+from tests.support.client import Caller, made, refused, unique
+
+
+def test_a_repository_is_shown_as_it_was_registered(owner: Caller) -> None:
+    name = unique("acme/shop")
+    url = f"https://gitlab.com/{name}.git"
+    answer = owner.post("/projects", {"identifier": name, "remoteUrl": url})
+    assert answer.status_code == 201
+    shown = answer.json()
+    assert shown == {
+        "identifier": name,
+        "remoteUrl": url,
+        "platform": "gitlab",
+        "createdAt": shown["createdAt"],
+        "updatedAt": shown["createdAt"],
+        "version": 1,
+        "configuration": {},
+    }
+    assert shown in owner.get("/projects").json()
+
+
+def test_its_slash_may_be_written_either_way(owner: Caller) -> None:
+    name = owner.repository()
+    escaped = made(owner.get(f"/projects/{name.replace('/', '%2F')}"))
+    assert escaped == made(owner.get(f"/projects/{name}"))
+    assert escaped["identifier"] == name
+
+
+def test_registering_it_again_in_whatever_case_is_a_conflict(owner: Caller) -> None:
+    name = owner.repository()
+    for twin in name, name.upper():
+        body = {"identifier": twin, "remoteUrl": "https://github.com/acme/shop"}
+        refused(owner.post("/projects", body), 409, "REPOSITORY_EXISTS")
+
+
+def test_a_change_touches_only_what_is_given_and_raises_the_version(
+    owner: Caller,
+) -> None:
+    path = f"/projects/{owner.repository()}"
+    before = made(owner.get(path))
+    after = made(owner.patch(path, {"configuration": {"depth": 2}}))
+    changed = {"configuration": {"depth": 2}, "version": 2}
+    assert after == before | changed | {"updatedAt": after["updatedAt"]}
+    assert made(owner.patch(path, {})) == after
+
+
+def test_a_repository_with_environments_stays(owner: Caller) -> None:
+    environment = owner.environment()
+    path = f"/projects/{environment['repositoryIdentifier']}"
+    refused(owner.delete(path), 409, "REPOSITORY_IN_USE")
+    assert owner.delete(f"/environments/{environment['id']}").status_code == 204
+    assert owner.delete(path).status_code == 204
+    refused(owner.get(path), 404, "REPOSITORY_NOT_FOUND")
+
+
+def test_a_removed_identifier_is_free_again(owner: Caller) -> None:
+    name = owner.repository()
+    assert owner.delete(f"/projects/{name}").status_code == 204
+    body = {"identifier": name, "remoteUrl": f"https://github.com/{name}"}
+    assert made(owner.post("/projects", body))["version"] == 1
+
+
+def test_what_is_not_there_can_be_neither_changed_nor_removed(owner: Caller) -> None:
+    path = f"/projects/{unique('acme/nothing')}"
+    for answer in owner.get(path), owner.patch(path, {}), owner.delete(path):
+        refused(answer, 404, "REPOSITORY_NOT_FOUND")

@@ -1,0 +1,116 @@
+"""Every route asks who is calling: the table of routes, roles and what is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from litestar import Litestar
+
+from api.app import build
+from domain.ids import new_id, new_ticket_id
+from domain.roles import Role
+from tests.support.client import refused
+from tests.support.running import SECRET, Api
+
+MEMBER, APPLICATION, OWNER = Role.MEMBER, Role.APPLICATION, Role.OWNER
+BY_ID = "/environments/{environment_id:str}"
+BY_NAME = "/environments/by-name/{name:str}"
+LOCK_ROUTES = {
+    ("POST", ""): APPLICATION,
+    ("PUT", "/{ticket_id:str}/acquire"): APPLICATION,
+    ("PUT", "/{ticket_id:str}/renew"): APPLICATION,
+    ("DELETE", "/{ticket_id:str}"): APPLICATION,
+    ("GET", "/{ticket_id:str}"): MEMBER,
+}
+# The least role that each route takes; None: no token at all.
+TAKES: dict[tuple[str, str], Role | None] = {
+    ("GET", "/environments"): MEMBER,
+    ("POST", "/environments"): OWNER,
+    ("GET", f"{BY_ID}/audit"): MEMBER,
+    ("GET", "/projects"): MEMBER,
+    ("POST", "/projects"): OWNER,
+    ("GET", "/projects/{identifier:path}"): MEMBER,
+    ("PATCH", "/projects/{identifier:path}"): OWNER,
+    ("DELETE", "/projects/{identifier:path}"): OWNER,
+    ("POST", "/auth/salesforce/register"): OWNER,
+    ("GET", "/auth/salesforce/orgs"): MEMBER,
+    ("DELETE", "/auth/salesforce/org"): OWNER,
+    ("POST", "/application-tokens"): OWNER,
+    ("GET", "/application-tokens"): OWNER,
+    ("DELETE", "/application-tokens/{token_id:str}"): OWNER,
+    ("GET", "/ping"): None,
+    ("GET", "/health/live"): None,
+    ("GET", "/health/ready"): None,
+    ("GET", "/metrics"): None,
+    ("GET", "/sfp/apidocs"): None,
+    ("GET", "/sfp/apidocs-json"): None,
+    ("GET", "/sfp/openapi.json"): None,
+    ("GET", "/sfp"): None,
+    ("GET", "/sfp/{path:str}"): None,  # Litestar's own 404 page
+}
+for place in BY_ID, BY_NAME:
+    TAKES |= {("GET", place): MEMBER, ("PATCH", place): OWNER, ("DELETE", place): OWNER}
+    TAKES |= {
+        (verb, f"{place}/lock{rest}"): r for (verb, rest), r in LOCK_ROUTES.items()
+    }
+
+FILLED = {
+    "{environment_id:str}": new_id(),
+    "{name:str}": "nowhere",
+    "{ticket_id:str}": new_ticket_id(),
+    "{identifier:path}": "acme/nothing",
+    "{token_id:str}": "0" * 32,
+}
+
+
+def routes() -> Iterator[tuple[str, str, Any]]:
+    """Method, path and handler of whatever the application itself would route."""
+    settings = SimpleNamespace(secret=SECRET.encode())
+    services = SimpleNamespace(journal=None, reader=None, settings=settings)
+    application = cast("Any", build(cast("Any", services), cast("Any", None)))
+    litestar: Litestar = application._app
+    for route in litestar.routes:
+        for method, (handler, _) in cast("Any", route).route_handler_map.items():
+            if method != "OPTIONS":  # Litestar's own: the methods of a path.
+                yield method, re.sub("^/sfp/api/", "/", route.path), handler
+
+
+ROUTES = list(routes())
+
+
+def test_the_table_has_every_route_and_no_other() -> None:
+    assert {(method, path) for method, path, _ in ROUTES} == TAKES.keys()
+
+
+def test_a_route_has_one_guard_unless_it_is_open() -> None:
+    for method, path, handler in ROUTES:
+        takes = TAKES[method, path]
+        guards = [guard.role for guard in handler.guards or ()]
+        assert guards == ([] if takes is None else [takes]), (method, path)
+
+
+@pytest.mark.parametrize(("method", "path"), TAKES)
+def test_a_route_lets_pass_its_role_and_those_above(
+    api: Api, method: str, path: str
+) -> None:
+    takes = TAKES[method, path]
+    for part, value in FILLED.items():
+        path = path.replace(part, value)
+    url = api.url + path if path.startswith(("/sfp", "/metrics")) else path
+    nobody = api.bearing("").ask(method, url)
+    if takes is None:
+        assert nobody.status_code in {200, 404}
+        return
+    refusal = refused(nobody, 401, "UNAUTHENTICATED")
+    assert nobody.headers["www-authenticate"] == "Bearer"
+    assert "role" not in refusal["message"]
+    for role in Role:
+        answer = api.caller(role).ask(method, url)
+        if role.includes(takes):
+            assert answer.status_code not in {401, 403}, answer.text
+        else:
+            assert takes in refused(answer, 403, "FORBIDDEN")["message"]

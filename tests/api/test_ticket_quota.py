@@ -1,0 +1,51 @@
+"""How many open tickets one caller may have, over all environments."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import LiteralString
+
+import psycopg
+import pytest
+
+from api.waiting import TICKETS_PER_CALLER_MAX, TicketQuota
+from domain.errors import TooMany
+from domain.event import Actor
+from domain.roles import Role
+from projections.storage.database import Database
+from projections.storage.migrate import migrate
+from projections.storage.reader import Reader
+
+TICKETS: LiteralString = """
+INSERT INTO lock_ticket (
+    id, environment_id, requested_position, status, requested_by, application,
+    lease_seconds, requested_at, lapses_at, ended_at
+)
+SELECT
+    gen_random_uuid(), number %% 10, number, 'queued', 'ci', 'ci', 60, now(), now(),
+    CASE WHEN number > %(open)s THEN now() END
+FROM generate_series(1, %(open)s + 100) AS number
+"""
+CI = Actor("ci", Role.APPLICATION, application="ci")
+PERSON = Actor("ci", Role.APPLICATION)
+
+
+def test_five_thousand_is_the_most_and_what_has_ended_does_not_count(
+    database_url: str,
+) -> None:
+    migrate(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute(TICKETS, {"open": TICKETS_PER_CALLER_MAX - 1})
+    database = Database(database_url, name="quota")
+    quota = TicketQuota(Reader(database))
+    try:
+        asyncio.run(ask_twice(quota))
+    finally:
+        database.close()
+
+
+async def ask_twice(quota: TicketQuota) -> None:
+    await quota.check(CI)
+    with pytest.raises(TooMany):
+        await quota.check(CI)
+    await quota.check(PERSON)  # Of the same name, and somebody else.

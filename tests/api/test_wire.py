@@ -1,0 +1,152 @@
+"""What no client library would send: bytes that are hardly HTTP, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+import pytest
+import uvicorn
+from litestar.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from api import http_limits
+from api.http_limits import FIELDS_MAX, HEAD_BYTES_MAX, LimitedProtocol
+from domain.roles import Role
+from tests.support.client import REFUSAL
+from tests.support.running import HOST, Api
+
+GET = b"GET /sfp/api/ping HTTP/1.1\r\nHost: a\r\n"
+CLOSE = b"Connection: close\r\n\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n" + CLOSE
+BLOCK = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+# Beginnings of a request, each after the head of a POST with a token.
+BODIES = {
+    "a chunk size that is no number": (400, CHUNKED + b"ZZ\r\n{}\r\n0\r\n\r\n"),
+    "a chunk longer than it said": (400, CHUNKED + b"2\r\n{}{}\r\n0\r\n\r\n"),
+    "a negative chunk": (400, CHUNKED + b"-2\r\n{}\r\n0\r\n\r\n"),
+    "too many small chunks": (413, CHUNKED + BLOCK * 5 + b"0\r\n\r\n"),
+    "a length that is no number": (400, b"Content-Length: x\r\n" + CLOSE + b"{}"),
+    "a negative length": (400, b"Content-Length: -2\r\n" + CLOSE + b"{}"),
+    "a length beyond all measure": (
+        400,
+        b"Content-Length: " + b"9" * 40 + b"\r\n" + CLOSE,
+    ),
+    "two lengths": (
+        400,
+        b"Content-Length: 2\r\nContent-Length: 3\r\n" + CLOSE + b"{}",
+    ),
+    "a length and chunks": (
+        400,
+        b"Content-Length: 2\r\n" + CHUNKED + b"2\r\n{}\r\n0\r\n\r\n",
+    ),
+    "NUL in a header": (400, b"X-A: a\0b\r\n" + CLOSE),
+    "a header without a name": (400, b": a\r\n" + CLOSE),
+}
+HEADS = {
+    "no HTTP": (400, b"hello\r\n\r\n"),
+    "TLS": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    "another version": (400, b"GET / HTTP/9.9\r\nHost: a\r\n\r\n"),
+    "bytes in the path": (400, b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n"),
+    "a space in the path": (400, b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"),
+    "one header too large": (431, GET + b"A: " + b"x" * HEAD_BYTES_MAX + b"\r\n\r\n"),
+    "too many headers": (431, GET + b"A: b\r\n" * FIELDS_MAX + b"\r\n"),
+    "too long a path": (431, GET.replace(b"ping", b"x" * HEAD_BYTES_MAX) + b"\r\n"),
+    "a head too large after a good request": (
+        431,
+        GET + b"\r\n" + GET + b"A: " + b"x" * HEAD_BYTES_MAX + b"\r\n\r\n",
+    ),
+    "bytes in the token": (
+        401,
+        b"GET /sfp/api/projects HTTP/1.1\r\nHost: a\r\n"
+        b"Authorization: Bearer \xff\xfe\r\n" + CLOSE,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_head_that_is_hardly_http_is_refused(api: Api, name: str) -> None:
+    status, sent = HEADS[name]
+    expect(exchange(api.port, sent), status)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_is_hardly_http_is_refused(api: Api, name: str) -> None:
+    status, sent = BODIES[name]
+    expect(exchange(api.port, post(api) + sent), status)
+
+
+def test_bytes_beyond_ascii_in_other_headers_do_no_harm(api: Api) -> None:
+    headers = b"User-Agent: \xff\xfe\r\nX-Request-Id: \xff\r\nContent-Length: 2\r\n"
+    expect(exchange(api.port, post(api) + headers + CLOSE + b"{}"), 400)
+
+
+def test_after_all_that_the_server_answers(api: Api) -> None:
+    assert exchange(api.port, GET + CLOSE).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(
+    ("part", "sent"),
+    [
+        ("HEAD_SECONDS_MAX", GET),
+        ("BODY_SECONDS_MAX", GET + b"Content-Length: 2\r\n\r\n{"),
+    ],
+    ids=["head", "body"],
+)
+def test_a_client_too_slow_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, part: str, sent: bytes
+) -> None:
+    monkeypatch.setattr(http_limits, part, 0.05)
+    expect(asyncio.run(exchange_here(sent)), 408)
+
+
+async def exchange_here(sent: bytes) -> bytes:
+    """As `exchange`, with a server in this process that never answers by itself."""
+    config = uvicorn.Config(never_answers, log_config=None)
+    config.load()
+    state, loop = ServerState(), asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: LimitedProtocol(config=config, server_state=state, app_state={}), HOST
+    )
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        said = await asyncio.to_thread(exchange, port, sent)
+    await asyncio.gather(*state.tasks)
+    return said
+
+
+async def never_answers(_: Scope, receive: Receive, __: Send) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def post(api: Api) -> bytes:
+    token = api.caller(Role.OWNER).token
+    return (
+        "POST /sfp/api/projects HTTP/1.1\r\nHost: a\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+    ).encode()
+
+
+def exchange(port: int, sent: bytes) -> bytes:
+    """Everything that the server says until it hangs up."""
+    said = b""
+    with socket.create_connection((HOST, port), timeout=10) as connection:
+        connection.sendall(sent)
+        while block := connection.recv(65_536):
+            said += block
+    return said
+
+
+def expect(said: bytes, status: int) -> None:
+    """That the last answer is a refusal in the one shape."""
+    head, _, body = said.rpartition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    started = max(n for n, line in enumerate(lines) if line.startswith("HTTP/1.1 "))
+    assert lines[started].startswith(f"HTTP/1.1 {status} "), said
+    headers = dict(line.lower().split(": ", 1) for line in lines[started + 1 :])
+    refusal = json.loads(body)
+    assert refusal.keys() - {"field"} == REFUSAL
+    assert refusal["statusCode"] == status
+    assert refusal["requestId"] == headers["x-request-id"]
