@@ -32,11 +32,14 @@ REMEMBERED_MAX = 10_000
 PATH_LENGTH_MAX = 500
 
 
+Key = tuple[str | None, str, str | None]
+
+
 class AccessLog:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._reads: OrderedDict[tuple[str, str | None, str], float] = OrderedDict()
-        self._floods: OrderedDict[tuple[str | None, str], Flood] = OrderedDict()
+        self._floods: OrderedDict[Key, Flood] = OrderedDict()
 
     async def read(self, caller: Caller, environment_id: str, repository: str) -> None:
         """On record before the answer leaves, unless it was within the last minute."""
@@ -60,7 +63,9 @@ class AccessLog:
             path=connection.scope["path"][:PATH_LENGTH_MAX],
             reason=str(refusal),
         )
-        key = (actor.ip, actor.id)
+        # Who is known is counted for each environment; anybody at all, for each address,
+        # or whoever makes ids up would be recorded as often as he likes.
+        key = (actor.ip, actor.id, event.environment_id if caller else None)
         flood = self._floods.get(key)
         if flood and monotonic() - flood.since < WINDOW_SECONDS:
             flood.count += 1
@@ -78,10 +83,17 @@ class AccessLog:
 
     async def flush_once(self) -> int:
         """Record the floods that are over; return how many."""
+        return await self._flush(older_than_seconds=WINDOW_SECONDS)
+
+    async def close(self) -> None:
+        """Record every flood, over or not: this process is about to stop."""
+        await self._flush(older_than_seconds=0)
+
+    async def _flush(self, older_than_seconds: float) -> int:
         over = [
             key
             for key, flood in self._floods.items()
-            if monotonic() - flood.since >= WINDOW_SECONDS
+            if monotonic() - flood.since >= older_than_seconds
         ]
         return sum([await self._record_flood(self._floods.pop(key)) for key in over])
 

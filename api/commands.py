@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -58,6 +59,8 @@ async def _serve_api(settings: Settings) -> int:
             return await serve(app, settings.host, settings.port, on_stop)
         finally:
             flushing.cancel()
+            with suppress(JournalUnavailable):
+                await access_log.close()
 
 
 def run_worker() -> int:

@@ -88,7 +88,7 @@ def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBod
 def unavailable(
     request: AnyRequest, error: errors.JournalUnavailable
 ) -> Response[ErrorBody]:
-    """The outcome is open: an Idempotency-Key makes it safe to try again."""
+    """The outcome is open: the caller has to look, or to ask again."""
     return answer(request, 503, str(error), "UNAVAILABLE", headers={"Retry-After": "1"})
 
 
