@@ -63,7 +63,7 @@ class AccessLog:
             path=connection.scope["path"][:PATH_LENGTH_MAX],
             reason=str(refusal),
         )
-        # Who is known is counted for each environment; anybody at all, for each address,
+        # Who is known is counted for each environment, anybody else for each address,
         # or whoever makes ids up would be recorded as often as he likes.
         key = (actor.ip, actor.id, event.environment_id if caller else None)
         flood = self._floods.get(key)

@@ -145,12 +145,12 @@ def new_application_token() -> tuple[str, str, str]:
 
 def origin_of(connection: Connection) -> Actor:
     """Where a request comes from when it is not known from whom."""
-    agent = connection.headers.get("user-agent")
+    agent, client = _head(connection, b"user-agent"), connection.scope["client"]
     return Actor(
         id="anonymous",
         role=Role.MEMBER,
         request_id=request_id_of(connection.scope),
-        ip=connection.client.host if connection.client else None,
+        ip=client[0] if client else None,
         user_agent=agent[:USER_AGENT_LENGTH_MAX] if agent else None,
     )
 
@@ -171,8 +171,15 @@ def _calling(identity: Identity, connection: Connection) -> Caller:
     return Caller(actor, identity.expires_at, (step,))
 
 
+def _head(connection: Connection, name: bytes) -> str:
+    """A header's value; Litestar's own would parse all of them for it."""
+    return next((v for k, v in connection.scope["headers"] if k == name), b"").decode(
+        "latin-1"
+    )
+
+
 def _bearer(connection: Connection) -> str:
-    header = connection.headers.get("authorization", "")
+    header = _head(connection, b"authorization")
     scheme, _, bearer = header.partition(" ")
     if scheme.lower() != "bearer" or not bearer.strip():
         raise Unauthenticated("send a token: Authorization: Bearer <token>")

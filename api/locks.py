@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Controller, Request, Response, delete, get, post, put
+from litestar import Controller, Request, Response
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.auth import allow
+from api.hot_routes import HotRoute
 from api.lock_answers import acquired, not_yet, renewed, ticket_answer
 from api.place import BY_NAME, LOCK_BY_ID, AtPlace, Place
 from api.schemas import (
@@ -52,7 +53,8 @@ class LockRoutes(Controller):
 
     tags = ["Environment locks"]
 
-    @post(
+    @HotRoute(
+        http_method="POST",
         guards=[allow(Role.APPLICATION)],
         opt={"commits": True},
         summary="Request a lock",
@@ -76,8 +78,9 @@ class LockRoutes(Controller):
         )
         return TicketIssued(ticket_id=ticket_id)
 
-    @put(
+    @HotRoute(
         "/{ticket_id:str}/acquire",
+        http_method="PUT",
         guards=[allow(Role.APPLICATION)],
         opt={"commits": True},
         summary="Wait for the lock and acquire it",
@@ -89,7 +92,7 @@ class LockRoutes(Controller):
         request: AnyRequest,
         data: JSONBody[AcquireBody | None] = None,
         timeout_seconds: Timeout = None,
-    ) -> Response[LockAcquiredAnswer] | Response[LockWaitTimeout]:
+    ) -> LockAcquiredAnswer | Response[LockWaitTimeout]:
         """408 when it was not its turn in time: the ticket keeps its place."""
         in_body = data.timeout_seconds if data else None
         if None not in (in_body, timeout_seconds):
@@ -103,11 +106,11 @@ class LockRoutes(Controller):
             outcome = await wait_for_turn(asking, place.desk.actor, request)
         except StillWaiting as still:
             return not_yet(request, ticket_id, still)
-        answer = await acquired(place, ticket_id, outcome)
-        return Response(answer, status_code=200)
+        return await acquired(place, ticket_id, outcome)
 
-    @put(
+    @HotRoute(
         "/{ticket_id:str}/renew",
+        http_method="PUT",
         guards=[allow(Role.APPLICATION)],
         opt={"commits": True},
         summary="Extend the lease",
@@ -129,8 +132,9 @@ class LockRoutes(Controller):
             raise LeaseOver(f"too late: this ticket is {ticket.status}") from None
         return renewed(outcome, ticket_id)
 
-    @delete(
+    @HotRoute(
         "/{ticket_id:str}",
+        http_method="DELETE",
         guards=[allow(Role.APPLICATION)],
         opt={"commits": True},
         status_code=200,
@@ -149,8 +153,9 @@ class LockRoutes(Controller):
             ticket = state.queue.ended[ticket_id]
         return LockReleasedAnswer(status=ticket.status, ticket_id=ticket_id)
 
-    @get(
+    @HotRoute(
         "/{ticket_id:str}",
+        http_method="GET",
         guards=[allow(Role.MEMBER)],
         summary="Look at a ticket",
     )

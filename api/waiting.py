@@ -28,37 +28,48 @@ Waits = Counter[tuple[str, str | None]]
 async def wait_for_turn(
     asking: Coroutine[Any, Any, Outcome], actor: Actor, request: Request[Any, Any, Any]
 ) -> Outcome:
-    """What `asking` comes to. If the client goes away, nobody asks any more."""
+    """What `asking` comes to. If the client goes away, this task is cancelled."""
     waits: Waits = request.app.state.waits
     key = (actor.id, actor.application)
     if waits[key] >= WAITS_PER_CALLER_MAX:
         asking.close()
         raise TooMany(f"{WAITS_PER_CALLER_MAX} requests of yours wait already")
     waits[key] += 1
-    task = asyncio.ensure_future(asking)
+    watch = Watch(request)
     try:
-        done, _ = await asyncio.wait({task}, timeout=SOON_SECONDS)
-        if not done:
-            await _until_done_or_gone(task, request)
-        return await task
+        return await asking
     finally:
-        task.cancel()
+        watch.stop()
         waits[key] -= 1
         if not waits[key]:
             del waits[key]
 
 
-async def _until_done_or_gone(
-    task: asyncio.Future[Outcome], request: Request[Any, Any, Any]
-) -> None:
-    leaving = asyncio.ensure_future(gone(request))
-    both: set[asyncio.Future[Any]] = {task, leaving}
-    try:
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if leaving.done():
-            task.cancel()
-    finally:
-        leaving.cancel()
+class Watch:
+    """Cancels the task that made it once the client of `request` has gone away.
+
+    It begins a moment later: most answers have left by then.
+    """
+
+    def __init__(self, request: Request[Any, Any, Any]) -> None:
+        self._request = request
+        self._task = asyncio.current_task()
+        self._leaving: asyncio.Future[None] | None = None
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(SOON_SECONDS, self._begin)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._leaving is not None:
+            self._leaving.cancel()
+
+    def _begin(self) -> None:
+        self._leaving = asyncio.ensure_future(gone(self._request))
+        self._leaving.add_done_callback(self._end)
+
+    def _end(self, leaving: asyncio.Future[None]) -> None:
+        if self._task is not None and not leaving.cancelled():
+            self._task.cancel()
 
 
 class TicketQuota:

@@ -11,7 +11,9 @@ from projections.view import View
 
 def rebuild(url: str, view: View, report: Callable[[int, int], None]) -> None:
     """`report` is told how far it is: the position reached, and the last one."""
-    database = Database(url, name=f"berth-rebuild-{view.name}", patient=True)
+    database = Database(
+        url, name=f"berth-rebuild-{view.name}", patient=True, durable=False
+    )
     try:
         for progress in storage.rebuild(database, view):
             report(progress.position, progress.tip)

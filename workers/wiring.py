@@ -25,6 +25,7 @@ from workers.loop import run_forever
 from workers.settings import Settings
 
 READERS_MAX = 8
+SECRETS_MAX = 4
 CATCH_UP_EVERY_SECONDS = 0.2
 RETRY_EVERY_SECONDS = 0.5
 
@@ -45,15 +46,17 @@ async def running(
     settings: Settings, *, with_workers: bool = False
 ) -> AsyncIterator[Services]:
     """The services, with everything running that they need; stopped on the way out."""
-    database = Database(settings.database_url, name="berth-views", pool_max=READERS_MAX)
-    appender = Appender(Database(settings.database_url, name="berth-journal"))
+    url = settings.database_url
+    database = Database(url, name="berth-views", pool_max=READERS_MAX, durable=False)
+    secrets = Database(url, name="berth-vault", pool_max=SECRETS_MAX)
+    appender = Appender(Database(url, name="berth-journal"))
     journal = StoredJournal(appender)
     services = Services(
         settings=settings,
         journal=journal,
         reader=Reader(database),
         views=ViewStore(database),
-        vault=Vault(database, settings.vault_keys),
+        vault=Vault(secrets, settings.vault_keys),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -65,6 +68,7 @@ async def running(
         await asyncio.gather(*tasks, return_exceptions=True)
         journal.close()
         database.close()
+        secrets.close()
 
 
 def _always(services: Services) -> Sequence[Any]:

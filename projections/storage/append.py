@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from eventsourcing.persistence import JSONTranscoder
@@ -17,8 +16,15 @@ from projections.storage.mapper import EventMapper
 from projections.storage.parking import Call, Parking
 from projections.storage.recorder import Recorder, Tip
 
-PAGE = 5_000
+PAGE = 1_000
 ALL = 1_000_000_000
+
+
+Latecomers = Callable[[Container[str]], list[Call]]
+
+
+def nobody(_: Container[str]) -> list[Call]:
+    return []
 
 
 class Appender:
@@ -39,25 +45,30 @@ class Appender:
     def close(self) -> None:
         self._recorder.close()
 
-    def append(self, calls: Sequence[Call], touched: Deciders) -> Batch:
+    def append(
+        self, calls: list[Call], touched: Deciders, late: Latecomers = nobody
+    ) -> Batch:
         """Decide `calls` and commit; if that fails, the batch answers with the error.
+
+        `late` is asked, once no other append can run, who has come meanwhile and needs
+        nothing loaded: they get along, and are added to `calls`.
 
         A connection may turn out to be broken before anything was decided: that is
         tried once more. After that, whether the commit took effect is not known.
         """
-        batch = self._attempt(calls, touched)
+        batch = self._attempt(calls, touched, late)
         if batch.error and self._recorder.is_lost and not batch.has_begun:
-            batch = self._attempt(calls, touched)
+            batch = self._attempt(calls, touched, late)
         if batch.error:
             self._recorder.close()
             batch.fail(batch.error, calls)
         self.heads.forget()
         return batch
 
-    def _attempt(self, calls: Sequence[Call], touched: Deciders) -> Batch:
+    def _attempt(self, calls: list[Call], touched: Deciders, late: Latecomers) -> Batch:
         batch = Batch(self.heads, self.parking)
         try:
-            self._run(batch, calls, touched, self._recorder.open())
+            self._run(batch, calls, touched, late)
         except Exception as error:  # noqa: BLE001 - it becomes the callers' answer
             batch.error = error
         return batch
@@ -65,17 +76,20 @@ class Appender:
     def _run(
         self,
         batch: Batch,
-        calls: Sequence[Call],
+        calls: list[Call],
         touched: Deciders,
-        cursor: Cursor[DictRow],
+        late: Latecomers,
     ) -> None:
+        cursor = self._recorder.open()
+
         def catch_up(more: Deciders) -> None:
             self._load(cursor, more)
             self._learn(batch, cursor, more)
 
-        deciders = _streams_of(calls) | touched
-        self._load(cursor, deciders)
+        self._load(cursor, _streams_of(calls) | touched)
         tip = self._recorder.begin(cursor)
+        calls += late(self.heads)
+        deciders = _streams_of(calls) | touched
         batch.open(tip.at, tip.position, deciders, catch_up)
         if tip.position != self._position or len(self._current) > HEADS_MAX:
             self._current.clear()  # Somebody else has appended, to whatever stream.
@@ -102,10 +116,13 @@ class Appender:
         self._current -= cold.keys()
         empty = {s: Head(0, d.initial) for s, d in cold.items()}
         self.heads.keep(empty | find_snapshots(cursor, cold))
-        while cold:
-            news = self._fold(cursor, cold, PAGE)
-            read = Counter(stream for stream, _, _ in news)
-            cold = {s: d for s, d in cold.items() if read[s] == PAGE}
+        try:
+            for stream, decider in cold.items():
+                while len(self._fold(cursor, {stream: decider}, PAGE)) == PAGE:
+                    pass
+        except BaseException:
+            self.heads.drop(cold)  # Half folded, they would be folded under the lock.
+            raise
 
     def _learn(self, batch: Batch, cursor: Cursor[DictRow], deciders: Deciders) -> None:
         """Fold in what others appended, and wake whom it concerns."""

@@ -30,10 +30,20 @@ class Database(PostgresDatastore):
     """
 
     def __init__(
-        self, url: str, *, pool_max: int = 1, name: str = "berth", patient: bool = False
+        self,
+        url: str,
+        *,
+        pool_max: int = 1,
+        name: str = "berth",
+        patient: bool = False,
+        durable: bool = True,
     ) -> None:
-        """`patient` is for work in the background, which may take its time."""
-        self._params = _params_of(url, name=name, patient=patient)
+        """`patient` is for work in the background, which may take its time.
+
+        Not `durable` is for what can be made again from the journal: a commit does not
+        wait for the disk, and a crash loses the latest ones, never a part of one.
+        """
+        self._params = _params_of(url, name=name, patient=patient, durable=durable)
         super().__init__(
             dbname="",
             host="",
@@ -54,11 +64,12 @@ class Database(PostgresDatastore):
         return psycopg.connect(**self._params, autocommit=True, row_factory=dict_row)
 
 
-def _params_of(url: str, *, name: str, patient: bool) -> dict[str, Any]:
+def _params_of(url: str, *, name: str, patient: bool, durable: bool) -> dict[str, Any]:
     given = {k: v for k, v in conninfo_to_dict(url).items() if v is not None}
     options = {
         "timezone": "UTC",
         "lock_timeout": LOCK_TIMEOUT_MS,
+        "synchronous_commit": "on" if durable else "off",
         "statement_timeout": 0 if patient else STATEMENT_TIMEOUT_MS,
         "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MS,
     }

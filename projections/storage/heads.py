@@ -6,7 +6,7 @@ A stream that is not known is loaded from its latest snapshot and the events sin
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from typing import Any, LiteralString, TypeVar
@@ -61,6 +61,10 @@ class Heads(Mapping[str, Head]):
         for stream, head in heads.items():
             self._heads[stream] = head
             self._heads.move_to_end(stream)
+
+    def drop(self, streams: Iterable[str]) -> None:
+        for stream in streams:
+            self._heads.pop(stream, None)
 
     def forget(self) -> None:
         """Down to the limit, the ones unused for longest first."""

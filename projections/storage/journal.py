@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from time import monotonic
@@ -98,7 +98,7 @@ class StoredJournal:
             if not calls and not touched:
                 continue
             work = loop.run_in_executor(
-                self._thread, self._appender.append, calls, touched
+                self._thread, self._appender.append, calls, touched, self._latecomers
             )
             self._settle(await self._patiently(work, calls))
             if self._calls or self._touched:
@@ -112,6 +112,24 @@ class StoredJournal:
         calls = [self._calls.popleft() for _ in range(min(BATCH_MAX, len(self._calls)))]
         names = list(self._touched)[:TOUCHED_MAX]
         return calls, {stream: self._touched.pop(stream) for stream in names}
+
+    def _latecomers(self, known: Container[str]) -> list[Call]:
+        """Who has come since the batch set out, in order; called in its thread.
+
+        A hand-over lives by it: who was answered together asks again together, and the
+        second one must not wait for a commit because it was a moment later.
+        """
+        late: list[Call] = []
+        while len(late) < BATCH_MAX:
+            try:
+                call = self._calls.popleft()
+            except IndexError:
+                break
+            if not all(step.fresh or step.stream in known for step in call.steps):
+                self._calls.appendleft(call)
+                break
+            late.append(call)
+        return late
 
     async def _patiently(
         self, work: asyncio.Future[Batch], calls: Sequence[Call]
