@@ -1,0 +1,84 @@
+"""One fault run, from an empty folder to what was found."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from tests.faults import client_check, lateness
+from tests.faults.archive import check_listing, records_in
+from tests.faults.cluster import Cluster
+from tests.faults.findings import Check, Findings
+from tests.faults.history import Fault, Operation, Stopwatch
+from tests.faults.journal_check import JournalCheck
+from tests.faults.nemesis import Nemesis
+from tests.faults.world import prepare, sail
+
+
+@dataclass(frozen=True)
+class Result:
+    """What happened, and `findings`: what should not have."""
+
+    operations: Sequence[Operation]
+    faults: Sequence[Fault]
+    findings: Findings
+    events: int
+    expiries: Sequence[timedelta]
+    hand_overs: Sequence[timedelta]
+    longest_stall: timedelta
+
+
+def run(folder: Path, *, seconds: float, clients: int, seed: str) -> Result:
+    """Load and faults for so long, then every check. `folder` keeps data and logs."""
+    watch = Stopwatch()
+    with Cluster(folder) as cluster, ThreadPoolExecutor(1) as thread:
+        world = asyncio.run(prepare(cluster, watch, clients))
+        until = watch.now() + timedelta(seconds=seconds)
+        crowd = thread.submit(asyncio.run, sail(world, until, seed))
+        nemesis = Nemesis(cluster, watch, seed)
+        nemesis.rage(until)
+        crowd.result()
+        findings = Findings()
+        stop(cluster, findings)
+        journal = JournalCheck(findings)
+        journal.read(records_in(cluster.postgres.url))
+        check_listing(cluster.postgres.url, journal.environments, findings)
+    return judge(world.operations, nemesis.faults, journal, findings)
+
+
+def stop(cluster: Cluster, findings: Findings) -> None:
+    for name, code in cluster.ended().items():
+        findings.add(Check.ALIVE, name, "ended by itself:", code)
+    for name, code in cluster.stop_processes().items():
+        if code:
+            findings.add(Check.ALIVE, name, "did not stop well:", code)
+
+
+def judge(
+    operations: Sequence[Operation],
+    faults: Sequence[Fault],
+    journal: JournalCheck,
+    findings: Findings,
+) -> Result:
+    """What the clients saw, beside the journal and the faults."""
+    tickets = journal.tickets
+    told = client_check.told_by_ticket(operations)
+    client_check.check_answers(operations, findings)
+    client_check.check_acknowledged(operations, tickets, findings)
+    client_check.check_order(operations, tickets, findings)
+    client_check.check_holds(client_check.holds_of(told), findings)
+    client_check.check_endings(told, findings)
+    lateness.check_turns(told, tickets, faults, findings)
+    return Result(
+        operations=operations,
+        faults=faults,
+        findings=findings,
+        events=journal.events,
+        expiries=lateness.check_expiries(tickets.values(), faults, findings),
+        hand_overs=lateness.hand_overs(told, tickets.values()),
+        longest_stall=lateness.check_stalls(faults, findings),
+    )
