@@ -29,13 +29,19 @@ def check_stalls(faults: Iterable[Fault], findings: Findings) -> timedelta:
 
 
 def check_expiries(
-    tickets: Iterable[Ticket], faults: Sequence[Fault], findings: Findings
+    tickets: Iterable[Ticket],
+    faults: Sequence[Fault],
+    seen_until: datetime,
+    findings: Findings,
 ) -> Sequence[timedelta]:
-    """How late each expiry was, not counting the time when nobody could append."""
+    """How late each expiry was, not counting the time when nobody could append.
+
+    One that is overdue at the end counts as if it came just then.
+    """
     late = []
     for ticket in tickets:
-        if ticket.end == "expired" and ticket.expires_at and ticket.ended_at:
-            due, done = ticket.expires_at, ticket.ended_at
+        due, done = ticket.expires_at, ticket.ended_at or seen_until
+        if due and due <= done and ticket.end in ("expired", None):
             late.append(done - due - stalled(due, done, faults))
             if late[-1] > LATE_MAX:
                 findings.add(Check.LATE, late[-1], ticket)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.faults import client_check, lateness
@@ -17,6 +17,8 @@ from tests.faults.history import Fault, Operation, Stopwatch
 from tests.faults.journal_check import JournalCheck
 from tests.faults.nemesis import Nemesis
 from tests.faults.world import prepare, sail
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def judge(
 ) -> Result:
     """What the clients saw, beside the journal and the faults."""
     tickets = journal.tickets
+    seen_until = max((o.answered_at for o in operations), default=NEVER)
     told = client_check.told_by_ticket(operations)
     client_check.check_answers(operations, findings)
     client_check.check_acknowledged(operations, tickets, findings)
@@ -78,7 +81,9 @@ def judge(
         faults=faults,
         findings=findings,
         events=journal.events,
-        expiries=lateness.check_expiries(tickets.values(), faults, findings),
+        expiries=lateness.check_expiries(
+            tickets.values(), faults, seen_until, findings
+        ),
         hand_overs=lateness.hand_overs(told, tickets.values()),
         longest_stall=lateness.check_stalls(faults, findings),
     )

@@ -3,92 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from domain.event import Actor, Event
-from domain.record import Recorded, origin_of
-from domain.roles import Role
-from tests.faults.findings import Check, Findings
-from tests.faults.history import Ask, Fault, FaultKind, Operation
-from tests.faults.journal_check import JournalCheck
-from tests.faults.run import judge
+from tests.faults.findings import Check
+from tests.faults.history import Ask, Operation
+from tests.faults.made_up import (
+    BEGIN,
+    HANDED_OVER,
+    REGISTERED,
+    RELEASED,
+    Happened,
+    broken,
+    got,
+    journal,
+    saw,
+)
 from tests.support.builders import (
     acquired,
     at,
     called,
     expired,
-    granted,
     lapsed,
-    registered,
     released,
     renewed,
     requested,
     unclaimed,
     withdrawn,
 )
-
-Happened = tuple[float, Event]
-REGISTERED: Happened = (0, registered())
-# `a` holds for ten seconds, `b` waits from the second second on.
-BEGIN: Sequence[Happened] = (
-    REGISTERED,
-    (1, requested("a", 1, lease=10)),
-    (1, granted("a", 1, 11)),
-    (2, requested("b", 2, lease=10)),
-    (3, acquired("a", 1, 13, lease=10)),
-)
-
-
-def journal(*happened: Happened) -> list[Recorded]:
-    """One environment, and who a ticket is named after as the actor of its events."""
-    return [
-        Recorded(
-            originator_id="e",
-            originator_version=number,
-            position=number,
-            id=str(number),
-            event=event,
-            origin=origin_of(actor(event), at(seconds)),
-        )
-        for number, (seconds, event) in enumerate(happened, start=1)
-    ]
-
-
-def actor(event: Event) -> Actor:
-    return Actor(f"by-{getattr(event, 'ticket_id', 'nobody')}", Role.APPLICATION)
-
-
-def saw(ticket: str, ask: Ask, asked: float, answered: float, **said: Any) -> Operation:
-    usual = {Ask.REQUEST: 201}
-    return Operation(
-        client=f"by-{ticket}",
-        ask=ask,
-        environment_id="e",
-        asked_at=at(asked),
-        answered_at=at(answered),
-        ticket_id=ticket,
-        **({"status": usual.get(ask, 200)} | said),
-    )
-
-
-def got(ticket: str, answered: float, fence: int, until: float) -> Operation:
-    told = {"fence": fence, "expires_at": at(until)}
-    return saw(ticket, Ask.ACQUIRE, answered, answered, **told)
-
-
-def broken(
-    records: Sequence[Recorded], *operations: Operation, faults: Sequence[Fault] = ()
-) -> set[Check]:
-    """The promises that this history breaks, the state of the listing aside."""
-    findings = Findings()
-    check = JournalCheck(findings)
-    check.read(records)
-    judge(operations, faults, check, findings)
-    return set(findings.by_check)
 
 
 def test_a_history_as_it_should_be_breaks_nothing() -> None:
@@ -116,7 +59,6 @@ def test_a_history_as_it_should_be_breaks_nothing() -> None:
     assert broken(records, *operations) == set()
 
 
-RELEASED = (*BEGIN, (5.0, released("a", 1)))
 IN_THE_JOURNAL: dict[str, tuple[Check, Sequence[Happened]]] = {
     "a fence that does not rise": (Check.FENCES, (*RELEASED, (5, called("b", 1, 95)))),
     "a fence that leaps": (Check.FENCES, (*RELEASED, (5, called("b", 3, 95)))),
@@ -227,13 +169,6 @@ def test_it_finds_that_a_later_request_came_first() -> None:
     assert broken(journal(*BEGIN), *together) == set()
 
 
-HANDED_OVER: Sequence[Happened] = (
-    *RELEASED,
-    (5, called("b", 2, 95)),
-    (5, acquired("b", 2, 15, lease=10)),
-)
-
-
 def test_it_finds_two_clients_who_both_hold() -> None:
     both = (got("a", 3, 1, 13), got("b", 5.1, 2, 15))
     assert broken(journal(*HANDED_OVER), *both) == {Check.ONE_HOLDER}
@@ -258,40 +193,3 @@ def test_it_finds_that_a_holder_is_sent_off_early(
     assert broken(journal(*BEGIN), held, sent_off) == {Check.EARLY}
     in_time = replace(sent_off, answered_at=at(13))
     assert broken(journal(*BEGIN), held, in_time) == set()
-
-
-def fault(kind: FaultKind, began: float, until: float) -> Fault:
-    return Fault(kind, "x", at(began), at(until), at(until))
-
-
-def test_a_lease_may_end_as_late_as_the_database_was_down() -> None:
-    records = journal(*BEGIN, (16, expired("a", 1)), (16, called("b", 2, 95)))
-    down = fault(FaultKind.KILL_POSTGRES, 12, 15.1)
-    assert broken(records, faults=[down]) == set()
-    down = fault(FaultKind.KILL_POSTGRES, 12, 14.9)
-    assert broken(records, faults=[down]) == {Check.LATE}
-
-
-def test_it_finds_a_long_stall_by_a_frozen_process() -> None:
-    frozen = fault(FaultKind.FREEZE_APPEND, 1, 6.1)
-    assert broken(journal(*BEGIN), faults=[frozen]) == {Check.STALL}
-
-
-def test_it_finds_who_waited_and_missed_the_turn_all_the_same() -> None:
-    records = journal(*RELEASED, (5, called("b", 2, 6)), (6.1, unclaimed("b", 2)))
-    poll = saw("b", Ask.ACQUIRE, 4, 6.2, status=404, code="TICKET_ENDED")
-    assert broken(records, poll) == {Check.TURN}
-    killed = replace(fault(FaultKind.KILL_API, 4.5, 5.5), stalled_until=None)
-    assert broken(records, poll, faults=[killed]) == set()
-
-
-def test_hand_overs_are_timed_between_two_answers() -> None:
-    findings = Findings()
-    check = JournalCheck(findings)
-    check.read(journal(*HANDED_OVER))
-    operations = (
-        saw("a", Ask.RELEASE, 4.9, 5.1, told="released"),
-        replace(got("b", 5.3, 2, 15), asked_at=at(4)),
-    )
-    result = judge(operations, (), check, findings)
-    assert result.hand_overs == [timedelta(seconds=0.2)]
