@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from api import commands
+from domain.errors import JournalUnavailable
 from domain.roles import Role
 from workers.embedded import ServerStartError
 from workers.settings import SettingsError
@@ -88,6 +89,7 @@ def main() -> None:
         sys.exit(app())
     except (
         AlreadyRunningError,
+        JournalUnavailable,
         LookupError,
         OSError,
         ServerStartError,

@@ -14,7 +14,7 @@ from api.requests import gone
 from domain.decider import Outcome
 from domain.errors import TooMany
 from domain.event import Actor
-from projections.environment_listing import environment_listing, sql
+from projections.environment_listing import sql
 from projections.storage.reader import Reader
 
 WAITS_PER_CALLER_MAX = 5_000
@@ -89,10 +89,8 @@ class TicketQuota:
         if now - since > COUNT_FOR_SECONDS:
             self._counts[key] = (now, count)  # Others need not ask meanwhile.
             values = {"requested_by": actor.id, "application": actor.application}
-            found = await self._reader.read(
-                environment_listing, sql["count_open_tickets"], values
-            )
-            count = int(found.rows[0]["open"])
+            rows = await self._reader.peek(sql["count_open_tickets"], values)
+            count = int(rows[0]["open"])
         if count >= TICKETS_PER_CALLER_MAX:
             raise TooMany(f"{count} tickets of yours are open; release some")
         self._counts[key] = (self._counts[key][0], count + 1)

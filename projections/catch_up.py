@@ -15,11 +15,15 @@ class CatchUp:
     store: ViewStore
 
     async def run_once(self) -> int:
-        """Project the next batch in one transaction; return how many events it had."""
+        """Project all that is new, a batch a transaction; return how many events."""
         return await asyncio.to_thread(self._run_once)
 
     def _run_once(self) -> int:
         lag = self.store.lag(self.view.name)
-        if lag.checkpoint >= lag.tip:
-            return 0  # Nothing to do, and nothing to lock.
-        return self.store.advance(self.view.name, self.view.project)
+        done = 0
+        while lag.checkpoint + done < lag.tip:  # Else there is nothing to lock, either.
+            read = self.store.advance(self.view.name, self.view.project)
+            if read == 0:
+                break  # Somebody else has done it meanwhile.
+            done += read
+        return done

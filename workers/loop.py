@@ -13,8 +13,13 @@ RunOnce = Callable[[], Awaitable[int]]
 BACKOFF_SECONDS_MAX = 0.25
 
 
-async def run_forever(name: str, run_once: RunOnce, every_seconds: float) -> None:
+async def run_forever(
+    name: str, run_once: RunOnce, every_seconds: float, *, in_bulk: bool = False
+) -> None:
     """Run at once again while there is work; else, and after a failure, rest first.
+
+    `in_bulk` rests after every pass: it does all there is, and the more that has come
+    together by the next one, the less each piece costs.
 
     A failing pass is logged and tried again, later each time, for ever: whatever it
     wanted to do is still to be done.
@@ -30,4 +35,4 @@ async def run_forever(name: str, run_once: RunOnce, every_seconds: float) -> Non
             await asyncio.sleep(rest)
         else:
             failures = 0
-            await asyncio.sleep(0 if worked else every_seconds)
+            await asyncio.sleep(0 if worked and not in_bulk else every_seconds)

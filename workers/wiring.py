@@ -94,6 +94,7 @@ def _workers(services: Services) -> Sequence[Any]:
                 f"view-keeper {view.name}",
                 CatchUp(view, services.views).run_once,
                 CATCH_UP_EVERY_SECONDS,
+                in_bulk=True,
             )
             for view in VIEWS.values()
         ),

@@ -13,10 +13,12 @@ from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
 import msgspec
+import psycopg
 from eventsourcing.persistence import Notification, StoredEvent
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow
 
+from domain.errors import JournalUnavailable
 from projections.storage.database import Database
 
 # The database's own time, and where the journal ends. Statistics from when the table
@@ -105,7 +107,11 @@ class Recorder:
             self._connection = None
 
     def tip(self) -> Tip:
-        [row] = self.open().execute(TIP)
+        """Where the journal ends; `JournalUnavailable` if the database is not there."""
+        try:
+            [row] = self.open().execute(TIP)
+        except psycopg.OperationalError as error:
+            raise JournalUnavailable("the database does not answer") from error
         return tip_of(row)
 
     def begin(self, cursor: Cursor[DictRow]) -> Tip:
