@@ -13,7 +13,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from api.auth import Caller, Connection, origin_of
-from api.errors import STATUS
+from api.errors import status_of
 from domain.access import (
     AccessEvent,
     AccessRefused,
@@ -58,7 +58,7 @@ class AccessLog:
         actor = caller.actor if caller else origin_of(connection)
         event = AccessRefused(
             environment_id=_environment_of(connection),
-            status=next(s for kind, s in STATUS.items() if isinstance(refusal, kind)),
+            status=status_of(refusal),
             method=str(connection.scope["method"]),  # type: ignore[typeddict-item]
             path=connection.scope["path"][:PATH_LENGTH_MAX],
             reason=str(refusal),

@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from api.auth import allow
 from api.deps import AtDesk, Desk, Views
-from api.place import BY_ID, BY_NAME, NO_FILTER, AtPlace
+from api.place import BY_ID, BY_NAME, AtPlace, environments
 from api.present import environment_answer
 from api.schemas import (
     EnvironmentAnswer,
@@ -42,7 +42,6 @@ from domain.project import (
     stream_of,
 )
 from domain.roles import Role
-from projections.environment_listing import environment_listing, listed, sql
 from projections.storage.reader import Reader
 
 RepositoryFilter = Annotated[str | None, QueryParameter(name="repositoryIdentifier")]
@@ -71,24 +70,15 @@ class EnvironmentsController(Controller):
     ) -> list[EnvironmentAnswer] | GroupedEnvironments:
         """Grouped by category, or a flat array when one category is asked for."""
         wanted = [t for tag in tags or () for t in tag.split(",") if t]
-        found = await views.read(
-            environment_listing,
-            sql["list_environments"],
-            NO_FILTER
-            | {
-                "project": fold(repository_identifier)
-                if repository_identifier
-                else None,
-                "category": category,
-                "is_active": is_active,
-                "branch": branch,
-                "tags": wanted or None,
-            },
+        found = await environments(
+            views,
+            project=fold(repository_identifier) if repository_identifier else None,
+            category=category,
+            is_active=is_active,
+            branch=branch,
+            tags=wanted or None,
         )
-        answers = [
-            environment_answer(listed(row, found.at), found.at, with_people=False)
-            for row in found.rows
-        ]
+        answers = [environment_answer(one, one.at, with_people=False) for one in found]
         if category is not None:
             return answers
         groups: dict[str, list[EnvironmentAnswer]] = {c.value: [] for c in Category}
@@ -213,13 +203,8 @@ class EnvironmentByName(OneEnvironment):
 
 
 async def shown(views: Reader, environment_id: str) -> EnvironmentAnswer:
-    found = await views.read(
-        environment_listing,
-        sql["list_environments"],
-        NO_FILTER | {"id": environment_id},
-    )
-    [row] = found.rows
-    return environment_answer(listed(row, found.at), found.at)
+    [found] = await environments(views, id=environment_id)
+    return environment_answer(found, found.at)
 
 
 def revision(data: EnvironmentPatch) -> EnvironmentRevised:

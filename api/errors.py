@@ -71,8 +71,12 @@ def answer(
     return Response(body, status_code=status, headers=headers)
 
 
+def status_of(error: errors.DomainError) -> int:
+    return next(status for kind, status in STATUS.items() if isinstance(error, kind))
+
+
 def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBody]:
-    status = next(s for kind, s in STATUS.items() if isinstance(error, kind))
+    status = status_of(error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}}
     field = error.field if isinstance(error, errors.Invalid) else UNSET
     return answer(

@@ -10,7 +10,6 @@ from litestar import Request, Response
 
 from api.deps import Desk
 from api.place import Place
-from api.present import ticket_answer
 from api.requests import request_id_of
 from api.schemas import LockAcquiredAnswer, LockRenewedAnswer, LockWaitTimeout
 from domain.decider import Outcome, Step, StillWaiting
@@ -21,8 +20,6 @@ from domain.errors import OrgNotFound, TicketEnded
 from domain.naming import fold
 from domain.org import STREAM, Orgs, RequireOrg, orgs
 from projections.storage.vault import Vault
-
-__all__ = ["acquired", "not_yet", "renewed", "ticket_answer"]
 
 
 async def acquired(

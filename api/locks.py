@@ -9,8 +9,9 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.auth import allow
 from api.hot_routes import HotRoute
-from api.lock_answers import acquired, not_yet, renewed, ticket_answer
+from api.lock_answers import acquired, not_yet, renewed
 from api.place import BY_NAME, LOCK_BY_ID, AtPlace, Place
+from api.present import ticket_answer
 from api.schemas import (
     AcquireBody,
     LockAcquiredAnswer,

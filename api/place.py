@@ -45,6 +45,14 @@ RepositoryName = Annotated[
 ]
 
 
+async def environments(reader: Reader, **wanted: Any) -> list[Listed]:
+    """The environments as they are now; a filter that is not given lets all pass."""
+    found = await reader.read(
+        environment_listing, sql["list_environments"], NO_FILTER | wanted
+    )
+    return [listed(row, found.at) for row in found.rows]
+
+
 class Names:
     """Environments' ids by repository and name, as far as they were asked for."""
 
@@ -59,16 +67,13 @@ class Names:
         """The id as of now; `EnvironmentNotFound` if there is none."""
         key = (fold(repository), fold(name))
         self._known.pop(key, None)
-        values = NO_FILTER | {"project": key[0], "name_key": key[1]}
-        found = await self._reader.read(
-            environment_listing, sql["list_environments"], values
-        )
-        if not found.rows:
+        found = await environments(self._reader, project=key[0], name_key=key[1])
+        if not found:
             raise EnvironmentNotFound(f"no environment {name} in {repository}")
-        self._known[key] = environment_id = found.rows[0]["id"]
+        self._known[key] = found[0].id
         if len(self._known) > REMEMBERED_MAX:
             self._known.popitem(last=False)
-        return str(environment_id)
+        return found[0].id
 
 
 @dataclass(slots=True)
@@ -107,19 +112,13 @@ class Place:
     async def listed(self) -> Listed:
         """The environment as it is now; `EnvironmentNotFound` if it is not."""
         if self.name is not None and self.repository is not None:
-            by_name = {"project": fold(self.repository), "name_key": fold(self.name)}
-            found = await self._read(by_name)
+            project, name_key = fold(self.repository), fold(self.name)
+            found = await environments(self.reader, project=project, name_key=name_key)
         else:
-            found = await self._read({"id": self.id})
-        if found is None:
+            found = await environments(self.reader, id=self.id)
+        if not found:
             raise EnvironmentNotFound("no such environment")
-        return found
-
-    async def _read(self, values: dict[str, str]) -> Listed | None:
-        found = await self.reader.read(
-            environment_listing, sql["list_environments"], NO_FILTER | values
-        )
-        return listed(found.rows[0], found.at) if found.rows else None
+        return found[0]
 
     async def _has_moved(self) -> bool:
         """Whether the name, remembered from before, means another one by now."""
