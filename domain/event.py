@@ -7,7 +7,7 @@ from msgspec import Struct
 from domain.roles import Role
 
 
-class Event(Struct, frozen=True, tag_field="type"):
+class Event(Struct, frozen=True, tag_field="type", gc=False):
     """Something that happened. Its tag is its name for ever; it is never edited."""
 
 

@@ -10,7 +10,7 @@ from domain.event import Actor, Event
 from domain.roles import Role
 
 
-class Origin(Struct, frozen=True, omit_defaults=True):
+class Origin(Struct, frozen=True, omit_defaults=True, gc=False):
     """Who, when (the database's time) and from where; `cause` is a position."""
 
     by: str
@@ -36,7 +36,7 @@ def origin_of(actor: Actor, at: datetime, cause: int | None = None) -> Origin:
     )
 
 
-class Recorded(Struct, frozen=True):
+class Recorded(Struct, frozen=True, gc=False):
     """`originator_*` are the eventsourcing library's names for stream and version.
 
     `position` counts from 1 through the whole journal, without gaps.

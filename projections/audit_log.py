@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, get_args
 
-from domain.access import AccessRefused, EnvironmentRead
+from domain.access import AccessEvent, AccessRefused, EnvironmentRead
 from domain.environment.details import changes
 from domain.environment.events import (
     CredentialsDisclosed,
+    EnvironmentEvent,
     EnvironmentRegistered,
     EnvironmentRetired,
     EnvironmentRevised,
@@ -24,22 +25,28 @@ from domain.environment.events import (
 from domain.event import Event
 from domain.record import Recorded
 from projections.queries import load
-from projections.view import Row, View, Write
+from projections.view import NewRows, Row, Values, View, Write
 
 sql = load("audit_log")
 
+Shown = EnvironmentEvent | AccessEvent
 Entry = tuple[str, dict[str, Any]]
 
-ACTIONS = {
-    LockRequested: "lock_requested",
-    LockGranted: "lock_granted",
-    LockAcquired: "environment_locked",
-    LockRenewed: "lock_renewed",
-    LockReleased: "environment_unlocked",
-    LockWithdrawn: "lock_withdrawn",
-    LockLapsed: "lock_lapsed",
-    LockExpired: "lock_expired",
-}
+RECORDS = NewRows(
+    "audit_record",
+    {
+        "position": "bigint",
+        "id": "text",
+        "environment_id": "text",
+        "accessed_by": "text",
+        "accessed_by_application": "text",
+        "access_type": "text",
+        "access_details": "jsonb",
+        "ip_address": "text",
+        "user_agent": "text",
+        "accessed_at": "timestamptz",
+    },
+)
 
 
 def entry(event: Event) -> Entry | None:
@@ -69,74 +76,120 @@ def entry(event: Event) -> Entry | None:
                 "salesforce_username": event.salesforce_username,
             }
         case _:
-            return lock_entry(event)
+            return None
 
 
-def lock_entry(event: Event) -> Entry | None:
+def lock_facts(event: Event) -> dict[str, Any] | None:
+    """The most frequent ones come first; None: not about the queue."""
     match event:
-        case LockRequested() | LockAcquired():
-            facts: dict[str, Any] = {
+        case LockRequested(ticket_id=ticket_id):
+            return {
+                "action": "lock_requested",
+                "ticket_id": ticket_id,
                 "duration_seconds": event.lease_seconds,
                 "reason": event.reason,
             }
-        case LockGranted():
-            facts = {"granted_to": event.requested_by, "fence": event.fence}
-        case LockRenewed():
-            facts = {"fence": event.fence, "expires_at": event.expires_at}
-        case LockReleased():
-            facts = {"fence": event.fence, "forced": event.forced}
-        case LockWithdrawn():
-            facts = {"forced": event.forced}
-        case LockLapsed():
-            facts = {}
-        case LockExpired():
-            facts = {"fence": event.fence, "cause": event.cause}
+        case LockGranted(ticket_id=ticket_id):
+            return {
+                "action": "lock_granted",
+                "ticket_id": ticket_id,
+                "granted_to": event.requested_by,
+                "fence": event.fence,
+            }
+        case LockAcquired(ticket_id=ticket_id):
+            return {
+                "action": "environment_locked",
+                "ticket_id": ticket_id,
+                "duration_seconds": event.lease_seconds,
+                "reason": event.reason,
+            }
+        case LockReleased(ticket_id=ticket_id):
+            return {
+                "action": "environment_unlocked",
+                "ticket_id": ticket_id,
+                "fence": event.fence,
+                "forced": event.forced,
+                "requested_by": event.requested_by,
+            }
+        case LockRenewed(ticket_id=ticket_id):
+            return {
+                "action": "lock_renewed",
+                "ticket_id": ticket_id,
+                "fence": event.fence,
+                "expires_at": event.expires_at,
+            }
+        case LockWithdrawn(ticket_id=ticket_id):
+            return {
+                "action": "lock_withdrawn",
+                "ticket_id": ticket_id,
+                "forced": event.forced,
+                "requested_by": event.requested_by,
+            }
+        case LockLapsed(ticket_id=ticket_id):
+            return {
+                "action": "lock_lapsed",
+                "ticket_id": ticket_id,
+                "requested_by": event.requested_by,
+            }
+        case LockExpired(ticket_id=ticket_id):
+            return {
+                "action": "lock_expired",
+                "ticket_id": ticket_id,
+                "fence": event.fence,
+                "cause": event.cause,
+                "requested_by": event.requested_by,
+            }
         case _:
             return None
-    if isinstance(event, LockReleased | LockWithdrawn | LockLapsed | LockExpired):
-        facts["requested_by"] = event.requested_by
-    action = {"action": ACTIONS[type(event)], "ticket_id": event.ticket_id}
-    return "lock", action | facts
 
 
-def project(records: Sequence[Recorded]) -> Iterable[Write]:
+def project(records: Iterable[Recorded]) -> Iterable[Write]:
     known: list[Row] = []
-    entries: list[Row] = []
+    told: list[Values] = []
+    accesses: list[Row] = []
     gone: list[Row] = []
     for record in records:
-        event = record.event
-        if isinstance(event, EnvironmentRegistered):
-            known.append({"id": record.originator_id, "repository": event.repository})
-        if isinstance(event, EnvironmentRetired):
-            gone.append({"id": record.originator_id})
-        if row := audit_row(record):
-            entries.append(row)
+        stream, event = record.originator_id, record.event
+        if facts := lock_facts(event):
+            told.append(row(record, stream, "lock", facts))
+        elif isinstance(event, EnvironmentRetired):
+            gone.append({"id": stream})
+        elif noted := entry(event):
+            if isinstance(event, EnvironmentRead | AccessRefused):
+                values = row(record, event.environment_id, *noted)
+                accesses.append(dict(zip(RECORDS.columns, values, strict=True)))
+                continue
+            if isinstance(event, EnvironmentRegistered):
+                known.append({"id": stream, "repository": event.repository})
+            told.append(row(record, stream, *noted))
     yield sql["add_environments"], known
-    yield sql["add_records"], entries
+    yield RECORDS, told  # By their own streams these environments are there.
+    yield sql["add_accesses"], accesses
     yield sql["remove_environments"], gone
 
 
-def audit_row(record: Recorded) -> Row | None:
-    noted = entry(record.event)
-    if noted is None:
-        return None
-    event, origin = record.event, record.origin
-    environment_id: str | None = record.originator_id
-    if isinstance(event, EnvironmentRead | AccessRefused):
-        environment_id = event.environment_id
-    access_type, details = noted
-    return {
-        "position": record.position,
-        "id": record.id,
-        "environment_id": environment_id,
-        "accessed_by": origin.by,
-        "accessed_by_application": origin.application,
-        "access_type": access_type,
-        "access_details": details,
-        "ip_address": origin.ip,
-        "user_agent": origin.user_agent,
-        "accessed_at": origin.at,
-    }
+def row(
+    record: Recorded,
+    environment_id: str | None,
+    access_type: str,
+    details: dict[str, Any],
+) -> Values:
+    """As `RECORDS` has its columns."""
+    origin = record.origin
+    return (
+        record.position,
+        record.id,
+        environment_id,
+        origin.by,
+        origin.application,
+        access_type,
+        details,
+        origin.ip,
+        origin.user_agent,
+        origin.at,
+    )
 
 
-audit_log = View("audit_log", ("audited_environment", "audit_record"), project)
+audit_log = View(
+    "audit_log", ("audited_environment", "audit_record"), project, get_args(Shown)
+)

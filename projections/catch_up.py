@@ -22,7 +22,7 @@ class CatchUp:
         lag = self.store.lag(self.view.name)
         done = 0
         while lag.checkpoint + done < lag.tip:  # Else there is nothing to lock, either.
-            read = self.store.advance(self.view.name, self.view.project)
+            read = self.store.advance(self.view)
             if read == 0:
                 break  # Somebody else has done it meanwhile.
             done += read

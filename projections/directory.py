@@ -5,23 +5,26 @@ They change rarely and few events concern them, so each event is one write, in o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import get_args
 
 from msgspec import UnsetType
 from msgspec.structs import asdict
 
 from domain.naming import fold
-from domain.org import DefaultDevHubChosen, OrgRegistered, OrgRemoved
+from domain.org import DefaultDevHubChosen, OrgEvent, OrgRegistered, OrgRemoved
 from domain.project_events import ProjectRegistered, ProjectRetired, ProjectRevised
 from domain.record import Recorded
-from domain.token import TokenIssued, TokenRevoked
+from domain.token import TokenEvent, TokenIssued, TokenRevoked
 from projections.queries import load
 from projections.view import View, Write
 
 sql = load("directory")
 
+Shown = ProjectRegistered | ProjectRevised | ProjectRetired | OrgEvent | TokenEvent
 
-def project(records: Sequence[Recorded]) -> Iterable[Write]:
+
+def project(records: Iterable[Recorded]) -> Iterable[Write]:
     for record in records:
         yield from write(record)
 
@@ -56,4 +59,6 @@ def write(record: Recorded) -> Iterable[Write]:
             pass  # Not every event shows in this view.
 
 
-directory = View("directory", ("project", "org", "application_token"), project)
+directory = View(
+    "directory", ("project", "org", "application_token"), project, get_args(Shown)
+)

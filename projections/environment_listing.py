@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import asdict
@@ -32,9 +32,45 @@ from domain.naming import fold
 from domain.project_events import DefaultChosen
 from domain.record import Recorded
 from projections.queries import load
-from projections.view import Row, View, Write
+from projections.view import NewRows, Row, View, Write
 
 sql = load("environment_listing")
+
+Shown = (
+    EnvironmentRegistered
+    | EnvironmentRevised
+    | EnvironmentRetired
+    | DefaultChosen
+    | LockRequested
+    | LockGranted
+    | LockAcquired
+    | LockRenewed
+    | LockReleased
+    | LockWithdrawn
+    | LockLapsed
+    | LockExpired
+)
+
+# What became of a ticket within the batch is in its row already.
+TICKETS = NewRows(
+    "lock_ticket",
+    {
+        "id": "text",
+        "environment_id": "text",
+        "requested_position": "bigint",
+        "status": "text",
+        "requested_by": "text",
+        "application": "text",
+        "reason": "text",
+        "lease_seconds": "integer",
+        "requested_at": "timestamptz",
+        "lapses_at": "timestamptz",
+        "fence": "bigint",
+        "expires_at": "timestamptz",
+        "expiry_cause": "text",
+        "ended_at": "timestamptz",
+    },
+)
 
 ENDED = {
     LockReleased: TicketStatus.RELEASED,
@@ -68,24 +104,8 @@ class Changes:
             row["name_key"] = fold(row["details"]["name"])
 
     def see(self, record: Recorded) -> None:  # noqa: C901 - a case for each event
+        """The cases stand in the order of how often they come."""
         match record.event:
-            case EnvironmentRegistered() as registered:
-                self.added[record.originator_id] = {
-                    "project": fold(registered.repository),
-                    "name_key": fold(registered.name),
-                    "details": asdict(registered),
-                    "at": record.origin.at,
-                    "by": record.origin.by,
-                }
-            case EnvironmentRevised() as revised:
-                self.revise(record, revised)
-            case EnvironmentRetired():
-                self.removed.append({"id": record.originator_id})
-            case DefaultChosen(environment_id=chosen, previous_id=previous):
-                if previous:
-                    self.defaults[previous] = False
-                if chosen:
-                    self.defaults[chosen] = True
             case LockRequested() as requested:
                 self.new_tickets[requested.ticket_id] = ticket_row(record, requested)
             case LockGranted() as granted:
@@ -107,6 +127,23 @@ class Changes:
             case LockReleased() | LockWithdrawn() | LockLapsed() | LockExpired() as end:
                 status, at = ENDED[type(end)], record.origin.at
                 self.ticket(end.ticket_id, status=status, ended_at=at)
+            case EnvironmentRegistered() as registered:
+                self.added[record.originator_id] = {
+                    "project": fold(registered.repository),
+                    "name_key": fold(registered.name),
+                    "details": asdict(registered),
+                    "at": record.origin.at,
+                    "by": record.origin.by,
+                }
+            case EnvironmentRevised() as revised:
+                self.revise(record, revised)
+            case EnvironmentRetired():
+                self.removed.append({"id": record.originator_id})
+            case DefaultChosen(environment_id=chosen, previous_id=previous):
+                if previous:
+                    self.defaults[previous] = False
+                if chosen:
+                    self.defaults[chosen] = True
             case _:
                 pass  # Not every event shows in this view.
 
@@ -117,7 +154,7 @@ class Changes:
         yield sql["set_defaults"], rows(defaults)
         fences = {key: {"fence": fence} for key, fence in self.fences.items()}
         yield sql["raise_fences"], rows(fences)
-        yield sql["add_tickets"], rows(self.new_tickets)
+        yield TICKETS, [tuple(row.values()) for row in self.new_tickets.values()]
         yield sql["change_tickets"], rows(self.tickets)
         yield sql["remove_environments"], self.removed
 
@@ -128,6 +165,7 @@ def rows(by_id: dict[str, dict[str, Any]]) -> Sequence[Row]:
 
 def ticket_row(record: Recorded, requested: LockRequested) -> dict[str, Any]:
     return {
+        "id": requested.ticket_id,
         "environment_id": record.originator_id,
         "requested_position": record.position,
         "status": TicketStatus.QUEUED,
@@ -137,10 +175,14 @@ def ticket_row(record: Recorded, requested: LockRequested) -> dict[str, Any]:
         "lease_seconds": requested.lease_seconds,
         "requested_at": requested.requested_at,
         "lapses_at": requested.lapses_at,
+        "fence": 0,
+        "expires_at": None,
+        "expiry_cause": "lease",
+        "ended_at": None,
     }
 
 
-def project(records: Sequence[Recorded]) -> Iterable[Write]:
+def project(records: Iterable[Recorded]) -> Iterable[Write]:
     changed = Changes()
     for record in records:
         changed.see(record)
@@ -148,7 +190,7 @@ def project(records: Sequence[Recorded]) -> Iterable[Write]:
 
 
 environment_listing = View(
-    "environment_listing", ("environment", "lock_ticket"), project
+    "environment_listing", ("environment", "lock_ticket"), project, get_args(Shown)
 )
 
 

@@ -3,8 +3,9 @@ INSERT INTO audited_environment (id, repository)
 SELECT id, repository
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (id text, repository text);
 
--- name: add_records
--- Only environments that are there have an audit: the others' rows find no partner.
+-- name: add_accesses
+-- Somebody may ask for an environment that is not there, or is there no more: it has no
+-- audit, and such rows find no partner.
 INSERT INTO audit_record (
     position, id, environment_id, accessed_by,
     accessed_by_application, access_type, access_details, ip_address, user_agent,

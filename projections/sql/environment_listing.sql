@@ -28,23 +28,6 @@ UPDATE environment SET fence = new.fence
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (id text, fence bigint)
 WHERE environment.id = new.id AND environment.fence < new.fence;
 
--- name: add_tickets
--- What became of a ticket within the batch is in its row already.
-INSERT INTO lock_ticket (
-    id, environment_id, requested_position, status, requested_by, application, reason,
-    lease_seconds, requested_at, lapses_at, fence, expires_at, expiry_cause, ended_at
-)
-SELECT
-    id, environment_id, requested_position, status, requested_by, application, reason,
-    lease_seconds, requested_at, lapses_at, coalesce(fence, 0), expires_at,
-    coalesce(expiry_cause, 'lease'), ended_at
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
-    id text, environment_id text, requested_position bigint, status text,
-    requested_by text, application text, reason text, lease_seconds integer,
-    requested_at timestamptz, lapses_at timestamptz, fence bigint,
-    expires_at timestamptz, expiry_cause text, ended_at timestamptz
-);
-
 -- name: change_tickets
 UPDATE lock_ticket SET
     status = new.status,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
 import msgspec
 from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, tuple_row
+from psycopg.sql import SQL, Identifier
+from psycopg.types.json import set_json_dumps
 
-from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.mapper import recorded
+from projections.view import NewRows, View, Write
 
 BATCH_MAX = 1_000
 
@@ -23,11 +25,21 @@ TURN: LiteralString = """
 INSERT INTO berth_tracking (application_name, notification_id) VALUES (%s, 0)
 ON CONFLICT (application_name)
 DO UPDATE SET application_name = excluded.application_name
-RETURNING notification_id
+RETURNING notification_id AS checkpoint, coalesce((
+    SELECT notification_id FROM berth_events ORDER BY notification_id DESC LIMIT 1
+), 0) AS tip
+"""
+# A plan made while a view was empty would read all of it for ever, however large it
+# grows: a batch finds the rows that it changes by an index.
+BY_INDEX: LiteralString = """
+SELECT set_config(name, 'off', true)
+FROM unnest('{enable_seqscan, enable_mergejoin}'::text[]) AS name
 """
 NEXT: LiteralString = """
 SELECT originator_id, originator_version, notification_id, state
-FROM berth_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s
+FROM berth_events
+WHERE notification_id > %s AND notification_id <= %s AND topic = ANY(%s)
+ORDER BY notification_id
 """
 
 LAG: LiteralString = """
@@ -42,8 +54,7 @@ SELECT
     ), 0) AS checkpoint
 """
 
-
-Project = Callable[[Sequence[Recorded]], Iterable[tuple[LiteralString, Sequence[Any]]]]
+set_json_dumps(msgspec.json.encode)
 
 
 class Lag(NamedTuple):
@@ -52,6 +63,14 @@ class Lag(NamedTuple):
     at: datetime
     tip: int
     checkpoint: int
+
+
+class Batch(NamedTuple):
+    """What the events after one position and up to another change in a view."""
+
+    after: int
+    upto: int
+    writes: Sequence[Write]
 
 
 class ViewStore(PostgresTrackingRecorder):
@@ -65,27 +84,53 @@ class ViewStore(PostgresTrackingRecorder):
             [row] = cursor.execute(LAG, [name], prepare=True)
             return Lag(row["now"], row["tip"], row["checkpoint"])
 
-    def advance(self, name: str, project: Project, limit: int = BATCH_MAX) -> int:
+    def advance(self, view: View, limit: int = BATCH_MAX) -> int:
         """Project the next events of the journal; return how many there were."""
         with self.datastore.transaction(commit=True) as cursor:
-            return self.advance_within(cursor, name, project, limit)
+            return self.advance_within(cursor, view.name, view, limit)
 
     def advance_within(
-        self, cursor: Cursor[DictRow], name: str, project: Project, limit: int
+        self, cursor: Cursor[DictRow], name: str, view: View, limit: int
     ) -> int:
-        [row] = cursor.execute(TURN, [name], prepare=True)
-        records = self._next(cursor, row["notification_id"], limit)
-        for statement, rows in project(records):
-            if rows:
-                values = {"rows": msgspec.json.encode(rows).decode()}
-                cursor.execute(statement, values, prepare=True)
-        if records:
-            self._insert_tracking(cursor, Tracking(name, records[-1].position))
-        return len(records)
+        checkpoint, tip = self.turn(cursor, name)
+        upto = min(tip, checkpoint + limit)
+        if upto <= checkpoint:
+            return 0
+        self.write(cursor, name, read(cursor.connection, view, checkpoint, upto))
+        return upto - checkpoint
 
-    def _next(
-        self, cursor: Cursor[DictRow], after: int, limit: int
-    ) -> Sequence[Recorded]:
-        with cursor.connection.cursor(row_factory=tuple_row) as rows:
-            rows.execute(NEXT, (after, limit), prepare=True)
-            return [recorded(*row) for row in rows.fetchall()]
+    def turn(self, cursor: Cursor[DictRow], name: str) -> tuple[int, int]:
+        """Where the view has read up to, which nobody else moves, and the tip."""
+        [row] = cursor.execute(TURN, [name], prepare=True)
+        cursor.execute(BY_INDEX, prepare=True)
+        return row["checkpoint"], row["tip"]
+
+    def write(self, cursor: Cursor[DictRow], name: str, batch: Batch) -> None:
+        """Whoever writes has the turn, and the view has read up to `batch.after`."""
+        for target, rows in batch.writes:
+            if not rows:
+                continue
+            if isinstance(target, NewRows):
+                _copy(cursor, target, rows)
+            else:
+                values = {"rows": msgspec.json.encode(rows).decode()}
+                cursor.execute(target, values, prepare=True)
+        self._insert_tracking(cursor, Tracking(name, batch.upto))
+
+
+def read(connection: Connection[Any], view: View, after: int, upto: int) -> Batch:
+    """Positions have no gaps: up to the tip, there is nothing that could come later."""
+    with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
+        cursor.execute(NEXT, (after, upto, view.topics), prepare=True)
+        records = (recorded(*row) for row in cursor.fetchall())
+        return Batch(after, upto, [*view.project(records)])
+
+
+def _copy(cursor: Cursor[DictRow], new: NewRows, rows: Sequence[Any]) -> None:
+    columns = SQL(", ").join(map(Identifier, new.columns))
+    statement = SQL("COPY {table} ({columns}) FROM STDIN (FORMAT binary)")
+    named = statement.format(table=Identifier(new.table), columns=columns)
+    with cursor.copy(named) as copy:
+        copy.set_types([*new.columns.values()])
+        for row in rows:
+            copy.write_row(row)

@@ -10,7 +10,7 @@ from domain.catalog import AnyEvent, tag
 from domain.record import Origin, Recorded
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """What the column `state` holds."""
 
     id: str

@@ -77,7 +77,7 @@ class Reader:
             if monotonic() > deadline:
                 behind = target - checkpoint
                 raise JournalUnavailable(f"{view.name} is {behind} events behind")
-            self._store.advance(view.name, view.project)
+            self._store.advance(view)
             checkpoint = self._store.lag(view.name).checkpoint
         return Rows(self._peek(statement, values), at)
 

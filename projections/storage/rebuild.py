@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import LiteralString, NamedTuple
 
 from psycopg import Cursor
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
-from projections.storage.checkpoint import TURN, ViewStore
+from projections.storage.checkpoint import Batch, ViewStore, read
 from projections.storage.database import Database
 from projections.view import View
 
@@ -17,13 +19,16 @@ BATCH = 5_000
 COPY_OF: LiteralString = "CREATE TABLE {new} (LIKE {old} INCLUDING DEFAULTS)"
 PRIMARY_KEY: LiteralString = "ALTER TABLE {table} ADD PRIMARY KEY USING INDEX {name}"
 INDEXES: LiteralString = """
-SELECT
-    tablename AS table, indexname AS name, indexdef AS definition,
-    indisprimary AS is_primary
+SELECT tablename AS table, indexname AS name, indexdef AS definition
 FROM pg_indexes
 JOIN pg_index ON indexrelid = format('public.%%I', indexname)::regclass
-WHERE schemaname = 'public' AND tablename = %(table)s AND indisprimary = %(is_primary)s
+WHERE schemaname = 'public' AND tablename = ANY(%(tables)s)
+    AND indisprimary = %(are_primary)s
 """
+
+
+class RebuildError(Exception):
+    """The new tables are not this rebuild's any more."""
 
 
 class Progress(NamedTuple):
@@ -41,19 +46,45 @@ def rebuild(database: Database, view: View) -> Iterator[Progress]:
     beside = f"rebuild_{view.name}"
     with database.transaction(commit=True) as cursor:
         _make_room(cursor, view, beside)
-    read = BATCH
-    while read == BATCH:
-        with database.transaction(commit=True) as cursor:
-            _look_beside(cursor, beside)
-            read = store.advance_within(cursor, beside, view.project, BATCH)
-        lag = store.lag(beside)
-        yield Progress(lag.checkpoint, lag.tip)
+    yield from _fill(database, view, beside)
     with database.transaction(commit=True) as cursor:
-        cursor.execute(TURN, [view.name])  # Whoever projects the live view waits.
+        _create_indexes(cursor, view, beside, are_primary=False)
+    yield from _fill(database, view, beside)  # What has come meanwhile.
+    with database.transaction(commit=True) as cursor:
+        store.turn(cursor, view.name)  # Whoever projects the live view waits.
         _look_beside(cursor, beside)
-        while store.advance_within(cursor, beside, view.project, BATCH):
+        while store.advance_within(cursor, beside, view, BATCH):
             pass
         _swap(cursor, view, beside)
+
+
+def _fill(database: Database, view: View, beside: str) -> Iterator[Progress]:
+    """While PostgreSQL writes one batch, the next one is read and projected."""
+    store = ViewStore(database)
+
+    def write(batch: Batch) -> Progress:
+        with database.transaction(commit=True) as cursor:
+            _look_beside(cursor, beside)
+            checkpoint, tip = store.turn(cursor, beside)
+            if checkpoint != batch.after:
+                raise RebuildError(f"another rebuild of {view.name} has begun")
+            store.write(cursor, beside, batch)
+        return Progress(batch.upto, tip)
+
+    lag = store.lag(beside)
+    position, tip = lag.checkpoint, lag.tip
+    with closing(database.connect()) as source, ThreadPoolExecutor(1) as writer:
+        writing: Future[Progress] | None = None
+        while position < tip:
+            batch = read(source, view, position, min(position + BATCH, tip))
+            if writing:
+                progress = writing.result()
+                tip = progress.tip
+                yield progress  # Nothing is under way while somebody else has the word.
+            writing = writer.submit(write, batch)
+            position = batch.upto
+        if writing:
+            yield writing.result()
 
 
 def _make_room(cursor: Cursor[DictRow], view: View, beside: str) -> None:
@@ -63,8 +94,7 @@ def _make_room(cursor: Cursor[DictRow], view: View, beside: str) -> None:
     for table in view.tables:
         names = {"new": Identifier(beside, table), "old": Identifier("public", table)}
         cursor.execute(SQL(COPY_OF).format(**names))
-        keys = cursor.execute(INDEXES, {"table": table, "is_primary": True})
-        _create_indexes(cursor, keys.fetchall(), beside)
+    _create_indexes(cursor, view, beside, are_primary=True)
     cursor.execute("DELETE FROM berth_tracking WHERE application_name = %s", [beside])
 
 
@@ -75,13 +105,17 @@ def _look_beside(cursor: Cursor[DictRow], beside: str) -> None:
 
 
 def _create_indexes(
-    cursor: Cursor[DictRow], indexes: Sequence[DictRow], beside: str
+    cursor: Cursor[DictRow], view: View, beside: str, *, are_primary: bool
 ) -> None:
-    """The live table's indexes on the new one, under the same names."""
-    for index in indexes:
+    """The live tables' indexes on the new ones, under the same names.
+
+    Filling a table is quicker without those that are not primary keys.
+    """
+    wanted = {"tables": [*view.tables], "are_primary": are_primary}
+    for index in cursor.execute(INDEXES, wanted).fetchall():
         statement = index["definition"].replace(" ON public.", f" ON {beside}.", 1)
         cursor.execute(statement)
-        if index["is_primary"]:
+        if are_primary:
             named = {"name": Identifier(index["name"])}
             table = Identifier(beside, index["table"])
             cursor.execute(SQL(PRIMARY_KEY).format(table=table, **named))
@@ -89,9 +123,6 @@ def _create_indexes(
 
 def _swap(cursor: Cursor[DictRow], view: View, beside: str) -> None:
     for table in view.tables:
-        # Filling a table is quicker without them.
-        rest = cursor.execute(INDEXES, {"table": table, "is_primary": False})
-        _create_indexes(cursor, rest.fetchall(), beside)
         names = {"table": Identifier(table), "beside": Identifier(beside)}
         cursor.execute(SQL("DROP TABLE public.{table}").format(**names))
         cursor.execute(

@@ -47,7 +47,7 @@ def check_listing(
     """Once the listing has read everything, it shows what the streams fold to."""
     database = Database(url)
     store = ViewStore(database)
-    while store.advance(environment_listing.name, environment_listing.project):
+    while store.advance(environment_listing):
         pass
     at = store.lag(environment_listing.name).at
     with database.cursor() as cursor:
