@@ -13,6 +13,7 @@ from cyclopts.validators import Number
 from api import commands
 from domain.errors import JournalUnavailable
 from domain.roles import Role
+from projections.storage.rebuild import RebuildError
 from workers.embedded import ServerStartError
 from workers.settings import SettingsError
 from workers.supervisor import AlreadyRunningError
@@ -92,6 +93,7 @@ def main() -> None:
         JournalUnavailable,
         LookupError,
         OSError,
+        RebuildError,
         ServerStartError,
         SettingsError,
     ) as error:

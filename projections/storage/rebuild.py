@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import LiteralString, NamedTuple
 
 from psycopg import Cursor
@@ -26,9 +26,17 @@ WHERE schemaname = 'public' AND tablename = ANY(%(tables)s)
     AND indisprimary = %(are_primary)s
 """
 
+ADOPT: LiteralString = """
+UPDATE berth_tracking SET notification_id = (
+    SELECT notification_id FROM berth_tracking WHERE application_name = %s
+)
+WHERE application_name = %s
+"""
+FORGET: LiteralString = "DELETE FROM berth_tracking WHERE application_name = %s"
+
 
 class RebuildError(Exception):
-    """The new tables are not this rebuild's any more."""
+    """The new tables are not this rebuild's any more: another one has begun."""
 
 
 class Progress(NamedTuple):
@@ -39,100 +47,99 @@ class Progress(NamedTuple):
 def rebuild(database: Database, view: View) -> Iterator[Progress]:
     """Project the whole journal into new tables; yields after each batch.
 
-    The live tables serve readers until the end. Statements name their tables without a
-    schema, so the search path alone decides which ones they mean.
+    The live tables serve readers until the end. `RebuildError` if another rebuild of
+    the view begins meanwhile.
     """
-    store = ViewStore(database)
-    beside = f"rebuild_{view.name}"
-    with database.transaction(commit=True) as cursor:
-        _make_room(cursor, view, beside)
-    yield from _fill(database, view, beside)
-    with database.transaction(commit=True) as cursor:
-        _create_indexes(cursor, view, beside, are_primary=False)
-    yield from _fill(database, view, beside)  # What has come meanwhile.
-    with database.transaction(commit=True) as cursor:
-        store.turn(cursor, view.name)  # Whoever projects the live view waits.
-        _look_beside(cursor, beside)
-        while store.advance_within(cursor, beside, view, BATCH):
-            pass
-        _swap(cursor, view, beside)
+    return Rebuild(database, view).run()
 
 
-def _fill(database: Database, view: View, beside: str) -> Iterator[Progress]:
-    """While PostgreSQL writes one batch, the next one is read and projected."""
-    store = ViewStore(database)
+class Rebuild:
+    """Statements name their tables without a schema: the search path says which."""
 
-    def write(batch: Batch) -> Progress:
-        with database.transaction(commit=True) as cursor:
-            _look_beside(cursor, beside)
-            checkpoint, tip = store.turn(cursor, beside)
-            if checkpoint != batch.after:
-                raise RebuildError(f"another rebuild of {view.name} has begun")
-            store.write(cursor, beside, batch)
-        return Progress(batch.upto, tip)
+    def __init__(self, database: Database, view: View) -> None:
+        self._database = database
+        self._view = view
+        self._store = ViewStore(database)
+        self._beside = f"rebuild_{view.name}"
+        self._position = self._tip = 0
 
-    lag = store.lag(beside)
-    position, tip = lag.checkpoint, lag.tip
-    with closing(database.connect()) as source, ThreadPoolExecutor(1) as writer:
-        writing: Future[Progress] | None = None
-        while position < tip:
-            batch = read(source, view, position, min(position + BATCH, tip))
-            if writing:
-                progress = writing.result()
-                tip = progress.tip
-                yield progress  # Nothing is under way while somebody else has the word.
-            writing = writer.submit(write, batch)
-            position = batch.upto
-        if writing:
-            yield writing.result()
+    def run(self) -> Iterator[Progress]:
+        with self._database.transaction(commit=True) as cursor:
+            self._make_room(cursor)
+        yield from self._fill()
+        with self._beside_the_live_ones() as cursor:
+            self._create_indexes(cursor, are_primary=False)
+        yield from self._fill()  # What has come meanwhile.
+        with self._beside_the_live_ones() as cursor:
+            # From here on, whoever projects the live view waits.
+            self._store.turn(cursor, self._view.name)
+            while self._store.advance_within(cursor, self._beside, self._view, BATCH):
+                pass
+            self._swap(cursor)
 
+    def _fill(self) -> Iterator[Progress]:
+        """While PostgreSQL writes one batch, the next one is read and projected."""
+        with (
+            closing(self._database.connect()) as source,
+            ThreadPoolExecutor(max_workers=1) as writer,
+        ):
+            writing: Future[Progress] | None = None
+            after, self._tip = self._position, self._store.lag(self._beside).tip
+            while writing or after < self._tip:
+                upto = min(after + BATCH, self._tip)
+                batch = read(source, self._view, after, upto)
+                if writing:
+                    yield writing.result()  # Meanwhile nothing is under way.
+                writing = writer.submit(self._write, batch) if upto > after else None
+                after = upto
 
-def _make_room(cursor: Cursor[DictRow], view: View, beside: str) -> None:
-    schema = Identifier(beside)
-    cursor.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema))
-    cursor.execute(SQL("CREATE SCHEMA {}").format(schema))
-    for table in view.tables:
-        names = {"new": Identifier(beside, table), "old": Identifier("public", table)}
-        cursor.execute(SQL(COPY_OF).format(**names))
-    _create_indexes(cursor, view, beside, are_primary=True)
-    cursor.execute("DELETE FROM berth_tracking WHERE application_name = %s", [beside])
+    def _write(self, batch: Batch) -> Progress:
+        with self._beside_the_live_ones() as cursor:
+            self._store.write(cursor, self._beside, batch)
+        self._position = batch.upto
+        return Progress(self._position, self._tip)
 
+    @contextmanager
+    def _beside_the_live_ones(self) -> Iterator[Cursor[DictRow]]:
+        with self._database.transaction(commit=True) as cursor:
+            path = SQL("SET LOCAL search_path TO {}, public")
+            cursor.execute(path.format(Identifier(self._beside)))
+            position, self._tip = self._store.turn(cursor, self._beside)
+            if position != self._position:
+                raise RebuildError(f"another rebuild of {self._view.name} has begun")
+            yield cursor
 
-def _look_beside(cursor: Cursor[DictRow], beside: str) -> None:
-    cursor.execute(
-        SQL("SET LOCAL search_path TO {}, public").format(Identifier(beside))
-    )
+    def _make_room(self, cursor: Cursor[DictRow]) -> None:
+        beside = Identifier(self._beside)
+        cursor.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(beside))
+        cursor.execute(SQL("CREATE SCHEMA {}").format(beside))
+        for table in self._view.tables:
+            new, old = Identifier(self._beside, table), Identifier("public", table)
+            cursor.execute(SQL(COPY_OF).format(new=new, old=old))
+        self._create_indexes(cursor, are_primary=True)
+        cursor.execute(FORGET, [self._beside])
 
+    def _create_indexes(self, cursor: Cursor[DictRow], *, are_primary: bool) -> None:
+        """The live tables' indexes on the new ones, under the same names.
 
-def _create_indexes(
-    cursor: Cursor[DictRow], view: View, beside: str, *, are_primary: bool
-) -> None:
-    """The live tables' indexes on the new ones, under the same names.
+        Filling a table is quicker without those that are not primary keys.
+        """
+        wanted = {"tables": [*self._view.tables], "are_primary": are_primary}
+        for index in cursor.execute(INDEXES, wanted).fetchall():
+            there = f" ON {self._beside}."
+            cursor.execute(index["definition"].replace(" ON public.", there, 1))
+            if are_primary:
+                table = Identifier(self._beside, index["table"])
+                name = Identifier(index["name"])
+                cursor.execute(SQL(PRIMARY_KEY).format(table=table, name=name))
 
-    Filling a table is quicker without those that are not primary keys.
-    """
-    wanted = {"tables": [*view.tables], "are_primary": are_primary}
-    for index in cursor.execute(INDEXES, wanted).fetchall():
-        statement = index["definition"].replace(" ON public.", f" ON {beside}.", 1)
-        cursor.execute(statement)
-        if are_primary:
-            named = {"name": Identifier(index["name"])}
-            table = Identifier(beside, index["table"])
-            cursor.execute(SQL(PRIMARY_KEY).format(table=table, **named))
-
-
-def _swap(cursor: Cursor[DictRow], view: View, beside: str) -> None:
-    for table in view.tables:
-        names = {"table": Identifier(table), "beside": Identifier(beside)}
-        cursor.execute(SQL("DROP TABLE public.{table}").format(**names))
-        cursor.execute(
-            SQL("ALTER TABLE {beside}.{table} SET SCHEMA public").format(**names)
-        )
-    cursor.execute(SQL("DROP SCHEMA {}").format(Identifier(beside)))
-    cursor.execute(
-        "UPDATE berth_tracking SET notification_id ="
-        " (SELECT notification_id FROM berth_tracking WHERE application_name = %s)"
-        " WHERE application_name = %s",
-        [beside, view.name],
-    )
-    cursor.execute("DELETE FROM berth_tracking WHERE application_name = %s", [beside])
+    def _swap(self, cursor: Cursor[DictRow]) -> None:
+        beside = Identifier(self._beside)
+        for table in self._view.tables:
+            names = {"table": Identifier(table), "beside": beside}
+            cursor.execute(SQL("DROP TABLE public.{table}").format(**names))
+            move = SQL("ALTER TABLE {beside}.{table} SET SCHEMA public")
+            cursor.execute(move.format(**names))
+        cursor.execute(SQL("DROP SCHEMA {}").format(beside))
+        cursor.execute(ADOPT, [self._beside, self._view.name])
+        cursor.execute(FORGET, [self._beside])

@@ -16,6 +16,7 @@ from projections.storage.database import Database
 from projections.storage.recorder import Recorder
 
 EVENTS, STREAMS = 100_000, 200
+LOCKS = "lock.requested"
 BY_STREAM = "berth_events_pkey"
 BY_POSITION = "berth_events_notification_id_idx"
 FILL = """
@@ -138,9 +139,11 @@ def check_the_readers(url: str) -> None:
         assert [notification.id for notification in found] == [EVENTS - 1, EVENTS]
     with database.get_connection() as connection:
         for _ in range(8):
-            connection.execute(NEXT, (EVENTS - 1, 10), prepare=True)
-        for words in ("notification_id>=$1", "notification_id > $1"):
-            name = prepared(connection, words)
-            for start in ("0", "99000"):
-                assert reads(connection, name, [start, "500"]) == {BY_POSITION}
+            connection.execute(NEXT, (EVENTS - 1, EVENTS, [LOCKS]), prepare=True)
+        by_count = prepared(connection, "notification_id>=$1")
+        by_topic = prepared(connection, "notification_id > $1")
+        for start, upto in (("0", "500"), ("99000", "99500")):
+            assert reads(connection, by_count, [start, "500"]) == {BY_POSITION}
+            wanted = [start, upto, f"{{{LOCKS}}}"]
+            assert reads(connection, by_topic, wanted) == {BY_POSITION}
     database.close()
