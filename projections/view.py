@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, LiteralString, NamedTuple, get_args
+from typing import Any, LiteralString, get_args
 
 from domain.catalog import AnyEvent, tag
 from domain.event import Event
@@ -15,7 +15,8 @@ Row = Mapping[str, Any]
 Values = tuple[Any, ...]
 
 
-class NewRows(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class NewRows:
     """Where rows go that are new for certain, each column with its type.
 
     They come as values in the order of the columns, and are copied, which costs

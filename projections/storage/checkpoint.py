@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, LiteralString, NamedTuple
 
 import msgspec
@@ -21,19 +22,20 @@ from projections.view import NewRows, View, Write
 BATCH_MAX = 1_000
 
 # The row's lock makes the projectors of one view take turns, in whatever processes.
+# A plan made while a view was empty would read all of it for ever, however large it
+# grows: during a turn, the rows to be changed are found by an index.
 TURN: LiteralString = """
 INSERT INTO berth_tracking (application_name, notification_id) VALUES (%s, 0)
 ON CONFLICT (application_name)
 DO UPDATE SET application_name = excluded.application_name
-RETURNING notification_id AS checkpoint, coalesce((
-    SELECT notification_id FROM berth_events ORDER BY notification_id DESC LIMIT 1
-), 0) AS tip
-"""
-# A plan made while a view was empty would read all of it for ever, however large it
-# grows: a batch finds the rows that it changes by an index.
-BY_INDEX: LiteralString = """
-SELECT set_config(name, 'off', true)
-FROM unnest('{enable_seqscan, enable_mergejoin}'::text[]) AS name
+RETURNING
+    notification_id AS checkpoint,
+    coalesce((
+        SELECT notification_id FROM berth_events
+        ORDER BY notification_id DESC LIMIT 1
+    ), 0) AS tip,
+    set_config('enable_seqscan', 'off', true),
+    set_config('enable_mergejoin', 'off', true)
 """
 NEXT: LiteralString = """
 SELECT originator_id, originator_version, notification_id, state
@@ -102,7 +104,6 @@ class ViewStore(PostgresTrackingRecorder):
     def turn(self, cursor: Cursor[DictRow], name: str) -> tuple[int, int]:
         """Where the view has read up to, which nobody else moves, and the tip."""
         [row] = cursor.execute(TURN, [name], prepare=True)
-        cursor.execute(BY_INDEX, prepare=True)
         return row["checkpoint"], row["tip"]
 
     def write(self, cursor: Cursor[DictRow], name: str, batch: Batch) -> None:
@@ -127,10 +128,14 @@ def read(connection: Connection[Any], view: View, after: int, upto: int) -> Batc
 
 
 def _copy(cursor: Cursor[DictRow], new: NewRows, rows: Sequence[Any]) -> None:
-    columns = SQL(", ").join(map(Identifier, new.columns))
-    statement = SQL("COPY {table} ({columns}) FROM STDIN (FORMAT binary)")
-    named = statement.format(table=Identifier(new.table), columns=columns)
-    with cursor.copy(named) as copy:
+    with cursor.copy(_statement(new)) as copy:
         copy.set_types([*new.columns.values()])
         for row in rows:
             copy.write_row(row)
+
+
+@cache
+def _statement(new: NewRows) -> bytes:
+    columns = SQL(", ").join(map(Identifier, new.columns))
+    statement = SQL("COPY {table} ({columns}) FROM STDIN (FORMAT binary)")
+    return statement.format(table=Identifier(new.table), columns=columns).as_bytes()

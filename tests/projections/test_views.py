@@ -26,7 +26,7 @@ from domain.project_events import DefaultChosen, ProjectRegistered, ProjectRevis
 from domain.record import Recorded, origin_of
 from domain.token import TokenIssued, TokenRevoked
 from projections.environment_listing import sql as listing_sql
-from projections.storage.checkpoint import BY_INDEX, ViewStore
+from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.mapper import EventMapper
 from projections.storage.rebuild import RebuildError, rebuild
@@ -222,14 +222,14 @@ def test_of_two_rebuilds_at_once_the_later_one_wins(
     ],
 )
 def test_a_change_is_found_by_its_key_though_planned_when_nothing_was_there(
-    own_journal_url: str, name: str, key: str
+    database: Database, name: str, key: str
 ) -> None:
-    with psycopg.connect(own_journal_url) as connection:
-        connection.execute(BY_INDEX)
-        connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        statement = listing_sql[name].replace("%(rows)s", "$1").rstrip("; \n")
-        connection.execute(f"PREPARE change AS {statement}")
-        plan = connection.execute("EXPLAIN EXECUTE change('[]')").fetchall()
-    steps = "\n".join(step for (step,) in plan)
+    statement = listing_sql[name].replace("%(rows)s", "$1").rstrip("; \n")
+    with database.transaction(commit=False) as cursor:
+        ViewStore(database).turn(cursor, "environment_listing")
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute(f"PREPARE change AS {statement}")
+        cursor.execute("EXPLAIN EXECUTE change('[]')")
+        steps = "\n".join(row["QUERY PLAN"] for row in cursor.fetchall())
     assert key in steps
     assert "Seq Scan" not in steps
