@@ -23,7 +23,7 @@ BATCH_MAX = 1_000
 
 # The row's lock makes the projectors of one view take turns, in whatever processes.
 # A plan made while a view was empty would read all of it for ever, however large it
-# grows: during a turn, the rows to be changed are found by an index.
+# grows: during a turn, each statement is planned for the sizes of that moment.
 TURN: LiteralString = """
 INSERT INTO berth_tracking (application_name, notification_id) VALUES (%s, 0)
 ON CONFLICT (application_name)
@@ -34,8 +34,7 @@ RETURNING
         SELECT notification_id FROM berth_events
         ORDER BY notification_id DESC LIMIT 1
     ), 0) AS tip,
-    set_config('enable_seqscan', 'off', true),
-    set_config('enable_mergejoin', 'off', true)
+    set_config('plan_cache_mode', 'force_custom_plan', true)
 """
 NEXT: LiteralString = """
 SELECT originator_id, originator_version, notification_id, state
