@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain.decider import Decider
+from domain.decider import Decider, Reach
 from domain.event import Command, Event
 
 
@@ -47,4 +47,8 @@ def evolve(_: None, __: AccessEvent) -> None:
     return None
 
 
-access = Decider(initial=None, decide=decide, evolve=evolve)
+def belongs_to(_: RecordAccess, __: None) -> Reach:
+    return Reach.EVERYBODY
+
+
+access = Decider(initial=None, decide=decide, evolve=evolve, belongs_to=belongs_to)

@@ -139,6 +139,24 @@ class NotAcquired(Conflict):
     code = "LOCK_NOT_ACQUIRED"
 
 
+class KeyReused(Conflict):
+    """The Idempotency-Key was sent with another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class KeyInUse(Conflict):
+    """The request with this Idempotency-Key has not been answered yet."""
+
+    code = "IDEMPOTENCY_KEY_IN_USE"
+
+
+class AlreadyCarriedOut(Conflict):
+    """The request has taken effect already, though nobody may have been told."""
+
+    code = "ALREADY_CARRIED_OUT"
+
+
 class TooMany(DomainError):
     """A limit on how much may wait is reached; try again later."""
 
@@ -153,3 +171,11 @@ class QueueFull(TooMany):
 
 class JournalUnavailable(Exception):
     """The database did not answer. Whether the command took effect is not known."""
+
+
+class IssuerUnavailable(Exception):
+    """Whoever issued this token cannot be asked for its key just now."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds

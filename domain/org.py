@@ -14,7 +14,7 @@ from typing import Any, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.decider import Decider
+from domain.decider import Decider, Reach
 from domain.errors import Invalid, OrgNotFound
 from domain.event import Command, Event
 from domain.naming import fold
@@ -110,6 +110,8 @@ def register(command: RegisterOrg, orgs: Orgs) -> Sequence[OrgEvent]:
     if command.is_default and not command.is_dev_hub:
         raise Invalid("isDefault is for a dev hub", field="isDefault")
     known = orgs.known.get(fold(command.username))
+    if known and known.credential_id == command.credential_id:
+        return []  # Registered by this very command: nothing to append.
     registered = OrgRegistered(
         org_id=known.org_id if known else command.org_id,
         username=command.username,
@@ -140,4 +142,10 @@ def evolve(orgs: Orgs, event: OrgEvent) -> Orgs:
             assert_never(event)
 
 
-orgs = Decider(initial=Orgs(), decide=decide, evolve=evolve)
+def belongs_to(command: OrgCommand, _: Orgs) -> Reach:
+    """Several repositories may share an org."""
+    is_harmless = isinstance(command, RequireOrg)
+    return Reach.EVERYBODY if is_harmless else Reach.INSTALLATION
+
+
+orgs = Decider(initial=Orgs(), decide=decide, evolve=evolve, belongs_to=belongs_to)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from domain.decider import Decider
+from domain.decider import Decider, Reach
 from domain.environment.events import Category
 from domain.errors import (
     EnvironmentExists,
@@ -264,4 +264,12 @@ def evolve(project: Project, event: ProjectEvent) -> Project:
             assert_never(event)
 
 
-project = Decider(initial=Project(), decide=decide, evolve=evolve)
+def belongs_to(command: ProjectCommand, project: Project) -> str | Reach:
+    if isinstance(command, RegisterProject):
+        return command.identifier
+    return project.identifier or Reach.EVERYBODY  # Where nothing is, nothing happens.
+
+
+project = Decider(
+    initial=Project(), decide=decide, evolve=evolve, belongs_to=belongs_to
+)

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.decider import Decider, Wait
+from domain.decider import Decider, Reach, Wait
 from domain.environment import details as describing
 from domain.environment import lock as locking
 from domain.environment import queue as queueing
@@ -107,6 +107,14 @@ def wakes(event: EnvironmentEvent) -> str | None:
     return queueing.wakes(event) if isinstance(event, LockEvent) else None
 
 
+def belongs_to(command: AnyCommand, environment: Environment) -> str | Reach:
+    if isinstance(command, RegisterEnvironment):
+        return command.registered.repository
+    if environment.details is None:
+        return Reach.EVERYBODY  # Where nothing is, nothing happens.
+    return environment.details.repository
+
+
 environment = Decider(
     initial=Environment(),
     decide=decide,
@@ -114,4 +122,5 @@ environment = Decider(
     lapse=lapse,
     due=due,
     wakes=wakes,
+    belongs_to=belongs_to,
 )

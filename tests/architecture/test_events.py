@@ -40,6 +40,7 @@ TAGS = [
     "project.registered",
     "project.retired",
     "project.revised",
+    "request.carried_out",
     "token.issued",
     "token.revoked",
 ]

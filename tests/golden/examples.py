@@ -29,6 +29,7 @@ from domain.environment.events import (
     LockWithdrawn,
 )
 from domain.event import Event
+from domain.once import RequestCarriedOut
 from domain.org import DefaultDevHubChosen, OrgRegistered, OrgRemoved
 from domain.project_events import (
     DefaultChosen,
@@ -164,6 +165,7 @@ EXAMPLES: list[AnyEvent] = [
     DefaultDevHubChosen(org_id=ORG, previous_id=None),
     TokenIssued(name="ci", secret_sha256="ab" * 32, expires_at=HALF_PAST),
     TokenRevoked(),
+    RequestCarriedOut(part=1),
     EnvironmentRead(environment_id=ENVIRONMENT, repository="acme/shop"),
     AccessRefused(
         environment_id=None,
