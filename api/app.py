@@ -23,13 +23,16 @@ from api.environments import (
 )
 from api.errors import HANDLERS
 from api.health import live, metrics, ping, ready
+from api.idempotency import IdempotencyKeys
 from api.locks import LockById, LockByName
 from api.orgs import OrgsController
+from api.peers import Peers
 from api.person_tokens import Signer
 from api.place import Names
 from api.projects import ProjectsController
 from api.requests import BODY_BYTES_MAX, StrictRequest
 from api.tokens import TokensController
+from api.visitors import Visitors
 from api.waiting import TicketQuota
 from workers.wiring import Services
 
@@ -51,11 +54,15 @@ ROUTES: list[Any] = [
 
 def build(services: Services, access_log: AccessLog) -> ASGIApp:
     """The application that a server runs, its services being started already."""
-    journal = services.journal
+    settings = services.settings
+    authenticator = Authenticator(
+        services.journal, Signer(settings.secret), Visitors(settings.issuers)
+    )
     state = State(
         {
             "services": services,
-            "authenticator": Authenticator(journal, Signer(services.settings.secret)),
+            "authenticator": authenticator,
+            "peers": Peers(settings.trusted_proxies),
             "access_log": access_log,
             "names": Names(services.reader),
             "quota": TicketQuota(services.reader),
@@ -71,14 +78,13 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
             "vault": Provide(provide_vault, sync_to_thread=False),
         },
     )
-    return Envelope(
-        Litestar(
-            [api, metrics],
-            state=state,
-            request_class=StrictRequest,
-            request_max_body_size=BODY_BYTES_MAX,
-            exception_handlers=HANDLERS,
-            openapi_config=OPENAPI,
-            logging_config=None,
-        )
+    app = Litestar(
+        [api, metrics],
+        state=state,
+        request_class=StrictRequest,
+        request_max_body_size=BODY_BYTES_MAX,
+        exception_handlers=HANDLERS,
+        openapi_config=OPENAPI,
+        logging_config=None,
     )
+    return Envelope(IdempotencyKeys(app, authenticator, services.answers))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from litestar import Request
@@ -11,9 +13,13 @@ from litestar.params import SkipValidation
 
 from api.access_log import AccessLog
 from api.auth import Caller
-from domain.decider import Journal, Outcome, Step
-from domain.errors import Forbidden, Unauthenticated
+from api.once import Once
+from domain import once as carrying_out
+from domain.decider import Journal, Look, Outcome, Step
+from domain.errors import AlreadyCarriedOut, Forbidden, Unauthenticated
 from domain.event import Actor
+from domain.ids import new_id, ticket_id_of
+from domain.once import CarryOut, RequestCarriedOut
 from projections.storage.reader import Reader
 from projections.storage.vault import Vault
 
@@ -22,33 +28,68 @@ from projections.storage.vault import Vault
 class Desk:
     """The journal as one caller may use it: on its own behalf, while its token is good.
 
-    A refusal for want of a right is put on record before the caller hears of it.
+    A refusal for want of a right is put on record before the caller hears of it. With
+    an Idempotency-Key the request is carried out `once`: what it makes up is the same
+    in every attempt, and what has been appended for it is not appended again.
     """
 
     journal: Journal
     caller: Caller
     access_log: AccessLog
     request: Request[Any, Any, Any]
+    once: Once | None = None
 
     @property
     def actor(self) -> Actor:
         return self.caller.actor
 
+    def new_id(self) -> str:
+        return self.once.new_id() if self.once else new_id()
+
+    def new_ticket_id(self) -> str:
+        return ticket_id_of(self.new_id())
+
+    def new_secret(self) -> str:
+        return self.once.new_secret() if self.once else secrets.token_urlsafe(32)
+
     async def execute(self, *steps: Step, wait_seconds: float = 0) -> Outcome:
         """As `Journal.execute`; the states are those of `steps`, in order."""
-        guard = self.caller.guard
         try:
-            outcome = await self.journal.execute(
-                *guard, *steps, wait_seconds=wait_seconds
-            )
+            if self.once is not None:
+                return await self._execute_once(self.once, steps, wait_seconds)
+            return await self._execute(self.caller.guard, steps, wait_seconds)
         except (Forbidden, Unauthenticated) as refusal:
             await self.access_log.refused(self.request, refusal)
             raise
-        if not guard:
+
+    async def _execute_once(
+        self, once: Once, steps: Sequence[Step], wait_seconds: float
+    ) -> Outcome:
+        """If it was done already, the outcome has no events, and the states of now."""
+        guard, stream = self.caller.guard, carrying_out.stream_of(once.id)
+        mark = Step(carrying_out.once, stream, CarryOut(by=self.actor, part=once.parts))
+        # To another attempt these streams may not be new.
+        steps = [replace(step, fresh=False) for step in steps]
+        try:
+            outcome = await self._execute((*guard, mark), steps, wait_seconds)
+        except AlreadyCarriedOut:
+            look = Look(by=self.actor)
+            steps = [replace(step, command=look) for step in steps]
+            outcome = await self._execute(guard, steps, 0)
+        once.parts += 1
+        events = [e for e in outcome.events if not isinstance(e, RequestCarriedOut)]
+        return replace(outcome, events=events)
+
+    async def _execute(
+        self, first: Sequence[Step], steps: Sequence[Step], wait_seconds: float
+    ) -> Outcome:
+        """`first` and `steps` together; the outcome is that of `steps`."""
+        outcome = await self.journal.execute(*first, *steps, wait_seconds=wait_seconds)
+        if not first:
             return outcome
         return Outcome(
             outcome.events,
-            outcome.states[len(guard) :],
+            outcome.states[len(first) :],
             outcome.at,
             outcome.position,
             outcome.time_passed,
@@ -66,7 +107,8 @@ Secrets = NamedDependency[SkipValidation[Vault]]
 def provide_desk(request: Request[Any, Any, Any]) -> Desk:
     state = request.app.state
     caller: Caller = request.scope["state"]["caller"]
-    return Desk(state.services.journal, caller, state.access_log, request)
+    once: Once | None = request.scope["state"].get("once")
+    return Desk(state.services.journal, caller, state.access_log, request, once)
 
 
 def provide_views(request: Request[Any, Any, Any]) -> Reader:

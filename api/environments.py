@@ -31,7 +31,7 @@ from domain.environment.events import (
     EnvironmentRegistered,
     EnvironmentRevised,
 )
-from domain.ids import new_id
+from domain.errors import EnvironmentNotFound
 from domain.naming import fold, name_of
 from domain.org import STREAM, RequireOrg, orgs
 from domain.project import (
@@ -95,7 +95,7 @@ class EnvironmentsController(Controller):
         self, data: JSONBody[EnvironmentBody], desk: AtDesk, views: Views
     ) -> EnvironmentAnswer:
         """404: unknown repository or org. 409: the name or username is taken."""
-        environment_id, by = new_id(), desk.actor
+        environment_id, by = desk.new_id(), desk.actor
         registered = EnvironmentRegistered(
             repository=name_of(
                 data.repository_identifier, "repositoryIdentifier", slash=True
@@ -203,8 +203,11 @@ class EnvironmentByName(OneEnvironment):
 
 
 async def shown(views: Reader, environment_id: str) -> EnvironmentAnswer:
-    [found] = await environments(views, id=environment_id)
-    return environment_answer(found, found.at)
+    """As it is now; somebody may have deleted it meanwhile."""
+    found = await environments(views, id=environment_id)
+    if not found:
+        raise EnvironmentNotFound("no such environment")
+    return environment_answer(found[0], found[0].at)
 
 
 def revision(data: EnvironmentPatch) -> EnvironmentRevised:

@@ -15,10 +15,9 @@ from api.auth import allow
 from api.deps import AtDesk, Secrets, Views
 from api.schemas import Answer, Body, Name
 from domain.decider import Step
-from domain.errors import DomainError, Invalid
-from domain.ids import new_id
+from domain.errors import DomainError, Invalid, OrgNotFound
 from domain.naming import fold, name_of
-from domain.org import STREAM, OrgRegistered, OrgRemoved, RegisterOrg, RemoveOrg
+from domain.org import STREAM, OrgRemoved, Orgs, RegisterOrg, RemoveOrg
 from domain.org import orgs as decider
 from domain.roles import Role
 from projections.directory import directory, sql
@@ -74,9 +73,9 @@ class OrgsController(Controller):
         username = name_of(data.username, "username")
         command = RegisterOrg(
             by=desk.actor,
-            org_id=new_id(),
+            org_id=desk.new_id(),
             username=username,
-            credential_id=new_id(),
+            credential_id=desk.new_id(),
             instance_url=data.instance_url,
             is_dev_hub=data.is_dev_hub,
             is_default=data.is_default,
@@ -88,12 +87,14 @@ class OrgsController(Controller):
         except DomainError:
             await vault.forget(command.credential_id)
             raise
-        for event in outcome.events:
-            if isinstance(event, OrgRegistered) and event.previous_credential_id:
-                await vault.forget(event.previous_credential_id)
+        known: Orgs = outcome.states[0]
+        for credential_id in superseded(command.credential_id, known, username):
+            await vault.forget(credential_id)
         found = await views.read(
             directory, sql["list_orgs"], {"username_key": fold(username)}
         )
+        if not found.rows:  # Somebody has removed it meanwhile.
+            raise OrgNotFound(f"no Salesforce org is registered for {username}")
         return shown(found.rows[0])
 
     @get("/orgs", guards=[allow(Role.MEMBER)], summary="List orgs")
@@ -119,6 +120,14 @@ class OrgsController(Controller):
         for event in outcome.events:
             if isinstance(event, OrgRemoved):
                 await vault.forget(event.credential_id)
+
+
+def superseded(credential_id: str, known: Orgs, username: str) -> set[str]:
+    """What to erase after registering `username`: never what is in use now."""
+    org = known.known.get(fold(username))
+    if org is None:
+        return {credential_id}
+    return {credential_id, org.previous_credential_id or ""} - {org.credential_id, ""}
 
 
 def shown(row: Mapping[str, Any]) -> OrgAnswer:

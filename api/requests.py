@@ -17,6 +17,7 @@ from domain.ids import new_id
 BODY_BYTES_MAX = 256 * 1024
 REQUEST_ID = re.compile(rb"[\w.:/+=-]{1,128}\Z", re.ASCII)
 JSON = "application/json"
+PLAIN = "identity"
 NESTED_MAX = 32
 
 
@@ -30,6 +31,9 @@ class StrictRequest(Request[Any, Any, Any]):
         kind = self.headers.get("content-type", JSON).partition(";")[0].strip().lower()
         if kind != JSON:
             raise HTTPException(f"the body must be {JSON}", status_code=415)
+        coding = self.headers.get("content-encoding", PLAIN).strip().lower()
+        if coding != PLAIN:
+            raise HTTPException("the body must not be compressed", status_code=415)
         body = await self.body()
         if b"\\u0000" in body or body.count(b"{") + body.count(b"[") > NESTED_MAX:
             _check(msgspec.json.decode(body), "body")

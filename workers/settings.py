@@ -5,12 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 
 from msgspec import Struct
 
+from workers.trust import Issuer, TrustError, load_trust
+
 SECRET_LENGTH_MIN = 32
 KEY_BYTES = 32
+Network = IPv4Network | IPv6Network
 
 
 class SettingsError(Exception):
@@ -18,7 +23,11 @@ class SettingsError(Exception):
 
 
 class Settings(Struct, frozen=True):
-    """`secret` signs the tokens; `vault_keys` encrypt credentials, by version."""
+    """`secret` signs the tokens; `vault_keys` encrypt credentials, by version.
+
+    `issuers` are those whose OIDC tokens are believed; `trusted_proxies`, the networks
+    of those whose X-Forwarded-For is.
+    """
 
     database_url: str
     nats_url: str
@@ -26,6 +35,8 @@ class Settings(Struct, frozen=True):
     vault_keys: dict[int, bytes]
     host: str = "127.0.0.1"
     port: int = 8080
+    issuers: Sequence[Issuer] = ()
+    trusted_proxies: Sequence[Network] = ()
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port})"
@@ -40,6 +51,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         vault_keys=_vault_keys(environment),
         host=environment.get("BERTH_HOST", "127.0.0.1"),
         port=_port(environment),
+        issuers=_issuers(environment),
+        trusted_proxies=_trusted_proxies(environment),
     )
 
 
@@ -77,3 +90,21 @@ def _port(environment: Mapping[str, str]) -> int:
     if text.isdecimal() and 0 < int(text) < 65_536:  # noqa: PLR2004
         return int(text)
     raise SettingsError(f"BERTH_PORT is not a port number: {text}")
+
+
+def _issuers(environment: Mapping[str, str]) -> Sequence[Issuer]:
+    """`BERTH_OIDC` is the path of a TOML file; without it there are none."""
+    path = environment.get("BERTH_OIDC")
+    try:
+        return load_trust(Path(path)) if path else ()
+    except TrustError as error:
+        raise SettingsError(f"BERTH_OIDC: {path}: {error}") from None
+
+
+def _trusted_proxies(environment: Mapping[str, str]) -> Sequence[Network]:
+    """`BERTH_TRUSTED_PROXIES=10.0.0.0/8,fd00::/8`; without it there are none."""
+    given = environment.get("BERTH_TRUSTED_PROXIES", "")
+    try:
+        return tuple(ip_network(part.strip()) for part in given.split(",") if part)
+    except ValueError as error:
+        raise SettingsError(f"BERTH_TRUSTED_PROXIES: {error}") from None

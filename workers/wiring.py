@@ -11,11 +11,13 @@ from typing import Any
 
 from projections.catch_up import CatchUp
 from projections.environment_listing import sql
+from projections.storage.answers import Answers
 from projections.storage.append import Appender
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.journal import StoredJournal
 from projections.storage.reader import Reader
+from projections.storage.sealing import Seal
 from projections.storage.vault import Vault
 from projections.views import VIEWS
 from workers import doorbell, lock_expiry
@@ -28,6 +30,7 @@ READERS_MAX = 8
 SECRETS_MAX = 4
 CATCH_UP_EVERY_SECONDS = 0.2
 RETRY_EVERY_SECONDS = 0.5
+SWEEP_EVERY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Services:
     reader: Reader
     views: ViewStore
     vault: Vault
+    answers: Answers
 
 
 @asynccontextmanager
@@ -57,6 +61,7 @@ async def running(
         reader=Reader(database),
         views=ViewStore(database),
         vault=Vault(secrets, settings.vault_keys),
+        answers=Answers(secrets, database, Seal(settings.vault_keys)),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -89,6 +94,7 @@ def _workers(services: Services) -> Sequence[Any]:
     expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
     return (
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
+        run_forever("answer-sweep", services.answers.sweep, SWEEP_EVERY_SECONDS),
         *(
             run_forever(
                 f"view-keeper {view.name}",

@@ -21,6 +21,7 @@ NONCE_BYTES = 12
 PUT: LiteralString = """
 INSERT INTO credential (id, key_version, wrapped_key, ciphertext)
 VALUES (%s, %s, %s, %s)
+ON CONFLICT (id) DO NOTHING
 """
 GET: LiteralString = """
 SELECT key_version, wrapped_key, ciphertext FROM credential WHERE id = %s
@@ -40,6 +41,7 @@ class Vault:
         return f"Vault(key versions {sorted(self._keys)})"
 
     async def put(self, credential_id: str, secret: str) -> None:
+        """Once for each id: a request that is carried out again puts the same."""
         await in_thread(self._put, credential_id, secret)
 
     async def get(self, credential_id: str) -> str | None:

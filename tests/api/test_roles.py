@@ -69,10 +69,12 @@ FILLED = {
 
 def routes() -> Iterator[tuple[str, str, Any]]:
     """Method, path and handler of whatever the application itself would route."""
-    settings = SimpleNamespace(secret=SECRET.encode())
-    services = SimpleNamespace(journal=None, reader=None, settings=settings)
+    settings = SimpleNamespace(secret=SECRET.encode(), issuers=(), trusted_proxies=())
+    services = SimpleNamespace(
+        journal=None, reader=None, answers=None, settings=settings
+    )
     application = cast("Any", build(cast("Any", services), cast("Any", None)))
-    litestar: Litestar = application._app
+    litestar: Litestar = application._app._app  # within the envelope and the keys
     for route in litestar.routes:
         for method, (handler, _) in cast("Any", route).route_handler_map.items():
             if method != "OPTIONS":  # Litestar's own: the methods of a path.

@@ -1,0 +1,24 @@
+"""Whom a token speaks for, once it was verified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Until `expires_at` at the latest; after `verify_again_at` look at it anew.
+
+    `token_id` is an application token's; `repositories` is as `Actor`'s.
+    """
+
+    id: str
+    role: Role
+    application: str | None
+    expires_at: datetime
+    verify_again_at: datetime
+    token_id: str | None = None
+    repositories: frozenset[str] | None = None
