@@ -23,11 +23,19 @@ REFUSALS = {
     "401": "No token, or one that is not good",
     "403": "Not with this role, or not with somebody else's ticket",
     "404": "There is no such thing",
-    "409": "Its present state forbids this",
+    "409": "Its present state forbids this, or the Idempotency-Key is another's",
     "410": "Too late: the lease is over",
     "413": "The body is larger than 256 KiB",
+    "415": "The body is not JSON, or is compressed",
     "429": "A limit on how much may wait is reached",
     "503": "The database did not answer: the outcome is not known; ask again",
+}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key and request again, within a day: the first answer",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 
 Document = dict[str, Any]
@@ -40,9 +48,14 @@ def complete(document: Document) -> Document:
         if name in schemas:
             schemas[name]["examples"] = [example]
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             if path.startswith(OPEN_PATHS):
                 operation["security"] = []
+            if method == "post":
+                operation["parameters"] = [
+                    *operation.get("parameters", ()),
+                    IDEMPOTENCY_KEY,
+                ]
             _add_refusals(path, operation)
     return document
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.support.client import Caller, Json, refused
 from tests.support.running import Api
 
 Places = dict[str, str]
+BOMB = gzip.compress(b"\0" * 100_000_000, 9)
 FIELDS = [(name, field) for name, route in ROUTES.items() for field in route.bad]
 
 
@@ -124,6 +126,26 @@ def test_a_body_of_another_type_is_unsupported(owner: Caller, kind: str) -> None
     headers = {"content-type": kind}
     answer = owner.ask("POST", "/projects", b"{}", headers=headers)
     refused(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, gzip", "x"])
+@pytest.mark.parametrize("name", ["lock", "project", "create", "token"])
+def test_a_compressed_body_is_not_unpacked(
+    owner: Caller, places: Places, coding: str, name: str
+) -> None:
+    """However large it would become: 100 MB of zeros are 100 KB."""
+    route = ROUTES[name]
+    headers = {"content-encoding": coding}
+    answer = owner.ask(
+        route.method, route.path.format_map(places), BOMB, headers=headers
+    )
+    refused(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_a_body_that_is_said_to_be_as_it_is_will_do(owner: Caller) -> None:
+    body = b'{"name": "ci"}'
+    headers = {"content-encoding": "Identity"}
+    assert owner.ask("POST", "/application-tokens", body, headers=headers).is_success
 
 
 def test_both_lease_fields_at_once_are_refused(owner: Caller, places: Places) -> None:

@@ -243,3 +243,11 @@ def test_each_request_is_one_note_in_the_journal(
         f"%{ticket}%",
     )
     assert [row["topic"] for row in topics] == ["lock.requested", "lock.granted"]
+
+
+def test_the_api_document_tells_of_it(api: Api) -> None:
+    document = api.http.get(f"{api.url}/sfp/apidocs-json").json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            headers = {p["name"] for p in operation.get("parameters", ())}
+            assert (NAME in headers) is (method == "post"), (method, path)
