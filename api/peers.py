@@ -54,6 +54,8 @@ def _address(text: str) -> Address | None:
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
+    if "%" in text:  # What follows could be any text.
+        return None
     try:
         address = ip_address(text)
     except ValueError:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from signal import SIGCONT, SIGKILL, SIGSTOP
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx2
 import psycopg
@@ -222,3 +222,24 @@ def test_while_the_first_is_under_way_the_second_is_told_so(
     said = made(waiting.result())  # It is true, though it could not be kept,
     answer = patiently(lambda: owner.ask("POST", path, headers=headers, **query))
     assert made(answer) == said  # and comes to the same when it is asked again.
+
+
+@pytest.mark.parametrize("table", ["berth_events", "idempotent_request"])
+def test_a_503_is_no_answer_and_the_same_key_is_good_at_once(
+    installation: Installation, owner: Caller, table: LiteralString
+) -> None:
+    """Nothing is done, either, for a request that could not be taken first."""
+    environment = owner.environment()
+    path = f"/environments/{environment['id']}/lock"
+    query = {"repositoryName": environment["repositoryName"]}
+    headers = {NAME: unique("key")}
+    with psycopg.connect(installation.settings.database_url) as connection:
+        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        answer = owner.ask("POST", path, headers=headers, **query)
+    refused(answer, 503, "UNAVAILABLE")
+    assert answer.headers["retry-after"] == "1"
+    assert not owner.look(environment)["isLocked"]
+    first = owner.ask("POST", path, headers=headers, **query)
+    ticket = made(first)["ticketId"]
+    assert owner.ask("POST", path, headers=headers, **query).content == first.content
+    assert made(owner.lock(environment).acquire(ticket, 0))["fence"] == 1
