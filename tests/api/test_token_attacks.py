@@ -135,6 +135,7 @@ ATTACKS: dict[str, Callable[[Issuer], str]] = {
     "a key for another algorithm": lambda i: sign(
         {"alg": "ES256", "kid": "rs256"}, i.claims(), i.keys["es256"][1]
     ),
+    "a key that is published for another algorithm": genuine("ps256", "RS256"),
     "a critical header": genuine("es256", "ES256", crit=["exp"], exp=1),
     "a payload that is not encoded": genuine("es256", "ES256", b64=False, crit=["b64"]),
     "no exp": with_claims(exp=None),

@@ -36,6 +36,7 @@ class Issuer:
         self.may_go_on = threading.Event()
         for algorithm in ("RS256", "ES256", "EdDSA"):
             self.add_key(algorithm.lower(), algorithm)
+        self.keys["ps256"] = ("PS256", make_key("RS256", "ps256"))
 
     @property
     def jwks(self) -> str:
@@ -89,7 +90,7 @@ class Issuer:
         send(request, b"<html>")
 
     def talk_without_end(self, request: BaseHTTPRequestHandler) -> None:
-        send(request, b" " * 4_000_000)
+        send(request, json.dumps(self.published()).encode() + b" " * 4_000_000)
 
     def send_elsewhere(self, request: BaseHTTPRequestHandler) -> None:
         send(request, b"", status=302, location=self.url + "/elsewhere")
