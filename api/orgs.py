@@ -15,7 +15,7 @@ from api.auth import allow
 from api.deps import AtDesk, Secrets, Views
 from api.schemas import Answer, Body, Name
 from domain.decider import Step
-from domain.errors import DomainError, Invalid, OrgNotFound
+from domain.errors import DomainError, Invalid, OrgNotFound, Unauthenticated
 from domain.naming import fold, name_of
 from domain.org import STREAM, OrgRemoved, Orgs, RegisterOrg, RemoveOrg
 from domain.org import orgs as decider
@@ -84,6 +84,8 @@ class OrgsController(Controller):
         await vault.put(command.credential_id, data.sfdx_auth_url)
         try:
             outcome = await desk.execute(Step(decider, STREAM, command))
+        except Unauthenticated:
+            raise  # In an earlier attempt it may have been registered all the same.
         except DomainError:
             await vault.forget(command.credential_id)
             raise

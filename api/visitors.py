@@ -99,11 +99,11 @@ async def _identify(
         kid = header["kid"]
     except Problem as error:
         raise Unauthenticated(NOT_VALID) from error
-    found = await trusted.keys.find(kid) if isinstance(kid, str) else None
-    if found is None or found.algorithm not in (None, header["alg"]):
+    key = await trusted.keys.find(kid) if isinstance(kid, str) else None
+    if key is None:
         raise Unauthenticated(NOT_VALID)
     try:
-        if not jws.validate_compact(signed, found.key, registry=trusted.algorithms):
+        if not jws.validate_compact(signed, key, registry=trusted.algorithms):
             raise Unauthenticated(NOT_VALID)
         trusted.claims.validate(claims)
         subject = _subject(claims["sub"])

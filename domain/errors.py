@@ -151,6 +151,12 @@ class KeyInUse(Conflict):
     code = "IDEMPOTENCY_KEY_IN_USE"
 
 
+class AnswerLost(Conflict):
+    """It was answered, and is done; but the answer cannot be read any more."""
+
+    code = "IDEMPOTENCY_ANSWER_LOST"
+
+
 class AlreadyCarriedOut(Conflict):
     """The request has taken effect already, though nobody may have been told."""
 

@@ -37,26 +37,19 @@ HEADERS = {"accept": "application/json", "accept-encoding": "identity"}
 log = structlog.get_logger()
 
 
-class PublicKey(Struct, frozen=True):
-    """`algorithm` is the only one that the issuer uses it with, if it says so."""
-
-    key: Key
-    algorithm: str | None
-
-
 class IssuerKeys:
     """The keys at `url`. One for each issuer and process."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._keys: Mapping[str, PublicKey] = {}
+        self._keys: Mapping[str, Key] = {}
         self._fetched_at: float | None = None
         self._asked_at: float | None = None
         self._has_answered = True
         self._fetching: asyncio.Task[None] | None = None
 
-    async def find(self, kid: str) -> PublicKey | None:
-        """The key; None if the issuer has no such key.
+    async def find(self, kid: str) -> Key | None:
+        """The key, which knows what it is for; None if the issuer has no such key.
 
         `IssuerUnavailable` if it is not known here and the issuer does not answer.
         """
@@ -73,7 +66,7 @@ class IssuerKeys:
             )
         return known
 
-    def _known(self, kid: str) -> PublicKey | None:
+    def _known(self, kid: str) -> Key | None:
         return self._keys.get(kid) if self._age() <= GOOD_FOR_SECONDS else None
 
     def _age(self) -> float:
@@ -108,7 +101,7 @@ class IssuerKeys:
             self._fetched_at = monotonic()
 
 
-async def fetch(url: str) -> Mapping[str, PublicKey]:
+async def fetch(url: str) -> Mapping[str, Key]:
     """The keys at `url` by their ids; `ValueError` if that is no key set.
 
     No redirects, no proxy of the environment, no more than `BYTES_MAX`.
@@ -132,15 +125,15 @@ class _KeySet(Struct):
     keys: list[dict[str, Any]]
 
 
-def keys_of(body: bytes) -> Mapping[str, PublicKey]:
+def keys_of(body: bytes) -> Mapping[str, Key]:
     """Those that can verify a token, by their ids; others are passed over."""
     try:
         published = msgspec.json.decode(body, type=_KeySet).keys
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise ValueError(f"the answer is not a key set: {error}") from None
-    keys: dict[str, PublicKey] = {}
+    keys: dict[str, Key] = {}
     for one in published[:KEYS_MAX]:
-        kid, algorithm = one.get("kid"), one.get("alg")
+        kid = one.get("kid")
         if isinstance(kid, str) and kid not in keys and _is_usable(one):
             try:
                 public = {k: v for k, v in one.items() if k in PUBLIC}
@@ -148,7 +141,7 @@ def keys_of(body: bytes) -> Mapping[str, PublicKey]:
                 key.get_op_key("verify")
             except (JoseError, ValueError, TypeError, KeyError):
                 continue
-            keys[kid] = PublicKey(key, algorithm)
+            keys[kid] = key
     return keys
 
 

@@ -9,12 +9,14 @@ that both do the work: that is `domain/once.py`, in the journal.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any, LiteralString
 
 import msgspec
+from cryptography.exceptions import InvalidTag
 from msgspec import Struct
 
-from domain.errors import KeyInUse, KeyReused
+from domain.errors import AnswerLost, KeyInUse, KeyReused
 from domain.ids import new_id
 from projections.storage.database import Database
 from projections.storage.sealing import Seal
@@ -94,7 +96,7 @@ class Answers:
         """The request, to carry it out, or what was answered to it before.
 
         `KeyReused` if the name stands for another request; `KeyInUse` while somebody
-        else is at it.
+        else is at it; `AnswerLost` without the key that sealed it.
         """
         return await in_thread(self._take, name, fingerprint)
 
@@ -130,16 +132,22 @@ class Answers:
             if mine is None:
                 found = cursor.execute(FIND, values, prepare=True).fetchone()
         if mine is not None:
-            seed = self._seal.open(mine["id"], mine["sealed"])
-            return Taken(name, mine["id"], attempt, seed)
+            return Taken(name, mine["id"], attempt, self._open(mine))
         if found is None:  # It was swept away just now.
             raise KeyInUse("this Idempotency-Key is just being forgotten; ask again")
         if found["fingerprint"] != fingerprint:
             raise KeyReused("this Idempotency-Key was sent with another request")
         if found["status"] is None:
             raise KeyInUse("the first request with this key has no answer yet")
-        kept = self._seal.open(found["id"], found["sealed"])
-        return msgspec.msgpack.decode(kept, type=Answer)
+        return msgspec.msgpack.decode(self._open(found), type=Answer)
+
+    def _open(self, row: Mapping[str, Any]) -> bytes:
+        try:
+            return self._seal.open(row["id"], row["sealed"])
+        except (LookupError, InvalidTag):
+            raise AnswerLost(
+                "the vault key that this request is sealed with is gone"
+            ) from None
 
     def _update(
         self, statement: LiteralString, taken: Taken, values: dict[str, Any]

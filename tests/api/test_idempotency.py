@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from httpx2 import Response
 
@@ -12,7 +13,7 @@ from api.idempotency import KEPT_BYTES_MAX
 from api.requests import BODY_BYTES_MAX
 from domain.roles import Role
 from tests.support.client import Caller, Json, made, refused, unique
-from tests.support.running import Api, Installation
+from tests.support.running import Api, Installation, until
 
 NAME = "Idempotency-Key"
 
@@ -243,6 +244,21 @@ def test_each_request_is_one_note_in_the_journal(
         f"%{ticket}%",
     )
     assert [row["topic"] for row in topics] == ["lock.requested", "lock.granted"]
+
+
+def test_a_worker_forgets_what_is_over_a_day_old(
+    installation: Installation, owner: Caller, key: str
+) -> None:
+    environment = owner.environment()
+    first = made(lock(owner, environment, key))
+    with psycopg.connect(installation.settings.database_url) as connection:
+        connection.execute(
+            "UPDATE idempotent_request SET created_at = created_at - interval '25 h'"
+        )
+    left = "SELECT FROM idempotent_request"
+    with installation.worker():
+        until(lambda: not installation.query(left))
+    assert made(lock(owner, environment, key)) != first
 
 
 def test_the_api_document_tells_of_it(api: Api) -> None:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from domain.errors import KeyInUse, KeyReused
+from domain.errors import AnswerLost, KeyInUse, KeyReused
 from projections.storage import answers as storage
 from projections.storage.answers import Answer, Answers, Taken
 from projections.storage.database import Database
@@ -130,6 +130,20 @@ def test_what_is_sealed_opens_under_its_own_name_with_any_key_that_is_known() ->
         with pytest.raises(InvalidTag):
             seal.open(name, sealed)
     assert "key versions [1]" in repr(Seal(KEYS))
+
+
+def test_without_its_key_an_answer_is_lost_and_nothing_is_done_again(
+    answers: Answers, database: Database
+) -> None:
+    asyncio.run(answers.keep(taken(answers), ANSWER))
+    taken(answers, b"never answered")
+    age(database, "1 minute")
+    for other in ({1: secrets.token_bytes(32)}, {2: secrets.token_bytes(32)}):
+        later = Answers(database, database, Seal(other))
+        for name in (b"name", b"never answered"):
+            with pytest.raises(AnswerLost):
+                asyncio.run(later.take(name, b"what"))
+            age(database, "1 minute")
 
 
 def test_a_day_later_it_is_forgotten(answers: Answers, database: Database) -> None:
