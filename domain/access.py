@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import assert_never
 
 from domain.decider import Decider, Reach
 from domain.event import Command, Event
@@ -47,8 +48,13 @@ def evolve(_: None, __: AccessEvent) -> None:
     return None
 
 
-def belongs_to(_: RecordAccess, __: None) -> Reach:
-    return Reach.EVERYBODY
+def belongs_to(command: RecordAccess, _: None) -> Reach:
+    """What goes on record because something is disclosed is not everybody's."""
+    match command.event:
+        case EnvironmentRead() | AccessRefused():
+            return Reach.EVERYBODY
+        case _:
+            assert_never(command.event)
 
 
 access = Decider(initial=None, decide=decide, evolve=evolve, belongs_to=belongs_to)
