@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+import domain
 from domain.access import EnvironmentRead, RecordAccess, access
-from domain.decider import Decider, Look
+from domain.decider import Decider, Look, the_installation
 from domain.environment.details import RegisterEnvironment, RetireEnvironment
 from domain.environment.environment import environment
 from domain.environment.events import Category, EnvironmentRegistered
@@ -113,6 +116,23 @@ def test_nobody_else_is_limited(name: str) -> None:
     decider, past, command = REFUSED[name]
     everywhere = replace(command, by=replace(CI, repositories=None))
     decider.decide(everywhere, decider.fold(past), NOON)
+
+
+def test_every_decider_says_whose_it_is() -> None:
+    """None has to: it would then be closed to limited actors. None should forget."""
+    modules = [
+        import_module(module.name)
+        for module in walk_packages(domain.__path__, f"{domain.__name__}.")
+    ]
+    deciders = {
+        f"{module.__name__}.{name}": value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, Decider)
+    }
+    assert {"domain.token.token", "domain.project.project"} <= deciders.keys()
+    silent = [n for n, d in deciders.items() if d.belongs_to is the_installation]
+    assert silent == []
 
 
 def test_what_is_not_there_is_not_found() -> None:
