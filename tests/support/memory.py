@@ -108,8 +108,9 @@ class MemoryJournal:
         try:
             self._make_known(deciders | touched)
             now, after = self.now(), len(self.records)
-            batch.open(now, after, deciders | touched, self._make_known)
-            batch.decide(calls)
+            batch.open(now, after, deciders | touched)
+            for more in batch.decide(calls):
+                self._make_known(more)
         except Exception as error:  # noqa: BLE001 - as the stored one: all of it fails
             batch.fail(JournalUnavailable(str(error)), calls)
         else:
