@@ -75,7 +75,7 @@ def _always(services: Services) -> Sequence[Any]:
     """What every process runs: its writer, and both ways of being woken."""
     journal = services.journal
     bell = Doorbell(services.settings.nats_url, journal.ring)
-    journal.committed = bell.announce
+    journal.announce = bell.announce
     look = Lookout(services.reader.streams_since, journal.ring)
     return (
         run_forever("journal", journal.run, RETRY_EVERY_SECONDS),

@@ -48,7 +48,8 @@ class Batch:
     """Decides calls against heads which are current and stay so until the commit.
 
     `outcomes` has an answer for each call that does not go on waiting; `calls` are all
-    that were decided; `fresh`, the streams that began here.
+    that were decided; `fresh`, the streams that began here; `unheard`, those where
+    something happened that may concern a call parked in another process.
     """
 
     at: datetime
@@ -62,6 +63,7 @@ class Batch:
         self.outcomes: list[tuple[Call, Outcome | Exception]] = []
         self.calls: list[Call] = []
         self.fresh: set[str] = set()
+        self.unheard: set[str] = set()
         self.error: Exception | None = None
         self._known = known
         self._parking = parking
@@ -193,14 +195,18 @@ class Batch:
         self.records.append(
             Recorded(stream, head.version, position, event_id(self.at), event, origin)
         )
-        self._wake(stream, decider, event, position)
+        if self._wake(stream, decider, event, position) is False:
+            self.unheard.add(stream)
 
     def _wake(
         self, stream: str, decider: Decider[Any, Any, Any], event: Event, position: int
-    ) -> None:
+    ) -> bool | None:
+        """Whether anyone waited for `event` here; None if nobody ever waits for it."""
         key = decider.wakes(event)
         if key is None:
-            return
-        for call in self._parking.take(stream, key):
+            return None
+        woken = self._parking.take(stream, key)
+        for call in woken:
             call.cause = position
             self._to_do.append(call)
+        return bool(woken)

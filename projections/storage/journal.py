@@ -22,7 +22,7 @@ RETRY_SECONDS = 0.5
 PATIENCE_SECONDS = 8
 log = structlog.get_logger()
 
-Committed = Callable[[Collection[str]], None]
+Announce = Callable[[Collection[str]], None]
 
 
 class StoredJournal:
@@ -30,11 +30,12 @@ class StoredJournal:
 
     One batch at a time is decided and appended in one transaction; meanwhile the next
     one gathers. So no decision is ever stale, there is nothing to retry, and any number
-    of processes may write. `committed` is told the streams of each append.
+    of processes may write. `announce` is told in which streams an append has changed
+    what somebody may wait for in another process.
     """
 
     def __init__(self, appender: Appender) -> None:
-        self.committed: Committed = _nobody_listens
+        self.announce: Announce = _nobody_listens
         self.is_closing = False
         self._appender = appender
         self._parking: Parking = appender.parking
@@ -148,8 +149,8 @@ class StoredJournal:
             log.warning("append failed", error=str(batch.error), calls=len(batch.calls))
         elif batch.deciders:
             self._read_at = (batch.at, batch.read_at)
-        if batch.records and not batch.error:
-            self.committed({record.originator_id for record in batch.records})
+        if batch.unheard and not batch.error:
+            self.announce(batch.unheard)
         for call, outcome in batch.outcomes:
             if batch.error:
                 call.settle(JournalUnavailable("the database did not answer"))

@@ -151,7 +151,7 @@ def test_callers_are_not_kept_by_a_database_that_does_not_answer(
     async def scenario() -> None:
         async with stored(journal_url) as rig:
             await begin(rig, "e")
-            rig.journal.committed = lambda streams: settled.append(set(streams))
+            rig.journal.announce = lambda streams: settled.append(set(streams))
             monkeypatch.setattr("projections.storage.journal.PATIENCE_SECONDS", 0.02)
             with commits_that_take(rig) as (committing, go_on):
                 first = asyncio.create_task(rig.journal.execute(to("e", request("a"))))
