@@ -20,7 +20,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from api.person_tokens import Signer
-from api.requests import request_id_of
+from api.requests import header, request_id_of
 from domain.clock import utc_now
 from domain.decider import Journal, Step
 from domain.errors import Forbidden, Unauthenticated
@@ -143,12 +143,18 @@ def new_application_token() -> tuple[str, str, str]:
     return token_id, secret, f"{PREFIX}{token_id}_{secret}"
 
 
-def origin_of(connection: Connection) -> Actor:
-    """Where a request comes from when it is not known from whom."""
-    agent, client = _head(connection, b"user-agent"), connection.scope["client"]
+def actor_of(
+    connection: Connection,
+    id: str = "anonymous",  # noqa: A002 - as in `Actor`
+    role: Role = Role.MEMBER,
+    application: str | None = None,
+) -> Actor:
+    """Who makes a request, and where it comes from."""
+    agent, client = header(connection.scope, b"user-agent"), connection.scope["client"]
     return Actor(
-        id="anonymous",
-        role=Role.MEMBER,
+        id=id,
+        role=role,
+        application=application,
         request_id=request_id_of(connection.scope),
         ip=client[0] if client else None,
         user_agent=agent[:USER_AGENT_LENGTH_MAX] if agent else None,
@@ -156,31 +162,16 @@ def origin_of(connection: Connection) -> Actor:
 
 
 def _calling(identity: Identity, connection: Connection) -> Caller:
-    origin = origin_of(connection)
-    actor = Actor(
-        id=identity.id,
-        role=identity.role,
-        application=identity.application,
-        request_id=origin.request_id,
-        ip=origin.ip,
-        user_agent=origin.user_agent,
-    )
+    actor = actor_of(connection, identity.id, identity.role, identity.application)
     if identity.token_id is None:
         return Caller(actor, identity.expires_at)
     step = Step(token, stream_of(identity.token_id), UseToken(by=actor))
     return Caller(actor, identity.expires_at, (step,))
 
 
-def _head(connection: Connection, name: bytes) -> str:
-    """A header's value; Litestar's own would parse all of them for it."""
-    return next((v for k, v in connection.scope["headers"] if k == name), b"").decode(
-        "latin-1"
-    )
-
-
 def _bearer(connection: Connection) -> str:
-    header = _head(connection, b"authorization")
-    scheme, _, bearer = header.partition(" ")
+    given = header(connection.scope, b"authorization")
+    scheme, _, bearer = given.partition(" ")
     if scheme.lower() != "bearer" or not bearer.strip():
         raise Unauthenticated("send a token: Authorization: Bearer <token>")
     if len(bearer) > BEARER_LENGTH_MAX:
