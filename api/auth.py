@@ -11,13 +11,13 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from msgspec import Struct
 
 from api.person_tokens import Signer
 from api.requests import header, request_id_of
@@ -38,8 +38,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Whom a token speaks for, until when; `token_id` is an application token's."""
 
     id: str
@@ -49,8 +48,7 @@ class Identity:
     token_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """An identity making this request. `guard` goes along with whatever it asks for."""
 
     actor: Actor

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
+from msgspec import Struct
 
 from api.access_log import AccessLog
 from api.auth import Caller
@@ -18,8 +18,7 @@ from projections.storage.reader import Reader
 from projections.storage.vault import Vault
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """The journal as one caller may use it: on its own behalf, while its token is good.
 
     A refusal for want of a right is put on record before the caller hears of it.

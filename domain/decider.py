@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import reduce
 from typing import Any, Generic, Protocol, TypeVar
 
+from msgspec import Struct
+
 from domain.event import Command, Event
 
 C = TypeVar("C", bound=Command)
@@ -15,8 +17,7 @@ E = TypeVar("E", bound=Event)
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """The answer "not yet". The caller waits beside the stream until woken by `key`."""
 
     key: str
@@ -56,8 +57,7 @@ class Decider(Generic[C, E, S]):
         return reduce(self.evolve, events, self.initial if onto is None else onto)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One command to one stream. Steps executed together commit together.
 
     `fresh` says that the stream's name was made up just now: there is no past to read.
@@ -69,8 +69,7 @@ class Step:
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What steps led to: the events, and the state of each step's stream afterwards.
 
     `at` is the journal's instant of the decision; `position`, that of the last event

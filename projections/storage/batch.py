@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from typing import Any
+
+from msgspec import Struct
 
 from domain.decider import Decider, Outcome, Step, StillWaiting, Wait
 from domain.event import Event, system
@@ -21,8 +22,7 @@ from projections.storage.uuid7 import event_id
 TIME = system("time")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Where a stream stands: its version, and the state folded up to it.
 
     `snapshot` is the version of the latest snapshot stored, 0 without one.
