@@ -7,9 +7,12 @@ from domain.environment.events import EnvironmentEvent
 from domain.event import Event
 from domain.org import OrgEvent
 from domain.project_events import ProjectEvent
+from domain.release import ReleaseEvent
 from domain.token import TokenEvent
 
-AnyEvent = EnvironmentEvent | ProjectEvent | OrgEvent | TokenEvent | AccessEvent
+AnyEvent = (
+    EnvironmentEvent | ProjectEvent | OrgEvent | TokenEvent | AccessEvent | ReleaseEvent
+)
 
 
 def tag(event_type: type[Event]) -> str:

@@ -139,6 +139,18 @@ class NotAcquired(Conflict):
     code = "LOCK_NOT_ACQUIRED"
 
 
+class StaleFence(Conflict):
+    """The ticket held the lock once and holds it no more: its fence is outdated."""
+
+    code = "STALE_FENCE"
+
+
+class ReleaseExists(Conflict):
+    """This release is on record with other facts, and a record is not rewritten."""
+
+    code = "RELEASE_EXISTS"
+
+
 class TooMany(DomainError):
     """A limit on how much may wait is reached; try again later."""
 

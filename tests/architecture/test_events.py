@@ -37,9 +37,11 @@ TAGS = [
     "project.environment_added",
     "project.environment_changed",
     "project.environment_removed",
+    "project.environments_ordered",
     "project.registered",
     "project.retired",
     "project.revised",
+    "release.published",
     "token.issued",
     "token.revoked",
 ]
