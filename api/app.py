@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 
 from api.access_log import AccessLog
 from api.apidocs import OPENAPI
-from api.audit import AuditController
+from api.audit import AuditController, RepositoryAuditController
 from api.auth import Authenticator
 from api.deps import provide_desk, provide_vault, provide_views
 from api.envelope import Envelope
@@ -24,10 +24,12 @@ from api.environments import (
 from api.errors import HANDLERS
 from api.health import live, metrics, ping, ready
 from api.locks import LockById, LockByName
+from api.orchestration import OrchestrationController
 from api.orgs import OrgsController
 from api.person_tokens import Signer
 from api.place import Names
 from api.projects import ProjectsController
+from api.releases import ReleasesById, ReleasesByName
 from api.requests import BODY_BYTES_MAX, StrictRequest
 from api.tokens import TokensController
 from api.waiting import TicketQuota
@@ -39,7 +41,11 @@ ROUTES: list[Any] = [
     EnvironmentByName,
     LockById,
     LockByName,
+    ReleasesById,
+    ReleasesByName,
+    OrchestrationController,
     AuditController,
+    RepositoryAuditController,
     ProjectsController,
     OrgsController,
     TokensController,

@@ -41,7 +41,7 @@ class Desk(Struct, frozen=True):
                 *guard, *steps, wait_seconds=wait_seconds
             )
         except (Forbidden, Unauthenticated) as refusal:
-            await self.access_log.refused(self.request, refusal)
+            await self.refused(refusal)
             raise
         if not guard:
             return outcome
@@ -52,6 +52,9 @@ class Desk(Struct, frozen=True):
             outcome.position,
             outcome.time_passed,
         )
+
+    async def refused(self, refusal: Forbidden | Unauthenticated) -> None:
+        await self.access_log.refused(self.request, refusal)
 
     async def note_read(self, environment_id: str, repository: str) -> None:
         await self.access_log.read(self.caller, environment_id, repository)

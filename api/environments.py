@@ -119,6 +119,7 @@ class EnvironmentsController(Controller):
             name=registered.name,
             category=registered.category,
             salesforce_username=registered.salesforce_username,
+            is_active=registered.is_active,
             is_default=data.is_default,
         )
         await desk.execute(
@@ -164,6 +165,7 @@ class OneEnvironment(Controller):
             name=revised.name,
             category=revised.category,
             salesforce_username=revised.salesforce_username,
+            is_active=revised.is_active,
             is_default=data.is_default,
         )
         await desk.execute(

@@ -118,6 +118,7 @@ class Place:
             found = await environments(self.reader, id=self.id)
         if not found:
             raise EnvironmentNotFound("no such environment")
+        self.id = found[0].id  # What was remembered of the name may be outdated.
         return found[0]
 
     async def _has_moved(self) -> bool:

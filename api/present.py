@@ -46,7 +46,7 @@ def environment_answer(
         metadata=details.metadata,
         tags=details.tags,
         branch=details.branch,
-        orchestration_order=None,
+        orchestration_order=listed.orchestration_order,
         claim_window_seconds=details.claim_window_seconds,
         created_at=listed.created_at,
         updated_at=listed.updated_at,

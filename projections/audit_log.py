@@ -23,6 +23,7 @@ from domain.environment.events import (
 )
 from domain.event import Event
 from domain.record import Recorded
+from domain.release import ReleasePublished
 from projections.queries import load
 from projections.view import Row, View, Write
 
@@ -67,6 +68,15 @@ def entry(event: Event) -> Entry | None:
                 "ticket_id": event.ticket_id,
                 "fence": event.fence,
                 "salesforce_username": event.salesforce_username,
+            }
+        case ReleasePublished():
+            return "release", {
+                "action": "release_published",
+                "name": event.name,
+                "domain": event.domain,
+                "published_at": event.published_at,
+                "ticket_id": event.ticket_id,
+                "fence": event.fence,
             }
         case _:
             return lock_entry(event)
@@ -121,14 +131,12 @@ def audit_row(record: Recorded) -> Row | None:
     if noted is None:
         return None
     event, origin = record.event, record.origin
-    environment_id: str | None = record.originator_id
-    if isinstance(event, EnvironmentRead | AccessRefused):
-        environment_id = event.environment_id
     access_type, details = noted
     return {
         "position": record.position,
         "id": record.id,
-        "environment_id": environment_id,
+        # Either the event says which environment it is about, or it is in its stream.
+        "environment_id": getattr(event, "environment_id", record.originator_id),
         "accessed_by": origin.by,
         "accessed_by_application": origin.application,
         "access_type": access_type,

@@ -30,12 +30,26 @@ WITH gone AS (
 )
 DELETE FROM audited_environment USING gone WHERE audited_environment.id = gone.id;
 
--- name: audit_of_environment
--- Newest first.
-SELECT audit_record.*, known.repository
-FROM audit_record
-JOIN audited_environment AS known ON known.id = audit_record.environment_id
-WHERE environment_id = %(environment_id)s
-    AND (%(access_type)s::text IS NULL OR access_type = %(access_type)s)
-ORDER BY position DESC
+-- name: audit_of_environments
+-- Newest first. Each environment, and each type of access, is read by an index of its
+-- own and no further than the page reaches, however long the log is.
+SELECT record.*, known.repository
+FROM audited_environment AS known
+CROSS JOIN LATERAL (
+    (
+        SELECT * FROM audit_record
+        WHERE environment_id = known.id AND %(access_type)s::text IS NULL
+        ORDER BY position DESC
+        LIMIT %(limit)s::bigint + %(offset)s::bigint
+    )
+    UNION ALL
+    (
+        SELECT * FROM audit_record
+        WHERE environment_id = known.id AND access_type = %(access_type)s
+        ORDER BY position DESC
+        LIMIT %(limit)s::bigint + %(offset)s::bigint
+    )
+) AS record
+WHERE known.id = ANY(%(environment_ids)s::text[])
+ORDER BY record.position DESC
 LIMIT %(limit)s OFFSET %(offset)s;

@@ -79,6 +79,24 @@ LEASE: Values = {
     "leaseDurationSeconds": (*NOT_SECONDS, "604801"),
     "leaseDurationMinutes": (*NOT_SECONDS, "10081"),
 }
+INSTANTS = (
+    '"2024-01-15T10:30:00"',  # of which zone?
+    '"2024-01-15"',
+    '"yesterday"',
+    '""',
+    "1700000000",
+    '"2024-02-30T10:30:00Z"',
+    '"0001-01-01T00:00:00+14:00"',
+    '"9999-12-31T23:59:59-14:00"',
+    '"1969-12-31T23:59:59Z"',
+    NUL,
+    "[]",
+)
+TOO_LARGE = '{"a": "' + "x" * 65_536 + '"}'
+NOT_ORDERS = (
+    '"uat"', "null", "7", "{}", "[7]", "[null]", '[""]', '["\\u0000"]', f"[{LONG}]",
+    '["nowhere"]', '["uat", "UAT"]', "[" + ",".join(['"a"'] * 1_001) + "]",
+)  # fmt: skip
 ROUTES = {
     "create": Route(
         "POST",
@@ -107,6 +125,27 @@ ROUTES = {
         "PUT",
         "/environments/{id}/lock/{ticket}/renew?repositoryName={repositoryName}",
         bad=LEASE,
+    ),
+    "order": Route(
+        "PUT",
+        "/environments/orchestration-order"
+        "?repositoryIdentifier={repository}&category=test",
+        good={"environmentOrder": "[]"},
+        bad={"environmentOrder": NOT_ORDERS},
+        required=("environmentOrder",),
+    ),
+    "release": Route(
+        "POST",
+        "/environments/{id}/releases",
+        good={"name": '"v1"', "domain": '"core"'},
+        bad={
+            "name": NOT_NAME,
+            "domain": NOT_NAME,
+            "publishedAt": INSTANTS,
+            "metadata": (*NOT_OBJECT[1:], TOO_LARGE),
+            "ticketId": (*NOT_TEXT, '""'),
+        },
+        required=("name", "domain"),
     ),
     "project": Route(
         "POST",
@@ -147,6 +186,19 @@ NOT_LIMITS = ("-1", "0", "1001", "1000000000", "1.5", "abc", "", DIGITS, "NaN")
 QUERIES = {
     "/environments/{id}/audit?limit=": ("limit", NOT_LIMITS),
     "/environments/{id}/audit?offset=": ("offset", ("-1", "1e30", "9" * 30, "x", "")),
+    "/environments/{id}/releases?limit=": ("limit", NOT_LIMITS),
+    "/environments/{id}/releases?offset=": (
+        "offset",
+        ("-1", "1e30", "9" * 30, "x", ""),
+    ),
+    "/environments/repository/{repository}/audit?limit=": ("limit", NOT_LIMITS),
+    "/environments/repository/{repository}/audit?offset=": ("offset", ("-1", "x", "")),
+    "/environments/orchestration-order?category=test&repositoryIdentifier={repository}"
+    "&includeInactive=": ("includeInactive", ("text", "2", "")),
+    "/environments/orchestration-order?repositoryIdentifier={repository}&category=": (
+        "category",
+        ("prod", "Test", ""),
+    ),
     "/environments?category=": ("category", ("prod", "Release", "", "0")),
     "/environments?isActive=": ("isActive", ("maybe", "2", "")),
 }

@@ -35,7 +35,8 @@ PARTS = st.text(min_size=1, max_size=20) | st.sampled_from(["by-name", "lock", "
 QUERIES = st.dictionaries(
     st.sampled_from(
         (
-            "accessType", "branch", "category", "isActive", "limit", "offset",
+            "accessType", "branch", "category", "domain", "includeInactive",
+            "isActive", "limit", "offset",
             "repositoryIdentifier", "repositoryName", "tags", "timeoutSeconds",
             "username",
         )
@@ -90,7 +91,18 @@ def test_any_path_and_query(
 
 @FUZZ
 @given(
-    path=st.sampled_from(["", "/{id}", "/{id}/audit", "/by-name/{name}"]),
+    path=st.sampled_from(
+        [
+            "",
+            "/{id}",
+            "/{id}/audit",
+            "/{id}/releases",
+            "/by-name/{name}",
+            "/by-name/{name}/releases",
+            "/orchestration-order",
+            "/repository/{repository}/audit",
+        ]
+    ),
     query=QUERIES,
 )
 def test_any_query_of_a_route_that_is_there(

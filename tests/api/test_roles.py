@@ -31,6 +31,9 @@ TAKES: dict[tuple[str, str], Role | None] = {
     ("GET", "/environments"): MEMBER,
     ("POST", "/environments"): OWNER,
     ("GET", f"{BY_ID}/audit"): MEMBER,
+    ("GET", "/environments/repository/{repository_identifier:path}"): MEMBER,
+    ("GET", "/environments/orchestration-order"): MEMBER,
+    ("PUT", "/environments/orchestration-order"): OWNER,
     ("GET", "/projects"): MEMBER,
     ("POST", "/projects"): OWNER,
     ("GET", "/projects/{identifier:path}"): MEMBER,
@@ -55,6 +58,10 @@ TAKES: dict[tuple[str, str], Role | None] = {
 for place in BY_ID, BY_NAME:
     TAKES |= {("GET", place): MEMBER, ("PATCH", place): OWNER, ("DELETE", place): OWNER}
     TAKES |= {
+        ("GET", f"{place}/releases"): MEMBER,
+        ("POST", f"{place}/releases"): APPLICATION,
+    }
+    TAKES |= {
         (verb, f"{place}/lock{rest}"): r for (verb, rest), r in LOCK_ROUTES.items()
     }
 
@@ -63,6 +70,7 @@ FILLED = {
     "{name:str}": "nowhere",
     "{ticket_id:str}": new_ticket_id(),
     "{identifier:path}": "acme/nothing",
+    "{repository_identifier:path}": "acme/nothing/audit",
     "{token_id:str}": "0" * 32,
 }
 
