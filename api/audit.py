@@ -17,14 +17,14 @@ from api.projects import one
 from api.schemas import AuditRecord
 from domain.naming import fold
 from domain.roles import Role
-from projections.audit_log import audit_log, sql
+from projections.audit_log import ACCESS_TYPES, audit_log, sql
 from projections.storage.reader import Reader
 
 AccessType = Annotated[
     str | None,
     QueryParameter(
         name="accessType",
-        description="read, create, update, lock, credentials, release or refused",
+        description=f"One of {', '.join(ACCESS_TYPES)}",
     ),
 ]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1_000)]
@@ -88,13 +88,17 @@ class Page:
     limit: int
     offset: int
 
+    @property
+    def access_types(self) -> list[str]:
+        return list(ACCESS_TYPES) if self.access_type is None else [self.access_type]
+
     async def of(
         self, reader: Reader, environment_ids: Sequence[str]
     ) -> list[AuditRecord]:
         """The records of these environments, newest first."""
         values = {
             "environment_ids": environment_ids,
-            "access_type": self.access_type,
+            "access_types": self.access_types,
             "limit": self.limit,
             "offset": self.offset,
         }

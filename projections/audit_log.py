@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 from domain.access import AccessRefused, EnvironmentRead
 from domain.environment.details import changes
@@ -29,7 +29,13 @@ from projections.view import Row, View, Write
 
 sql = load("audit_log")
 
-Entry = tuple[str, dict[str, Any]]
+# What a record may say an access was. Pages are read type by type, so that an index
+# serves each of them: whoever adds an event to `entry` adds its type here, too.
+AccessType = Literal[
+    "create", "credentials", "lock", "read", "refused", "release", "update"
+]
+ACCESS_TYPES: Sequence[str] = get_args(AccessType)
+Entry = tuple[AccessType, dict[str, Any]]
 
 ACTIONS = {
     LockRequested: "lock_requested",

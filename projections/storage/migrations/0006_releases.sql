@@ -1,6 +1,11 @@
 -- environment_listing: the place in its category's order of deployment, from 1.
 ALTER TABLE environment ADD COLUMN orchestration_order integer;
 
+-- audit_log: the newest records of one type, however rare among a million others.
+DROP INDEX audit_record_of_environment;
+CREATE INDEX audit_record_of_environment
+    ON audit_record (environment_id, access_type, position);
+
 -- release_history: every publication of a release that an environment has seen.
 CREATE TABLE release (
     id text PRIMARY KEY,
