@@ -10,7 +10,6 @@ from domain.roles import Role
 from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.running import Api, until
 
-RELEASE = {"name": "v1", "domain": "core"}
 TRAIN = {"user-agent": "release-train/7"}
 
 
@@ -104,7 +103,7 @@ def test_a_repository_s_audit_is_that_of_all_its_environments(
         lock = application.lock(place)
         lock.release(lock.hold()["ticketId"])
     refused(application.patch(f"/environments/{other['id']}", {}), 403)
-    made(application.post(f"/environments/{other['id']}/releases", RELEASE))
+    made(application.publish(other))
     application.look(other)
     parts = [*owner.audit(environment), *owner.audit(other)]
     story = sorted(parts, key=lambda record: record["accessed_at"], reverse=True)

@@ -19,8 +19,7 @@ def test_releases_answer_as_the_example(owner: Caller, name: str) -> None:
     assert (empty["releases"], empty["totalCount"]) == ([], 0)
     [theirs] = request.answer["releases"]
     facts = {key: theirs[key] for key in ("name", "domain", "publishedAt", "metadata")}
-    path = f"/environments/{environment['id']}/releases"
-    made(owner.post(path, facts))
+    made(owner.publish(environment, **facts))
     answer = request.send(owner, **environment)
     ours = made(answer)
     assert not list(differences(request.answer | {"totalCount": 1}, ours))
