@@ -93,10 +93,9 @@ class ReleaseRoutes(Controller):
     async def publish_release(
         self, place: AtPlace, data: JSONBody[ReleaseBody]
     ) -> ReleasePublishedAnswer:
-        """Again, with the same ticket or without, it is recorded once; 409 if the facts
-        differ. 409, too, when the ticket does not hold the lock any more."""
-        name, domain = name_of(data.name, "name", slash=True), data.domain
-        domain = name_of(domain, "domain", slash=True)
+        """Again under the same lock: once. 409: other facts, or the lock is over."""
+        name = name_of(data.name, "name", slash=True)
+        domain = name_of(data.domain, "domain", slash=True)
         check_size(data.metadata)
         found = await place.listed()
         fence = await fence_of(place, found, data.ticket_id)
