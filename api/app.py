@@ -13,8 +13,10 @@ from litestar.types import ASGIApp
 from api.access_log import AccessLog
 from api.apidocs import OPENAPI
 from api.audit import AuditController, RepositoryAuditController
+from api.artifacts import ArtifactsById, ArtifactsByName
+
 from api.auth import Authenticator
-from api.deps import provide_desk, provide_vault, provide_views
+from api.deps import provide_desk, provide_views
 from api.envelope import Envelope
 from api.environments import (
     EnvironmentById,
@@ -22,6 +24,7 @@ from api.environments import (
     EnvironmentsController,
 )
 from api.errors import HANDLERS
+from api.front_door import FrontDoorController
 from api.health import live, metrics, ping, ready
 from api.locks import LockById, LockByName
 from api.orchestration import OrchestrationController
@@ -46,6 +49,9 @@ ROUTES: list[Any] = [
     OrchestrationController,
     AuditController,
     RepositoryAuditController,
+    FrontDoorController,
+    ArtifactsById,
+    ArtifactsByName,
     ProjectsController,
     OrgsController,
     TokensController,
@@ -74,7 +80,6 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
         dependencies={
             "desk": Provide(provide_desk, sync_to_thread=False),
             "views": Provide(provide_views, sync_to_thread=False),
-            "vault": Provide(provide_vault, sync_to_thread=False),
         },
     )
     return Envelope(

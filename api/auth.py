@@ -87,6 +87,15 @@ class Authenticator:
             await self._journal.execute(*caller.guard)
         return caller
 
+    async def again(self, connection: Connection) -> Caller:
+        """The caller as of now, whatever is remembered: for what leaves after a wait.
+
+        The caller's guard is not executed here.
+        """
+        bearer = _bearer(connection)
+        self._known.pop(sha256(bearer.encode()).digest(), None)
+        return await self.caller(connection, commits=True)
+
     async def _identify(self, bearer: str) -> Identity:
         if not bearer.startswith(PREFIX):
             person = self._signer.verify(bearer)
@@ -121,7 +130,7 @@ def allow(role: Role) -> Guard:
                 connection, commits=handler.opt.get("commits", False)
             )
             connection.scope["state"]["caller"] = caller
-            _require(role, caller)
+            require(role, caller)
         except (Unauthenticated, Forbidden) as refusal:
             await services.access_log.refused(connection, refusal)
             raise
@@ -130,7 +139,8 @@ def allow(role: Role) -> Guard:
     return guard
 
 
-def _require(role: Role, caller: Caller) -> None:
+def require(role: Role, caller: Caller) -> None:
+    """`Forbidden` unless the caller has `role` or one above it."""
     if not caller.actor.role.includes(role):
         raise Forbidden(f"this takes the role {role}, not {caller.actor.role}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Request
@@ -10,12 +12,15 @@ from litestar.params import SkipValidation
 from msgspec import Struct
 
 from api.access_log import AccessLog
-from api.auth import Caller
+from api.auth import Caller, require
+from domain.access import AccessEvent, RecordAccess, access, stream_of
 from domain.decider import Journal, Outcome, Step
 from domain.errors import Forbidden, Unauthenticated
 from domain.event import Actor
+from domain.ids import new_id
+from domain.roles import Role
 from projections.storage.reader import Reader
-from projections.storage.vault import Vault
+from workers.wiring import Services
 
 
 class Desk(Struct, frozen=True):
@@ -28,6 +33,11 @@ class Desk(Struct, frozen=True):
     caller: Caller
     access_log: AccessLog
     request: Request[Any, Any, Any]
+
+    @property
+    def services(self) -> Services:
+        services: Services = self.request.app.state.services
+        return services
 
     @property
     def actor(self) -> Actor:
@@ -56,13 +66,36 @@ class Desk(Struct, frozen=True):
     async def refused(self, refusal: Forbidden | Unauthenticated) -> None:
         await self.access_log.refused(self.request, refusal)
 
+    async def require(self, role: Role) -> None:
+        """`Forbidden` unless the caller has `role`."""
+        async with self._refusals_on_record():
+            require(role, self.caller)
+
+    async def require_again(self, role: Role) -> None:
+        """As the route's guard did at first: a role may be gone after a wait."""
+        authenticator = self.request.app.state.authenticator
+        async with self._refusals_on_record():
+            require(role, await authenticator.again(self.request))
+
+    async def record(self, event: AccessEvent) -> None:
+        """On record before it happens: when this returns, it may."""
+        command = RecordAccess(by=self.actor, event=event)
+        await self.execute(Step(access, stream_of(new_id()), command, fresh=True))
+
+    @asynccontextmanager
+    async def _refusals_on_record(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except (Forbidden, Unauthenticated) as refusal:
+            await self.refused(refusal)
+            raise
+
     async def note_read(self, environment_id: str, repository: str) -> None:
         await self.access_log.read(self.caller, environment_id, repository)
 
 
 AtDesk = NamedDependency[SkipValidation[Desk]]
 Views = NamedDependency[SkipValidation[Reader]]
-Secrets = NamedDependency[SkipValidation[Vault]]
 
 
 def provide_desk(request: Request[Any, Any, Any]) -> Desk:
@@ -74,8 +107,3 @@ def provide_desk(request: Request[Any, Any, Any]) -> Desk:
 def provide_views(request: Request[Any, Any, Any]) -> Reader:
     reader: Reader = request.app.state.services.reader
     return reader
-
-
-def provide_vault(request: Request[Any, Any, Any]) -> Vault:
-    vault: Vault = request.app.state.services.vault
-    return vault

@@ -151,6 +151,13 @@ class ReleaseExists(Conflict):
     code = "RELEASE_EXISTS"
 
 
+class SalesforceRefused(DomainError):
+    """Salesforce did not give what was asked of it; the message says why, and never
+    repeats a secret."""
+
+    code = "SALESFORCE_REFUSED"
+
+
 class TooMany(DomainError):
     """A limit on how much may wait is reached; try again later."""
 

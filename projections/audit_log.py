@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
-from domain.access import AccessRefused, EnvironmentRead
+from domain.access import (
+    AccessEvent,
+    AccessRefused,
+    CredentialsRead,
+    EnvironmentRead,
+    FrontDoorOpened,
+)
 from domain.environment.details import changes
 from domain.environment.events import (
     CredentialsDisclosed,
@@ -59,6 +65,17 @@ def entry(event: Event) -> Entry | None:
             return "update", {"action": "environment_updated", "fields": fields}
         case EnvironmentRead():
             return "read", {"action": "environment_read"}
+        case CredentialsRead():
+            return "credentials", {
+                "action": "credentials_read",
+                "kind": event.kind,
+                "salesforce_username": event.salesforce_username,
+            }
+        case FrontDoorOpened():
+            return "frontdoor", {
+                "action": "front_door_opened",
+                "salesforce_username": event.salesforce_username,
+            }
         case AccessRefused():
             return "refused", {
                 "action": "access_refused",

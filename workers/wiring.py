@@ -12,6 +12,7 @@ from typing import Any
 from projections.catch_up import CatchUp
 from projections.environment_listing import sql
 from projections.storage.append import Appender
+from projections.storage.artifact_cache import ArtifactCache
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.journal import StoredJournal
@@ -22,6 +23,8 @@ from workers import doorbell, lock_expiry
 from workers.doorbell import Doorbell, Lookout
 from workers.lock_expiry import LockExpiry
 from workers.loop import run_forever
+from workers.salesforce import Salesforce
+from workers.salesforce.inventory import Inventory
 from workers.settings import Settings
 
 READERS_MAX = 8
@@ -39,6 +42,8 @@ class Services:
     reader: Reader
     views: ViewStore
     vault: Vault
+    salesforce: Salesforce
+    inventory: Inventory
 
 
 @asynccontextmanager
@@ -51,12 +56,16 @@ async def running(
     secrets = Database(url, name="berth-vault", pool_max=SECRETS_MAX)
     appender = Appender(Database(url, name="berth-journal"))
     journal = StoredJournal(appender)
+    vault = Vault(secrets, settings.vault_keys)
+    salesforce = Salesforce(settings.salesforce_hosts, vault)
     services = Services(
         settings=settings,
         journal=journal,
         reader=Reader(database),
         views=ViewStore(database),
-        vault=Vault(secrets, settings.vault_keys),
+        vault=vault,
+        salesforce=salesforce,
+        inventory=Inventory(salesforce, ArtifactCache(secrets)),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -66,6 +75,7 @@ async def running(
         for task in reversed(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await salesforce.close()
         journal.close()
         database.close()
         secrets.close()

@@ -41,7 +41,15 @@ NOT_OBJECT = (
 CATEGORIES = ('"prod"', '"Release"', '""', "null", "7", "[]")
 TAGS = ('"a"', "[7]", '[""]', "null", f"[{LONG}]", '["\\u0000"]', '{"a": 1}')
 TOO_MANY_TAGS = "[" + ",".join(f'"{number}"' for number in range(51)) + "]"
-AUTH_URLS = (*NOT_TEXT, "null", '""', '"https://login.salesforce.com"')
+AUTH_URLS = (
+    *NOT_TEXT,
+    "null",
+    '""',
+    '"https://login.salesforce.com"',
+    '"force://a::b@c.example"',
+    '"force://a::b@127.0.0.1:5432"',
+    '"force://a::b@salesforce.com.evil.example"',
+)
 URLS = (*NOT_NAME, '"http://[a"')
 
 # Not JSON at all.
@@ -162,7 +170,7 @@ ROUTES = {
     "org": Route(
         "POST",
         "/auth/salesforce/register",
-        good={"username": '"a"', "sfdxAuthUrl": '"force://a::b@c.example"'},
+        good={"username": '"a"', "sfdxAuthUrl": '"force://a::b@c.my.salesforce.com"'},
         bad={
             "username": (*NOT_NAME, '"a/b"'),
             "sfdxAuthUrl": AUTH_URLS,
@@ -200,6 +208,10 @@ QUERIES = {
         ("prod", "Test", ""),
     ),
     "/environments?category=": ("category", ("prod", "Release", "", "0")),
+    "/environments/{id}?authType=": ("authType", ("token", "AccessToken", "", "0")),
+    "/environments/{id}/frontdoor?redirect=": ("redirect", ("maybe", "2", "")),
+    "/environments/{id}/frontdoor?retURL=": ("retURL", ("//evil", "evil", "")),
+    "/environments/{id}/artifacts?forceRefresh=": ("forceRefresh", ("maybe", "")),
     "/environments?isActive=": ("isActive", ("maybe", "2", "")),
 }
 ODD_IDS = (

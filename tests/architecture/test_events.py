@@ -16,6 +16,8 @@ from tests.golden.examples import EXAMPLES, FOLDER, path_of, recorded
 
 EVENTS: tuple[type[Event], ...] = get_args(AnyEvent)
 TAGS = [
+    "access.credentials_read",
+    "access.front_door_opened",
     "access.read",
     "access.refused",
     "environment.registered",

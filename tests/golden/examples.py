@@ -10,7 +10,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from domain.access import AccessRefused, EnvironmentRead
+from domain.access import (
+    AccessRefused,
+    CredentialsRead,
+    EnvironmentRead,
+    FrontDoorOpened,
+)
 from domain.catalog import AnyEvent, tag
 from domain.environment.events import (
     Category,
@@ -184,6 +189,17 @@ EXAMPLES: list[AnyEvent] = [
         fence=7,
     ),
     EnvironmentRead(environment_id=ENVIRONMENT, repository="acme/shop"),
+    CredentialsRead(
+        environment_id=ENVIRONMENT,
+        repository="acme/shop",
+        salesforce_username=USERNAME,
+        kind="accessToken",
+    ),
+    FrontDoorOpened(
+        environment_id=ENVIRONMENT,
+        repository="acme/shop",
+        salesforce_username=USERNAME,
+    ),
     AccessRefused(
         environment_id=None,
         status=401,

@@ -1,0 +1,106 @@
+"""Which hosts may be called: Salesforce's own over https, and those an owner names.
+
+An auth URL and an org's answers say where to connect; without this check they could
+point into the installation's own network, or carry a token out of it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from domain.errors import SalesforceRefused
+
+DOMAINS = (
+    "salesforce.com",
+    "force.com",
+    "cloudforce.com",
+    "salesforce.mil",
+    "crmforce.mil",
+    "sfcrmapps.cn",
+    "sfcrmproducts.cn",
+)
+PORTS = {"https": 443, "http": 80}
+PLACE = re.compile(
+    r"((?P<scheme>https?)://)?(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<port>\d{1,5}))?/?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to connect; `scheme` is empty when whoever named it did not say."""
+
+    scheme: str
+    host: str
+    port: int | None
+
+    @property
+    def origin(self) -> str:
+        scheme = self.scheme or "https"
+        port = "" if self.port in {None, PORTS[scheme]} else f":{self.port}"
+        return f"{scheme}://{self.host}{port}"
+
+
+def place_of(text: str) -> Place | None:
+    """`https://host:port`, `host:port` or `host`; None if `text` is neither."""
+    found = PLACE.fullmatch(text)
+    if found is None or ".." in found["host"]:
+        return None
+    port = int(found["port"]) if found["port"] else None
+    if port is not None and not 0 < port < 65_536:  # noqa: PLR2004
+        return None
+    return Place((found["scheme"] or "").lower(), found["host"].lower(), port)
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """What may be called beside Salesforce's own domains."""
+
+    others: tuple[Place, ...] = ()
+
+    def origin(self, text: str) -> str:
+        """The origin that `text` means; `SalesforceRefused` if it may not be called."""
+        place = place_of(text)
+        if place is None:
+            raise SalesforceRefused("what should be a host is not one")
+        for other in self.others:
+            if _is_same(place, other):
+                return other.origin
+        is_own = any(place.host.endswith(f".{domain}") for domain in DOMAINS)
+        if is_own and place.scheme in {"", "https"} and place.port in {None, 443}:
+            return Place("https", place.host, None).origin
+        raise SalesforceRefused(
+            f"{place.host} is not a host of Salesforce's over https;"
+            " BERTH_SALESFORCE_HOSTS can allow others"
+        )
+
+    def check_url(self, url: str) -> str:
+        """`url`, a page of an allowed host; `SalesforceRefused` if it is not."""
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise SalesforceRefused("what should be a URL is not one") from None
+        self.origin(f"{parts.scheme}://{parts.netloc}")
+        if not url.isascii() or not url.isprintable() or "\\" in url or " " in url:
+            raise SalesforceRefused("what should be a URL is not one")
+        return url
+
+
+def hosts_from(text: str) -> Hosts:
+    """`http://127.0.0.1:9090, sfdc.example.org`; `ValueError` says what is wrong."""
+    places = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        place = place_of(part)
+        if place is None:
+            raise ValueError(f"{part} is not a host")
+        places.append(place)
+    return Hosts(tuple(places))
+
+
+def _is_same(asked: Place, known: Place) -> bool:
+    """An entry without a scheme means https; who asks without one means the entry's."""
+    scheme = known.scheme or "https"
+    ports = {place.port or PORTS[scheme] for place in (asked, known)}
+    return asked.host == known.host and asked.scheme in {"", scheme} and len(ports) == 1
