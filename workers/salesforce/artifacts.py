@@ -18,7 +18,7 @@ from domain.errors import SalesforceRefused
 from workers.salesforce.wire import Answer
 
 API = "/services/data/v62.0"
-PAGES_MAX = 50
+PAGES_MAX = 20
 RECORDS_MAX = 20_000
 NEXT = re.compile(r"/services/data/[\w/-]+(\.0/[\w/-]+)?", re.ASCII)
 TYPES = {"unlocked", "orgdependent", "managed", "source", "data", "diff"}

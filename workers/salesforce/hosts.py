@@ -22,8 +22,10 @@ DOMAINS = (
     "sfcrmproducts.cn",
 )
 PORTS = {"https": 443, "http": 80}
+LENGTH_MAX = 253
+LABEL_LENGTH_MAX = 63
 PLACE = re.compile(
-    r"((?P<scheme>https?)://)?(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:(?P<port>\d{1,5}))?/?",
+    r"((?P<scheme>https?)://)?(?P<host>[a-z0-9]([a-z0-9._-]*[a-z0-9])?)(:(?P<port>\d{1,5}))?/?",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -46,7 +48,10 @@ class Place:
 def place_of(text: str) -> Place | None:
     """`https://host:port`, `host:port` or `host`; None if `text` is neither."""
     found = PLACE.fullmatch(text)
-    if found is None or ".." in found["host"]:
+    if found is None or len(found["host"]) > LENGTH_MAX:
+        return None
+    labels = found["host"].split(".")
+    if not all(0 < len(label) <= LABEL_LENGTH_MAX for label in labels):
         return None
     port = int(found["port"]) if found["port"] else None
     if port is not None and not 0 < port < 65_536:  # noqa: PLR2004

@@ -18,13 +18,13 @@ from projections.storage.vault import Vault
 from workers.salesforce.auth_url import AuthUrl, parse_auth_url
 from workers.salesforce.hosts import Hosts
 from workers.salesforce.together import Together
-from workers.salesforce.wire import Answer, Wire
+from workers.salesforce.wire import Answer, Wire, within
 
 KEPT_SECONDS = 600
 MARGIN_SECONDS = 60
 REMEMBERED_MAX = 10_000
 ROTATION_SECONDS = 0.3
-UNAUTHORIZED = 401
+EXCHANGE_SECONDS_MAX = 10.0
 
 # OAuth's errors, and the descriptions of `invalid_grant` that tell them apart.
 REASONS = {
@@ -59,6 +59,8 @@ class Sessions:
         self._vault = vault
         self._kept: OrderedDict[str, Session] = OrderedDict()
         self._renewing: Together[str, Session] = Together()
+        # Rotated, but the vault could not be told so far: nobody else has these.
+        self._unsaved: dict[str, AuthUrl] = {}
 
     async def of(self, credential_id: str) -> Session:
         """A good one, as far as is known here."""
@@ -79,13 +81,13 @@ class Sessions:
         """Ask the org; once more with another token if it does not take this one."""
         session = await self.of(credential_id)
         answer = await self.ask_with(session, method, path, **content)
-        if answer.status != UNAUTHORIZED:
+        if not answer.is_unauthorized:
             return session, answer
         if self._kept.get(credential_id) is session:
             del self._kept[credential_id]
         session = await self.of(credential_id)
         answer = await self.ask_with(session, method, path, **content)
-        if answer.status == UNAUTHORIZED:
+        if answer.is_unauthorized:
             self._kept.pop(credential_id, None)
             raise SalesforceRefused("the org refuses the access token it just issued")
         return session, answer
@@ -126,15 +128,18 @@ class Sessions:
 
     async def _renew(self, credential_id: str) -> Session:
         kept = await self._stored(credential_id)
-        try:
-            session, newer = await self.exchange(kept)
-        except SalesforceRefused:
-            before, kept = kept, await self._rotated(credential_id, kept)
-            if kept == before:
-                raise
-            session, newer = await self.exchange(kept)
-        if newer != kept:
+        async with within(EXCHANGE_SECONDS_MAX, "the org"):
+            try:
+                session, newer = await self.exchange(kept)
+            except SalesforceRefused:
+                before, kept = kept, await self._rotated(credential_id, kept)
+                if kept == before:
+                    raise
+                session, newer = await self.exchange(kept)
+        if newer != kept or credential_id in self._unsaved:
+            self._unsaved[credential_id] = newer
             await self._vault.replace(credential_id, newer.text)
+            del self._unsaved[credential_id]
         self._kept[credential_id] = session
         self._kept.move_to_end(credential_id)
         if len(self._kept) > REMEMBERED_MAX:
@@ -150,6 +155,8 @@ class Sessions:
         return await self._stored(credential_id)
 
     async def _stored(self, credential_id: str) -> AuthUrl:
+        if unsaved := self._unsaved.get(credential_id):
+            return unsaved
         text = await self._vault.get(credential_id)
         if text is None:
             raise SalesforceRefused("the org was removed, and its credential erased")

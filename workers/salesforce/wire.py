@@ -26,6 +26,8 @@ BODY_BYTES_MAX = 4 << 20
 PAUSES_SECONDS = (0.1, 0.4)
 PAUSE_SECONDS_MAX = 2.0
 AGAIN = {429, 503}
+UNAUTHORIZED = 401
+SESSION_OVER = {"INVALID_SESSION_ID", "invalid_token", "invalid_session"}
 UNREACHABLE: dict[type[Exception], str] = {
     httpx2.ConnectError: "cannot be connected to",
     httpx2.ConnectTimeout: "cannot be connected to in time",
@@ -45,6 +47,11 @@ class Answer:
     @property
     def is_success(self) -> bool:
         return self.status in range(200, 300)
+
+    @property
+    def is_unauthorized(self) -> bool:
+        """Whether the access token is no longer, or not yet, good."""
+        return self.status == UNAUTHORIZED or self.code in SESSION_OVER
 
     @property
     def fields(self) -> Mapping[str, Any]:
