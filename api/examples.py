@@ -94,7 +94,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "environmentName": "production",
         "salesforceUsername": "deploy@myorg.example",
         "sfdxAuthUrl": "force://PlatformCLI::...",
-        "frontDoorUrl": None,
+        "accessToken": "00D...!AQ...",
+        "instanceUrl": "https://mycompany.my.salesforce.com",
+        "frontDoorUrl": "https://mycompany.my.salesforce.com/secur/frontdoor.jsp?...",
     },
     "LockRenewedAnswer": LEASE,
     "LockReleasedAnswer": {"status": "released", "ticketId": TICKET},
@@ -108,6 +110,26 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "ticketId": TICKET,
         "position": 1,
         "estimatedWaitSeconds": 3600,
+    },
+    "FrontDoorAnswer": {
+        "url": "https://mycompany.my.salesforce.com/secur/frontdoor.jsp?..."
+    },
+    "ArtifactsAnswer": {
+        "environmentId": "456e7890-e89b-12d3-a456-426614174001",
+        "environmentName": "production",
+        "salesforceUsername": "deploy@myorg.example",
+        "artifacts": [
+            {
+                "name": "core",
+                "version": "2.1.0-7",
+                "commitId": "0a516404aa92f02866f9d2725bda5b1b3f23547e",
+                "subscriberVersion": None,
+                "type": "source",
+                "isInstalledBysfp": True,
+            }
+        ],
+        "retrievedAt": "2024-01-15T14:43:22.716Z",
+        "cached": True,
     },
     "AuditRecord": {
         "id": "018cd0a4-5a5c-7cc1-8b2e-1f0a4c6d7e8f",
