@@ -90,10 +90,13 @@ class Authenticator:
     async def again(self, connection: Connection) -> Caller:
         """The caller as of now, whatever is remembered: for what leaves after a wait.
 
-        The caller's guard is not executed here.
+        The guard of an application is not executed here, but with what it asks for; it
+        says all there is to say, since the role of an application never changes.
         """
-        bearer = _bearer(connection)
-        self._known.pop(sha256(bearer.encode()).digest(), None)
+        key = sha256(_bearer(connection).encode()).digest()
+        known = self._known.get(key)
+        if known is not None and known.token_id is None:
+            del self._known[key]
         return await self.caller(connection, commits=True)
 
     async def _identify(self, bearer: str) -> Identity:

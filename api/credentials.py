@@ -28,7 +28,7 @@ from domain.roles import Role
 from workers.salesforce.wire import within
 from workers.settings import Credentials
 
-HOLDER_SECONDS_MAX = 10.0
+HOLDER_SECONDS_MAX = 5.0
 
 log = structlog.get_logger()
 
@@ -92,7 +92,8 @@ async def for_reader(
     await desk.require(Role.APPLICATION)
     services, told = desk.services, Told()
     if kind is AuthType.AUTH_URL:
-        await _check_handed_out(desk)
+        async with desk.refusals_on_record():
+            _check_handed_out(services.settings.credentials)
     with refusing("read the credentials"):
         org = await org_of(desk, details.salesforce_username)
         if kind is AuthType.AUTH_URL:
@@ -127,6 +128,6 @@ async def _ask_salesforce(desk: Desk, org: OrgRegistered, told: Told) -> None:
     told.access_token, told.instance_url = session.token, session.instance_url
 
 
-async def _check_handed_out(desk: Desk) -> None:
-    if desk.services.settings.credentials is Credentials.ACCESS_TOKEN:
+def _check_handed_out(handed_out: Credentials) -> None:
+    if handed_out is Credentials.ACCESS_TOKEN:
         raise Forbidden("this installation hands out access tokens only")

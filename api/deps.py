@@ -68,13 +68,13 @@ class Desk(Struct, frozen=True):
 
     async def require(self, role: Role) -> None:
         """`Forbidden` unless the caller has `role`."""
-        async with self._refusals_on_record():
+        async with self.refusals_on_record():
             require(role, self.caller)
 
     async def require_again(self, role: Role) -> None:
         """As the route's guard did at first: a role may be gone after a wait."""
         authenticator = self.request.app.state.authenticator
-        async with self._refusals_on_record():
+        async with self.refusals_on_record():
             require(role, await authenticator.again(self.request))
 
     async def record(self, event: AccessEvent) -> None:
@@ -83,7 +83,8 @@ class Desk(Struct, frozen=True):
         await self.execute(Step(access, stream_of(new_id()), command, fresh=True))
 
     @asynccontextmanager
-    async def _refusals_on_record(self) -> AsyncIterator[None]:
+    async def refusals_on_record(self) -> AsyncIterator[None]:
+        """Whoever is turned away inside is on record before he hears of it."""
         try:
             yield
         except (Forbidden, Unauthenticated) as refusal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar import Controller, Response, get, head
+from litestar import Controller, MediaType, Response, get, head
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
@@ -51,7 +51,7 @@ class FrontDoorController(Controller):
         place: AtPlace,
         redirect: Redirect = True,
         ret_url: ReturnUrl = "/",
-    ) -> Response[FrontDoorAnswer | None]:
+    ) -> Response[FrontDoorAnswer | bytes]:
         """A redirect to the org, or with `redirect=false` where it would lead.
 
         400 when the org does not let us in, with the reason.
@@ -65,7 +65,8 @@ class FrontDoorController(Controller):
         await desk.require_again(Role.APPLICATION)
         await desk.record(FrontDoorOpened(found.id, details.repository, org.username))
         if redirect:
-            return Response(None, status_code=302, headers={"Location": url})
+            to = {"Location": url}
+            return Response(b"", status_code=302, headers=to, media_type=MediaType.TEXT)
         return Response(FrontDoorAnswer(url=url))
 
     @head(

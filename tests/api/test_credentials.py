@@ -105,6 +105,17 @@ def test_without_salesforce_the_lock_is_acquired_all_the_same(
     ]
 
 
+def test_a_slow_org_keeps_the_holder_waiting_for_a_moment_only(here: Site) -> None:
+    here.org.gate.clear()
+    held = (
+        here.caller(Role.APPLICATION)
+        .lock(here.environment)
+        .hold(leaseDurationSeconds=600)
+    )
+    assert held["accessToken"] is None
+    assert held["expiresInSeconds"] > 580
+
+
 def test_an_instance_elsewhere_gets_no_token(here: Site) -> None:
     here.org.instance_url = "http://169.254.169.254"
     held = here.caller(Role.APPLICATION).lock(here.environment).hold()

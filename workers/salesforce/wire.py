@@ -23,6 +23,7 @@ CONNECT_SECONDS_MAX = 3.0
 READ_SECONDS_MAX = 10.0
 OPERATION_SECONDS_MAX = 15.0
 BODY_BYTES_MAX = 4 << 20
+CONNECTIONS_MAX = 1_000  # One slow org should not keep all others waiting.
 PAUSES_SECONDS = (0.1, 0.4)
 PAUSE_SECONDS_MAX = 2.0
 AGAIN = {429, 503}
@@ -81,6 +82,7 @@ class Wire:
     def _http(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
             headers=HEADERS,
+            limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
             timeout=httpx2.Timeout(READ_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
             trust_env=False,
             follow_redirects=False,

@@ -3,68 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from domain.errors import SalesforceRefused
-from domain.ids import new_id
-from projections.storage.database import Database
-from projections.storage.vault import Vault
 from tests.support.client import unique
-from tests.support.fake_org.org import Org, Reply
-from tests.support.fake_org.server import FakeSalesforce
-from tests.support.running import Installation, until
-from workers.salesforce import Salesforce, hosts_from, parse_auth_url
+from tests.support.fake_org.org import Reply
+from tests.support.running import until
+from tests.workers.salesforce.setting import Run, Setting
+from workers.salesforce import Salesforce, parse_auth_url
 from workers.salesforce import client as client_module
 from workers.salesforce import sessions as sessions_module
 
 SHORT_SECONDS = 0.2
 
 
-@dataclass
-class Setting:
-    """A client, and an org whose auth URL is in the vault."""
-
-    salesforce: Salesforce
-    vault: Vault
-    org: Org
-    credential_id: str
-
-
-Test = Callable[[Setting], Awaitable[None]]
-
-
-@pytest.fixture
-def run(
-    installation: Installation, salesforce: FakeSalesforce, org: Org
-) -> Iterator[Callable[[Test], None]]:
-    settings = installation.settings
-
-    @asynccontextmanager
-    async def setting() -> AsyncIterator[Setting]:
-        vault = Vault(database, settings.vault_keys)
-        client = Salesforce(hosts_from(salesforce.origin), vault)
-        credential_id = new_id()
-        await vault.put(credential_id, org.auth_url)
-        yield Setting(client, vault, org, credential_id)
-        await client.close()
-
-    async def running(test: Test) -> None:
-        async with setting() as one:
-            await test(one)
-
-    database = Database(settings.database_url, name="test-salesforce", pool_max=4)
-    yield lambda test: asyncio.run(running(test))
-    database.close()
-
-
-def test_a_slow_org_is_given_up(
-    run: Callable[[Test], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_org_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "OPERATION_SECONDS_MAX", SHORT_SECONDS)
 
     async def test(one: Setting) -> None:
@@ -84,7 +39,7 @@ def test_a_slow_org_is_given_up(
 
 
 def test_an_exchange_that_nobody_waits_for_any_more_ends_too(
-    run: Callable[[Test], None], monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions_module, "EXCHANGE_SECONDS_MAX", SHORT_SECONDS)
 
@@ -98,7 +53,7 @@ def test_an_exchange_that_nobody_waits_for_any_more_ends_too(
     run(test)
 
 
-def test_many_sessions_at_once_are_one_exchange(run: Callable[[Test], None]) -> None:
+def test_many_sessions_at_once_are_one_exchange(run: Run) -> None:
     async def test(one: Setting) -> None:
         asking = [one.salesforce.session(one.credential_id) for _ in range(20)]
         assert len(set(await asyncio.gather(*asking))) == 1
@@ -108,7 +63,7 @@ def test_many_sessions_at_once_are_one_exchange(run: Callable[[Test], None]) -> 
 
 
 def test_a_session_is_not_kept_for_ever(
-    run: Callable[[Test], None], monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions_module, "KEPT_SECONDS", 0)
 
@@ -121,7 +76,7 @@ def test_a_session_is_not_kept_for_ever(
 
 
 def test_a_rotation_by_another_process_is_picked_up(
-    run: Callable[[Test], None],
+    run: Run,
 ) -> None:
     async def test(one: Setting) -> None:
         one.org.gate.clear()
@@ -137,7 +92,7 @@ def test_a_rotation_by_another_process_is_picked_up(
 
 
 def test_a_rotation_that_could_not_be_kept_is_kept_later(
-    run: Callable[[Test], None], monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test(one: Setting) -> None:
         one.org.rotates = True
@@ -157,7 +112,7 @@ def test_a_rotation_that_could_not_be_kept_is_kept_later(
     run(test)
 
 
-def test_an_erased_credential_stays_erased(run: Callable[[Test], None]) -> None:
+def test_an_erased_credential_stays_erased(run: Run) -> None:
     async def test(one: Setting) -> None:
         one.org.rotates = True
         one.org.gate.clear()
@@ -175,7 +130,7 @@ def test_an_erased_credential_stays_erased(run: Callable[[Test], None]) -> None:
 
 
 def test_what_is_kept_but_makes_no_sense_is_a_refusal(
-    run: Callable[[Test], None],
+    run: Run,
 ) -> None:
     async def test(one: Setting) -> None:
         await one.vault.replace(one.credential_id, "force://canary")
@@ -187,7 +142,7 @@ def test_what_is_kept_but_makes_no_sense_is_a_refusal(
 
 
 def test_no_proxy_and_no_netrc_is_taken_from_the_environment(
-    run: Callable[[Test], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy":
         monkeypatch.setenv(name, "http://127.0.0.1:1")
@@ -202,7 +157,7 @@ def test_no_proxy_and_no_netrc_is_taken_from_the_environment(
     run(test)
 
 
-def test_a_redirect_is_not_followed(run: Callable[[Test], None]) -> None:
+def test_a_redirect_is_not_followed(run: Run) -> None:
     async def test(one: Setting) -> None:
         url = f"http://{one.org.host}/services/oauth2/userinfo"
         one.org.script("token", Reply(307, headers=(("location", url),)))
@@ -213,7 +168,19 @@ def test_a_redirect_is_not_followed(run: Callable[[Test], None]) -> None:
     run(test)
 
 
-def test_a_session_does_not_show_its_token(run: Callable[[Test], None]) -> None:
+def test_a_connection_that_breaks_is_tried_twice_more(run: Run) -> None:
+    async def test(one: Setting) -> None:
+        one.org.script("token", *[Reply(hang_up=True)] * 2)
+        assert (await one.salesforce.session(one.credential_id)).token
+        one.org.always["singleaccess"] = Reply(hang_up=True)
+        with pytest.raises(SalesforceRefused, match="broke off"):
+            await one.salesforce.front_door(one.credential_id, "/")
+        assert one.org.asked == {"token": 3, "singleaccess": 3}
+
+    run(test)
+
+
+def test_a_session_does_not_show_its_token(run: Run) -> None:
     async def test(one: Setting) -> None:
         session = await one.salesforce.session(one.credential_id)
         assert session.token not in repr(session)
