@@ -99,7 +99,7 @@ async def for_reader(
         if kind is AuthType.AUTH_URL:
             told.sfdx_auth_url = await services.vault.get(org.credential_id)
         else:
-            session = await services.salesforce.session(org.credential_id)
+            session = await services.salesforce.live_session(org.credential_id)
             told.access_token = session.token
             told.instance_url = session.instance_url
     await desk.require_again(Role.APPLICATION)

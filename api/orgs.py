@@ -86,6 +86,7 @@ class OrgsController(Controller):
                     parsed, username
                 )
             auth_url = kept.text
+            await desk.require_again(Role.OWNER)
         command = RegisterOrg(
             by=desk.actor,
             org_id=new_id(),

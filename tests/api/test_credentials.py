@@ -177,6 +177,16 @@ def test_one_kind_of_credential_on_demand(here: Site, role: Role) -> None:
     assert {record["accessed_by"] for record in told} == {caller.name}
 
 
+def test_a_token_on_demand_is_one_that_the_org_still_takes(here: Site) -> None:
+    caller = here.caller(Role.APPLICATION)
+    first = made(caller.get(here.path, authType="accessToken"))["accessToken"]
+    assert made(caller.get(here.path, authType="accessToken"))["accessToken"] == first
+    here.org.end_sessions()
+    second = made(caller.get(here.path, authType="accessToken"))["accessToken"]
+    assert second in here.org.tokens
+    assert second != first
+
+
 def test_a_member_is_told_none_and_that_is_on_record(here: Site) -> None:
     member = here.caller(Role.MEMBER)
     asked = here.org.asked.copy()

@@ -116,6 +116,7 @@ def test_a_head_opens_nothing(here: Site) -> None:
         ("token", Reply(200, raw=b"{"), "no access token"),
         ("token", Reply(302, headers=(("location", "/"),)), "302"),
         ("singleaccess", Reply(500), "no front door"),
+        ("singleaccess", Reply(302, headers=(("location", "/"),)), "no front door"),
         ("singleaccess", Reply(200, {"frontdoor_uri": "https://evil.example/"}),
             "not a host of Salesforce's"),
         ("singleaccess", Reply(200, {"frontdoor_uri": "http://[a"}), "not one"),

@@ -21,7 +21,9 @@ from workers.salesforce.wire import (
 )
 
 USER_LENGTH_MAX = 255
-SERVER_ERROR = 500
+USERINFO = "/services/oauth2/userinfo"
+# How an org says that its app may not make single-use URLs, or knows of none.
+NOT_FOR_THIS_APP = {400, 403, 404, 405}
 
 
 class Salesforce:
@@ -49,8 +51,15 @@ class Salesforce:
         return newer, session.instance_url
 
     async def session(self, credential_id: str) -> Session:
+        """A session that should be good."""
         async with within(OPERATION_SECONDS_MAX, "the org"):
             return await self._sessions.of(credential_id)
+
+    async def live_session(self, credential_id: str) -> Session:
+        """A session that the org has taken just now."""
+        async with within(OPERATION_SECONDS_MAX, "the org"):
+            session, _ = await self._sessions.ask(credential_id, "GET", USERINFO)
+            return session
 
     async def front_door(self, credential_id: str, path: str) -> str:
         """A URL that opens `path` in the org: once, if the org's app may make such."""
@@ -64,11 +73,11 @@ class Salesforce:
         url = answer.fields.get("frontdoor_uri")
         if answer.is_success and isinstance(url, str):
             return self.hosts.check_url(url)
-        if answer.is_success or answer.status >= SERVER_ERROR:
+        if answer.status not in NOT_FOR_THIS_APP:
             raise SalesforceRefused(
                 f"the org's answer has no front door ({answer.code or answer.status})"
             )
-        # The app's scope does not allow it: the older way takes any access token.
+        # The older way takes any access token.
         query = urlencode({"sid": session.token, "retURL": path})
         return f"{session.instance_url}/secur/frontdoor.jsp?{query}"
 
@@ -84,9 +93,7 @@ class Salesforce:
 
     async def _username(self, session: Session) -> str:
         """As the org tells it: to OpenID's question, else at the identity URL."""
-        answer = await self._sessions.ask_with(
-            session, "GET", "/services/oauth2/userinfo"
-        )
+        answer = await self._sessions.ask_with(session, "GET", USERINFO)
         name = answer.fields.get("preferred_username")
         if not answer.is_success and session.identity_url:
             url = self.hosts.check_url(session.identity_url)

@@ -24,14 +24,14 @@ DOMAINS = (
 PORTS = {"https": 443, "http": 80}
 LENGTH_MAX = 253
 LABEL_LENGTH_MAX = 63
-PLACE = re.compile(
+ADDRESS = re.compile(
     r"((?P<scheme>https?)://)?(?P<host>[a-z0-9]([a-z0-9._-]*[a-z0-9])?)(:(?P<port>\d{1,5}))?/?",
     re.IGNORECASE | re.ASCII,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Address:
     """Where to connect; `scheme` is empty when whoever named it did not say."""
 
     scheme: str
@@ -45,9 +45,9 @@ class Place:
         return f"{scheme}://{self.host}{port}"
 
 
-def place_of(text: str) -> Place | None:
+def address_of(text: str) -> Address | None:
     """`https://host:port`, `host:port` or `host`; None if `text` is neither."""
-    found = PLACE.fullmatch(text)
+    found = ADDRESS.fullmatch(text)
     if found is None or len(found["host"]) > LENGTH_MAX:
         return None
     labels = found["host"].split(".")
@@ -56,28 +56,28 @@ def place_of(text: str) -> Place | None:
     port = int(found["port"]) if found["port"] else None
     if port is not None and not 0 < port < 65_536:  # noqa: PLR2004
         return None
-    return Place((found["scheme"] or "").lower(), found["host"].lower(), port)
+    return Address((found["scheme"] or "").lower(), found["host"].lower(), port)
 
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
     """What may be called beside Salesforce's own domains."""
 
-    others: tuple[Place, ...] = ()
+    others: tuple[Address, ...] = ()
 
     def origin(self, text: str) -> str:
         """The origin that `text` means; `SalesforceRefused` if it may not be called."""
-        place = place_of(text)
-        if place is None:
+        address = address_of(text)
+        if address is None:
             raise SalesforceRefused("what should be a host is not one")
         for other in self.others:
-            if _is_same(place, other):
+            if _is_same(address, other):
                 return other.origin
-        is_own = any(place.host.endswith(f".{domain}") for domain in DOMAINS)
-        if is_own and place.scheme in {"", "https"} and place.port in {None, 443}:
-            return Place("https", place.host, None).origin
+        is_own = any(address.host.endswith(f".{domain}") for domain in DOMAINS)
+        if is_own and address.scheme in {"", "https"} and address.port in {None, 443}:
+            return Address("https", address.host, None).origin
         raise SalesforceRefused(
-            f"{place.host} is not a host of Salesforce's over https;"
+            f"{address.host} is not a host of Salesforce's over https;"
             " BERTH_SALESFORCE_HOSTS can allow others"
         )
 
@@ -95,17 +95,17 @@ class Hosts:
 
 def hosts_from(text: str) -> Hosts:
     """`http://127.0.0.1:9090, sfdc.example.org`; `ValueError` says what is wrong."""
-    places = []
+    addresses = []
     for part in filter(None, map(str.strip, text.split(","))):
-        place = place_of(part)
-        if place is None:
+        address = address_of(part)
+        if address is None:
             raise ValueError(f"{part} is not a host")
-        places.append(place)
-    return Hosts(tuple(places))
+        addresses.append(address)
+    return Hosts(tuple(addresses))
 
 
-def _is_same(asked: Place, known: Place) -> bool:
+def _is_same(asked: Address, known: Address) -> bool:
     """An entry without a scheme means https; who asks without one means the entry's."""
     scheme = known.scheme or "https"
-    ports = {place.port or PORTS[scheme] for place in (asked, known)}
+    ports = {address.port or PORTS[scheme] for address in (asked, known)}
     return asked.host == known.host and asked.scheme in {"", scheme} and len(ports) == 1

@@ -2,7 +2,8 @@
 
 The time is bounded in total, by whoever asks (`within`), and for connecting. What is
 tried again: 429, 503, and a connection that did not come about or broke. Redirects are
-not followed, and no proxy is taken from the environment.
+not followed, no cookie goes from one org to another, and no proxy is taken from the
+environment.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx2
@@ -84,6 +86,7 @@ class Wire:
             headers=HEADERS,
             limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
             timeout=httpx2.Timeout(READ_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             trust_env=False,
             follow_redirects=False,
         )

@@ -82,6 +82,7 @@ class Org:
     slow_seconds: float = 0
     gate: threading.Event = field(default_factory=threading.Event)
     asked: Counter[str] = field(default_factory=Counter)
+    cookies: list[str] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
     past_tokens: set[str] = field(default_factory=set)

@@ -66,6 +66,7 @@ class FakeSalesforce:
             await _reply(send, _to_stranger(endpoint))
             return
         org.asked[endpoint] += 1
+        org.cookies += [v.decode() for k, v in scope["headers"] if k == b"cookie"]
         await asyncio.sleep(org.slow_seconds)
         await asyncio.to_thread(org.gate.wait, GATE_SECONDS_MAX)
         reply = org.out_of_turn(endpoint)
@@ -152,6 +153,7 @@ async def _reply(send: Send, reply: Reply) -> None:
     content = json.dumps(reply.content).encode() if reply.content else reply.raw
     headers = [(k.encode(), v.encode()) for k, v in reply.headers]
     headers.append((b"content-type", b"application/json"))
+    headers.append((b"set-cookie", b"sid=whose; Path=/"))
     start = {"type": "http.response.start", "status": reply.status, "headers": headers}
     if reply.hang_up:
         headers.append((b"content-length", b"1000"))

@@ -157,6 +157,15 @@ def test_no_proxy_and_no_netrc_is_taken_from_the_environment(
     run(test)
 
 
+def test_no_cookie_is_kept(run: Run) -> None:
+    async def test(one: Setting) -> None:
+        await one.salesforce.artifacts(one.credential_id)
+        assert one.org.asked["query"]
+        assert one.org.cookies == []
+
+    run(test)
+
+
 def test_a_redirect_is_not_followed(run: Run) -> None:
     async def test(one: Setting) -> None:
         url = f"http://{one.org.host}/services/oauth2/userinfo"
