@@ -12,11 +12,15 @@ from litestar import Request
 
 from api.access_log import AccessLog
 from api.auth import Authenticator
+from api.credentials import still_holding
 from api.deps import Desk
 from api.person_tokens import Person, Signer
+from api.place import Place
 from domain.clock import utc_now
 from domain.errors import Forbidden, Unauthenticated
 from domain.roles import Role
+from tests.support.builders import acquire, register, to
+from tests.support.builders import request as request_lock
 from tests.support.memory import MemoryJournal
 
 
@@ -53,6 +57,30 @@ def test_a_role_that_was_taken_away_counts_no_more(journal: MemoryJournal) -> No
     asyncio.run(test())
     refusals = [record.event for record in journal.records]
     assert [getattr(event, "status", None) for event in refusals] == [403]
+
+
+def test_a_holder_whose_role_was_taken_away_is_told_nothing(
+    journal: MemoryJournal,
+) -> None:
+    async def test() -> None:
+        issuer = Issuer(b"s" * 32)
+        authenticator = Authenticator(journal, issuer)
+        request = a_request(authenticator)
+        caller = await authenticator.caller(request, commits=True)
+        for command in (
+            register(),
+            request_lock("a", actor=caller.actor),
+            acquire("a", actor=caller.actor),
+        ):
+            await journal.execute(to("e", command))
+        desk = Desk(journal, caller, AccessLog(journal), request)
+        place = Place(desk, cast("Any", None), cast("Any", None), "e")
+        assert (await still_holding(place, "a")).fence == 1
+        issuer.role = Role.MEMBER
+        with pytest.raises(Forbidden):
+            await still_holding(place, "a")
+
+    asyncio.run(test())
 
 
 def a_request(authenticator: Authenticator) -> Request[Any, Any, Any]:
