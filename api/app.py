@@ -12,9 +12,8 @@ from litestar.types import ASGIApp
 
 from api.access_log import AccessLog
 from api.apidocs import OPENAPI
-from api.audit import AuditController, RepositoryAuditController
 from api.artifacts import ArtifactsById, ArtifactsByName
-
+from api.audit import AuditController, RepositoryAuditController
 from api.auth import Authenticator
 from api.deps import provide_desk, provide_views
 from api.envelope import Envelope

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
 from domain.access import (
-    AccessEvent,
     AccessRefused,
     CredentialsRead,
     EnvironmentRead,
@@ -38,7 +37,7 @@ sql = load("audit_log")
 # What a record may say an access was. Pages are read type by type, so that an index
 # serves each of them: whoever adds an event to `entry` adds its type here, too.
 AccessType = Literal[
-    "create", "credentials", "lock", "read", "refused", "release", "update"
+    "create", "credentials", "frontdoor", "lock", "read", "refused", "release", "update"
 ]
 ACCESS_TYPES: Sequence[str] = get_args(AccessType)
 Entry = tuple[AccessType, dict[str, Any]]
