@@ -26,7 +26,7 @@ from domain.environment.events import (
     LockWithdrawn,
 )
 from domain.environment.lock import lapse
-from domain.environment.queue import LockQueue, Ticket, TicketStatus
+from domain.environment.queue import Ticket, TicketStatus, queue_of
 from domain.environment.queue import evolve as evolve_lock
 from domain.naming import fold
 from domain.project_events import DefaultChosen, EnvironmentsOrdered
@@ -181,11 +181,7 @@ def listed(row: Row, at: datetime) -> Listed:
     """What time alone has done by `at` shows, whether or not an event says so yet."""
     details = msgspec.convert(row["details"], Details)
     tickets = msgspec.convert(row["tickets"], list[Ticket])
-    queue = LockQueue(
-        tickets={ticket.id: ticket for ticket in tickets},
-        fence=row["fence"],
-        claim_window_seconds=details.claim_window_seconds,
-    )
+    queue = queue_of(tickets, row["fence"], details.claim_window_seconds)
     for event in lapse(queue, at):
         queue = evolve_lock(queue, event)
     return Listed(

@@ -130,6 +130,20 @@ def ticket_of(event: LockRequested) -> Ticket:
     )
 
 
+def queue_of(
+    tickets: Sequence[Ticket], fence: int, claim_window_seconds: int
+) -> LockQueue:
+    """The queue that has these open tickets, in order, and remembers no others."""
+    return LockQueue(
+        tickets={ticket.id: ticket for ticket in tickets},
+        lapses_at=earliest(
+            *(t.lapses_at for t in tickets if t.status is TicketStatus.QUEUED)
+        ),
+        fence=fence,
+        claim_window_seconds=claim_window_seconds,
+    )
+
+
 def put(queue: LockQueue, ticket: Ticket) -> LockQueue:
     """A ticket keeps its place when it changes; a new one goes to the end."""
     return replace(queue, tickets=queue.tickets | {ticket.id: ticket})
