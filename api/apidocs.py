@@ -16,6 +16,8 @@ from api.examples import EXAMPLES
 from api.schemas import LockWaitTimeout
 
 MEDIA_JSON = "application/json"
+# Litestar lets only the end of a path have slashes; see api/audit.py.
+CUT_SHORT = "/sfp/api/environments/repository/{repository_identifier}"
 OPEN_PATHS = ("/sfp/api/ping", "/sfp/api/health/")
 # What any route may answer besides its own success.
 REFUSALS = {
@@ -47,6 +49,8 @@ def complete(document: Document) -> Document:
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
+    if cut_short := document["paths"].pop(CUT_SHORT, None):
+        document["paths"][f"{CUT_SHORT}/audit"] = cut_short
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if path.startswith(OPEN_PATHS):

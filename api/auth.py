@@ -10,18 +10,18 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from msgspec import Struct
 
-from api.identity import Identity
+from api.identity import ANYBODY, Identity
 from api.peers import Peers
 from api.person_tokens import Signer
-from api.requests import request_id_of
+from api.requests import header, request_id_of
 from api.visitors import Visitors
 from domain.clock import utc_now
 from domain.decider import Journal, Reach, Step, check_reach
@@ -39,8 +39,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """An identity making this request. `guard` goes along with whatever it asks for."""
 
     actor: Actor
@@ -92,6 +91,18 @@ class Authenticator:
         self._remember(key, identity)
         return identity, True
 
+    async def again(self, connection: Connection) -> Caller:
+        """The caller as of now, whatever is remembered: for what leaves after a wait.
+
+        The guard of an application is not executed here, but with what it asks for; it
+        says all there is to say, since the role of an application never changes.
+        """
+        key = sha256(_bearer(connection).encode()).digest()
+        known = self._known.get(key)
+        if known is not None and known.token_id is None:
+            del self._known[key]
+        return await self.caller(connection, commits=True)
+
     async def _identify(self, bearer: str) -> Identity:
         if not bearer.startswith(PREFIX):
             if visitor := await self._visitors.identify(bearer):
@@ -130,7 +141,10 @@ def allow(role: Role) -> Guard:
                 connection, commits=handler.opt.get("commits", False)
             )
             state["caller"] = caller
-            _require(role, caller, handler)
+            require(role, caller)
+            if role is Role.OWNER and not handler.opt.get("commits"):
+                # Members see everything; what only owners see is of the installation.
+                check_reach(caller.actor, Reach.INSTALLATION)
         except (Unauthenticated, Forbidden) as refusal:
             await services.access_log.refused(connection, refusal)
             raise
@@ -139,39 +153,29 @@ def allow(role: Role) -> Guard:
     return guard
 
 
-def _require(role: Role, caller: Caller, handler: BaseRouteHandler) -> None:
-    """Members see everything, so what only owners see is of the whole installation."""
-    actor = caller.actor
-    if not actor.role.includes(role):
-        raise Forbidden(f"this takes the role {role}, not {actor.role}")
-    if role is Role.OWNER and not handler.opt.get("commits"):
-        check_reach(actor, Reach.INSTALLATION)
+def require(role: Role, caller: Caller) -> None:
+    """`Forbidden` unless the caller has `role` or one above it."""
+    if not caller.actor.role.includes(role):
+        raise Forbidden(f"this takes the role {role}, not {caller.actor.role}")
 
 
-def origin_of(connection: Connection) -> Actor:
-    """Where a request comes from when it is not known from whom."""
-    agent = _head(connection, b"user-agent")
+def actor_of(connection: Connection, identity: Identity = ANYBODY) -> Actor:
+    """Who makes a request, and where it comes from."""
+    agent = header(connection.scope, b"user-agent")
     peers: Peers = connection.app.state.peers
     return Actor(
-        id="anonymous",
-        role=Role.MEMBER,
+        id=identity.id,
+        role=identity.role,
+        application=identity.application,
         request_id=request_id_of(connection.scope),
         ip=peers.address_of(connection.scope),
         user_agent=agent[:USER_AGENT_LENGTH_MAX] if agent else None,
+        repositories=identity.repositories,
     )
 
 
 def _calling(identity: Identity, connection: Connection) -> Caller:
-    origin = origin_of(connection)
-    actor = Actor(
-        id=identity.id,
-        role=identity.role,
-        application=identity.application,
-        request_id=origin.request_id,
-        ip=origin.ip,
-        user_agent=origin.user_agent,
-        repositories=identity.repositories,
-    )
+    actor = actor_of(connection, identity)
     if identity.token_id is None:
         return Caller(actor, identity.expires_at)
     return Caller(actor, identity.expires_at, (_use(identity.token_id, actor),))
@@ -181,16 +185,9 @@ def _use(token_id: str, actor: Actor) -> Step:
     return Step(token, stream_of(token_id), UseToken(by=actor))
 
 
-def _head(connection: Connection, name: bytes) -> str:
-    """A header's value; Litestar's own would parse all of them for it."""
-    return next((v for k, v in connection.scope["headers"] if k == name), b"").decode(
-        "latin-1"
-    )
-
-
 def _bearer(connection: Connection) -> str:
-    header = _head(connection, b"authorization")
-    scheme, _, bearer = header.partition(" ")
+    given = header(connection.scope, b"authorization")
+    scheme, _, bearer = given.partition(" ")
     if scheme.lower() != "bearer" or not bearer.strip():
         raise Unauthenticated("send a token: Authorization: Bearer <token>")
     if len(bearer) > BEARER_LENGTH_MAX:

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
+from msgspec import Struct
+from msgspec.structs import replace
 
 from api.access_log import AccessLog
-from api.auth import Caller
+from api.auth import Caller, require
 from api.once import Once
 from domain import once as carrying_out
+from domain.access import AccessEvent, RecordAccess, access, stream_of
 from domain.decider import Journal, Look, Outcome, Step
 from domain.errors import AlreadyCarriedOut, Forbidden, Unauthenticated
 from domain.event import Actor
 from domain.ids import new_id, ticket_id_of
 from domain.once import CarryOut, RequestCarriedOut
+from domain.roles import Role
 from projections.storage.reader import Reader
-from projections.storage.vault import Vault
+from workers.wiring import Services
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """The journal as one caller may use it: on its own behalf, while its token is good.
 
     A refusal for want of a right is put on record before the caller hears of it. With
@@ -38,6 +41,11 @@ class Desk:
     access_log: AccessLog
     request: Request[Any, Any, Any]
     once: Once | None = None
+
+    @property
+    def services(self) -> Services:
+        services: Services = self.request.app.state.services
+        return services
 
     @property
     def actor(self) -> Actor:
@@ -59,7 +67,7 @@ class Desk:
                 return await self._execute_once(self.once, steps, wait_seconds)
             return await self._execute(self.caller.guard, steps, wait_seconds)
         except (Forbidden, Unauthenticated) as refusal:
-            await self.access_log.refused(self.request, refusal)
+            await self.refused(refusal)
             raise
 
     async def _execute_once(
@@ -95,13 +103,40 @@ class Desk:
             outcome.time_passed,
         )
 
+    async def refused(self, refusal: Forbidden | Unauthenticated) -> None:
+        await self.access_log.refused(self.request, refusal)
+
+    async def require(self, role: Role) -> None:
+        """`Forbidden` unless the caller has `role`."""
+        async with self.refusals_on_record():
+            require(role, self.caller)
+
+    async def require_again(self, role: Role) -> None:
+        """As the route's guard did at first: a role may be gone after a wait."""
+        authenticator = self.request.app.state.authenticator
+        async with self.refusals_on_record():
+            require(role, await authenticator.again(self.request))
+
+    async def record(self, event: AccessEvent) -> None:
+        """On record before it happens: when this returns, it may."""
+        command = RecordAccess(by=self.actor, event=event)
+        await self.execute(Step(access, stream_of(new_id()), command, fresh=True))
+
+    @asynccontextmanager
+    async def refusals_on_record(self) -> AsyncIterator[None]:
+        """Whoever is turned away inside is on record before he hears of it."""
+        try:
+            yield
+        except (Forbidden, Unauthenticated) as refusal:
+            await self.refused(refusal)
+            raise
+
     async def note_read(self, environment_id: str, repository: str) -> None:
         await self.access_log.read(self.caller, environment_id, repository)
 
 
 AtDesk = NamedDependency[SkipValidation[Desk]]
 Views = NamedDependency[SkipValidation[Reader]]
-Secrets = NamedDependency[SkipValidation[Vault]]
 
 
 def provide_desk(request: Request[Any, Any, Any]) -> Desk:
@@ -114,8 +149,3 @@ def provide_desk(request: Request[Any, Any, Any]) -> Desk:
 def provide_views(request: Request[Any, Any, Any]) -> Reader:
     reader: Reader = request.app.state.services.reader
     return reader
-
-
-def provide_vault(request: Request[Any, Any, Any]) -> Vault:
-    vault: Vault = request.app.state.services.vault
-    return vault

@@ -10,9 +10,10 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
 from api.auth import allow
+from api.credentials import AuthType, for_reader
 from api.deps import AtDesk, Desk, Views
 from api.place import BY_ID, BY_NAME, AtPlace, environments
-from api.present import environment_answer
+from api.present import environment_answer, with_credentials
 from api.schemas import (
     EnvironmentAnswer,
     EnvironmentBody,
@@ -51,6 +52,10 @@ BranchFilter = Annotated[str | None, QueryParameter(name="branch")]
 TagsFilter = Annotated[
     list[str] | None,
     QueryParameter(name="tags", description="All of them; repeat, or use commas"),
+]
+WantedCredentials = Annotated[
+    AuthType | None,
+    QueryParameter(name="authType", description="accessToken or sfdxAuthUrl"),
 ]
 
 
@@ -119,6 +124,7 @@ class EnvironmentsController(Controller):
             name=registered.name,
             category=registered.category,
             salesforce_username=registered.salesforce_username,
+            is_active=registered.is_active,
             is_default=data.is_default,
         )
         await desk.execute(
@@ -142,10 +148,16 @@ class OneEnvironment(Controller):
     tags = ["Environments"]
 
     @get(guards=[allow(Role.MEMBER)], summary="Look at an environment")
-    async def get_environment(self, place: AtPlace) -> EnvironmentAnswer:
+    async def get_environment(
+        self, place: AtPlace, auth_type: WantedCredentials = None
+    ) -> EnvironmentAnswer:
+        """`authType` adds credentials of the org, for an application or an owner."""
         found = await place.listed()
-        await place.desk.note_read(found.id, found.details.repository)
-        return environment_answer(found, found.at)
+        if auth_type is None:
+            await place.desk.note_read(found.id, found.details.repository)
+            return environment_answer(found, found.at)
+        told = await for_reader(place.desk, found.id, found.details, auth_type)
+        return with_credentials(environment_answer(found, found.at), told, auth_type)
 
     @patch(
         guards=[allow(Role.OWNER)],
@@ -164,6 +176,7 @@ class OneEnvironment(Controller):
             name=revised.name,
             category=revised.category,
             salesforce_username=revised.salesforce_username,
+            is_active=revised.is_active,
             is_default=data.is_default,
         )
         await desk.execute(

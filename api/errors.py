@@ -25,6 +25,7 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.LeaseOver: 410,
+    errors.SalesforceRefused: 400,
     errors.TooMany: 429,
 }
 

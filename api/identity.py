@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from domain.roles import Role
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Until `expires_at` at the latest; after `verify_again_at` look at it anew.
 
     `token_id` is an application token's; `repositories` is as `Actor`'s.
@@ -22,3 +22,7 @@ class Identity:
     verify_again_at: datetime
     token_id: str | None = None
     repositories: frozenset[str] | None = None
+
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+ANYBODY = Identity("anonymous", Role.MEMBER, None, LONG_AGO, LONG_AGO)

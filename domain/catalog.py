@@ -8,6 +8,7 @@ from domain.event import Event
 from domain.once import RequestCarriedOut
 from domain.org import OrgEvent
 from domain.project_events import ProjectEvent
+from domain.release import ReleaseEvent
 from domain.token import TokenEvent
 
 AnyEvent = (
@@ -16,6 +17,7 @@ AnyEvent = (
     | OrgEvent
     | TokenEvent
     | AccessEvent
+    | ReleaseEvent
     | RequestCarriedOut
 )
 

@@ -9,6 +9,8 @@ from enum import Enum
 from functools import reduce
 from typing import Any, Generic, Protocol, TypeVar
 
+from msgspec import Struct
+
 from domain.errors import Forbidden
 from domain.event import Actor, Command, Event
 from domain.naming import fold
@@ -29,8 +31,7 @@ class Reach(Enum):
     INSTALLATION = "concerns every repository"
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """The answer "not yet". The caller waits beside the stream until woken by `key`."""
 
     key: str
@@ -101,8 +102,7 @@ def check_reach(by: Actor, whose: str | Reach) -> None:
         raise Forbidden(f"this token is not good for the repository {whose}")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One command to one stream. Steps executed together commit together.
 
     `fresh` says that the stream's name was made up just now: there is no past to read.
@@ -114,8 +114,7 @@ class Step:
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What steps led to: the events, and the state of each step's stream afterwards.
 
     `at` is the journal's instant of the decision; `position`, that of the last event

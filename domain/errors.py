@@ -163,6 +163,25 @@ class AlreadyCarriedOut(Conflict):
     code = "ALREADY_CARRIED_OUT"
 
 
+class StaleFence(Conflict):
+    """The ticket held the lock once and holds it no more: its fence is outdated."""
+
+    code = "STALE_FENCE"
+
+
+class ReleaseExists(Conflict):
+    """This release is on record with other facts, and a record is not rewritten."""
+
+    code = "RELEASE_EXISTS"
+
+
+class SalesforceRefused(DomainError):
+    """Salesforce did not give what was asked of it; the message says why, and never
+    repeats a secret."""
+
+    code = "SALESFORCE_REFUSED"
+
+
 class TooMany(DomainError):
     """A limit on how much may wait is reached; try again later."""
 

@@ -107,8 +107,7 @@ def decide(command: OrgCommand, orgs: Orgs, _: datetime) -> Sequence[OrgEvent]:
 
 
 def register(command: RegisterOrg, orgs: Orgs) -> Sequence[OrgEvent]:
-    if command.is_default and not command.is_dev_hub:
-        raise Invalid("isDefault is for a dev hub", field="isDefault")
+    check_default(is_default=command.is_default, is_dev_hub=command.is_dev_hub)
     known = orgs.known.get(fold(command.username))
     if known and known.credential_id == command.credential_id:
         return []  # Registered by this very command: nothing to append.
@@ -127,6 +126,12 @@ def register(command: RegisterOrg, orgs: Orgs) -> Sequence[OrgEvent]:
     if not command.is_default and previous == registered.org_id:
         return [registered, DefaultDevHubChosen(None, previous)]
     return [registered]  # Also when nothing else changed: the auth URL may have.
+
+
+def check_default(*, is_default: bool, is_dev_hub: bool) -> None:
+    """Also asked before Salesforce is: what can be refused at once should be."""
+    if is_default and not is_dev_hub:
+        raise Invalid("isDefault is for a dev hub", field="isDefault")
 
 
 def evolve(orgs: Orgs, event: OrgEvent) -> Orgs:

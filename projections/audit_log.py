@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
-from domain.access import AccessRefused, EnvironmentRead
+from domain.access import (
+    AccessRefused,
+    CredentialsRead,
+    EnvironmentRead,
+    FrontDoorOpened,
+)
 from domain.environment.details import changes
 from domain.environment.events import (
     CredentialsDisclosed,
@@ -23,12 +28,19 @@ from domain.environment.events import (
 )
 from domain.event import Event
 from domain.record import Recorded
+from domain.release import ReleasePublished
 from projections.queries import load
 from projections.view import Row, View, Write
 
 sql = load("audit_log")
 
-Entry = tuple[str, dict[str, Any]]
+# What a record may say an access was. Pages are read type by type, so that an index
+# serves each of them: whoever adds an event to `entry` adds its type here, too.
+AccessType = Literal[
+    "create", "credentials", "frontdoor", "lock", "read", "refused", "release", "update"
+]
+ACCESS_TYPES: Sequence[str] = get_args(AccessType)
+Entry = tuple[AccessType, dict[str, Any]]
 
 ACTIONS = {
     LockRequested: "lock_requested",
@@ -52,6 +64,17 @@ def entry(event: Event) -> Entry | None:
             return "update", {"action": "environment_updated", "fields": fields}
         case EnvironmentRead():
             return "read", {"action": "environment_read"}
+        case CredentialsRead():
+            return "credentials", {
+                "action": "credentials_read",
+                "kind": event.kind,
+                "salesforce_username": event.salesforce_username,
+            }
+        case FrontDoorOpened():
+            return "frontdoor", {
+                "action": "front_door_opened",
+                "salesforce_username": event.salesforce_username,
+            }
         case AccessRefused():
             return "refused", {
                 "action": "access_refused",
@@ -67,6 +90,15 @@ def entry(event: Event) -> Entry | None:
                 "ticket_id": event.ticket_id,
                 "fence": event.fence,
                 "salesforce_username": event.salesforce_username,
+            }
+        case ReleasePublished():
+            return "release", {
+                "action": "release_published",
+                "name": event.name,
+                "domain": event.domain,
+                "published_at": event.published_at,
+                "ticket_id": event.ticket_id,
+                "fence": event.fence,
             }
         case _:
             return lock_entry(event)
@@ -121,14 +153,12 @@ def audit_row(record: Recorded) -> Row | None:
     if noted is None:
         return None
     event, origin = record.event, record.origin
-    environment_id: str | None = record.originator_id
-    if isinstance(event, EnvironmentRead | AccessRefused):
-        environment_id = event.environment_id
     access_type, details = noted
     return {
         "position": record.position,
         "id": record.id,
-        "environment_id": environment_id,
+        # Either the event says which environment it is about, or it is in its stream.
+        "environment_id": getattr(event, "environment_id", record.originator_id),
         "accessed_by": origin.by,
         "accessed_by_application": origin.application,
         "access_type": access_type,

@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.servers",
     "tests.support.running",
     "tests.support.issuer",
+    "tests.support.salesforce",
     "tests.projections.journal_contract",
 ]
 

@@ -75,7 +75,7 @@ def test_every_post_can_be_sent_again(owner: Caller) -> None:
     environment = {"repositoryIdentifier": name, "name": "uat", "category": "dev"}
     org = {
         "username": unique("a@b.example"),
-        "sfdxAuthUrl": "force://a::b@c.example",
+        "sfdxAuthUrl": "force://a::b@c.my.salesforce.com",
     }
     for path, body in (
         ("/projects", project),

@@ -130,7 +130,10 @@ POSTS: dict[str, tuple[str, str, Callable[[Json], Json | None]]] = {
     "org": (
         "org.registered",
         "/auth/salesforce/register",
-        lambda _: {"username": SHOP[5:], "sfdxAuthUrl": "force://a::b@c.example"},
+        lambda _: {
+            "username": SHOP[5:],
+            "sfdxAuthUrl": "force://a::b@c.my.salesforce.com",
+        },
     ),
     "token": ("token.issued", "/application-tokens", lambda _: {"name": "ci"}),
 }

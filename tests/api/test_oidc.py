@@ -125,7 +125,7 @@ def test_nor_does_a_limited_owner_touch_anything_of_another(
 
 
 def test_nor_of_what_all_repositories_share(admins: Caller) -> None:
-    org = {"username": "a", "sfdxAuthUrl": "force://a::b@c.example"}
+    org = {"username": "a", "sfdxAuthUrl": "force://a::b@c.my.salesforce.com"}
     for answer in (
         admins.post("/application-tokens", {"name": "mine"}),
         admins.get("/application-tokens"),
