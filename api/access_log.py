@@ -12,7 +12,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from api.auth import Caller, Connection, origin_of
+from api.auth import Caller, Connection, actor_of
 from api.errors import status_of
 from domain.access import (
     AccessEvent,
@@ -55,7 +55,7 @@ class AccessLog:
 
     async def refused(self, connection: Connection, refusal: DomainError) -> None:
         caller: Caller | None = connection.scope["state"].get("caller")
-        actor = caller.actor if caller else origin_of(connection)
+        actor = caller.actor if caller else actor_of(connection)
         event = AccessRefused(
             environment_id=_environment_of(connection),
             status=status_of(refusal),

@@ -16,6 +16,8 @@ from api.examples import EXAMPLES
 from api.schemas import LockWaitTimeout
 
 MEDIA_JSON = "application/json"
+# Litestar lets only the end of a path have slashes; see api/audit.py.
+CUT_SHORT = "/sfp/api/environments/repository/{repository_identifier}"
 OPEN_PATHS = ("/sfp/api/ping", "/sfp/api/health/")
 # What any route may answer besides its own success.
 REFUSALS = {
@@ -23,11 +25,19 @@ REFUSALS = {
     "401": "No token, or one that is not good",
     "403": "Not with this role, or not with somebody else's ticket",
     "404": "There is no such thing",
-    "409": "Its present state forbids this",
+    "409": "Its present state forbids this, or the Idempotency-Key is another's",
     "410": "Too late: the lease is over",
     "413": "The body is larger than 256 KiB",
+    "415": "The body is not JSON, or is compressed",
     "429": "A limit on how much may wait is reached",
     "503": "The database did not answer: the outcome is not known; ask again",
+}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key and request again, within a day: the first answer",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 
 Document = dict[str, Any]
@@ -39,10 +49,17 @@ def complete(document: Document) -> Document:
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
+    if cut_short := document["paths"].pop(CUT_SHORT, None):
+        document["paths"][f"{CUT_SHORT}/audit"] = cut_short
     for path, operations in document["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             if path.startswith(OPEN_PATHS):
                 operation["security"] = []
+            if method == "post":
+                operation["parameters"] = [
+                    *operation.get("parameters", ()),
+                    IDEMPOTENCY_KEY,
+                ]
             _add_refusals(path, operation)
     return document
 

@@ -12,9 +12,10 @@ from litestar.types import ASGIApp
 
 from api.access_log import AccessLog
 from api.apidocs import OPENAPI
-from api.audit import AuditController
+from api.artifacts import ArtifactsById, ArtifactsByName
+from api.audit import AuditController, RepositoryAuditController
 from api.auth import Authenticator
-from api.deps import provide_desk, provide_vault, provide_views
+from api.deps import provide_desk, provide_views
 from api.envelope import Envelope
 from api.environments import (
     EnvironmentById,
@@ -22,14 +23,20 @@ from api.environments import (
     EnvironmentsController,
 )
 from api.errors import HANDLERS
+from api.front_door import FrontDoorController
 from api.health import live, metrics, ping, ready
+from api.idempotency import IdempotencyKeys
 from api.locks import LockById, LockByName
+from api.orchestration import OrchestrationController
 from api.orgs import OrgsController
+from api.peers import Peers
 from api.person_tokens import Signer
 from api.place import Names
 from api.projects import ProjectsController
+from api.releases import ReleasesById, ReleasesByName
 from api.requests import BODY_BYTES_MAX, StrictRequest
 from api.tokens import TokensController
+from api.visitors import Visitors
 from api.waiting import TicketQuota
 from workers.wiring import Services
 
@@ -39,7 +46,14 @@ ROUTES: list[Any] = [
     EnvironmentByName,
     LockById,
     LockByName,
+    ReleasesById,
+    ReleasesByName,
+    OrchestrationController,
     AuditController,
+    RepositoryAuditController,
+    FrontDoorController,
+    ArtifactsById,
+    ArtifactsByName,
     ProjectsController,
     OrgsController,
     TokensController,
@@ -51,11 +65,15 @@ ROUTES: list[Any] = [
 
 def build(services: Services, access_log: AccessLog) -> ASGIApp:
     """The application that a server runs, its services being started already."""
-    journal = services.journal
+    settings = services.settings
+    authenticator = Authenticator(
+        services.journal, Signer(settings.secret), Visitors(settings.issuers)
+    )
     state = State(
         {
             "services": services,
-            "authenticator": Authenticator(journal, Signer(services.settings.secret)),
+            "authenticator": authenticator,
+            "peers": Peers(settings.trusted_proxies),
             "access_log": access_log,
             "names": Names(services.reader),
             "quota": TicketQuota(services.reader),
@@ -68,17 +86,15 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
         dependencies={
             "desk": Provide(provide_desk, sync_to_thread=False),
             "views": Provide(provide_views, sync_to_thread=False),
-            "vault": Provide(provide_vault, sync_to_thread=False),
         },
     )
-    return Envelope(
-        Litestar(
-            [api, metrics],
-            state=state,
-            request_class=StrictRequest,
-            request_max_body_size=BODY_BYTES_MAX,
-            exception_handlers=HANDLERS,
-            openapi_config=OPENAPI,
-            logging_config=None,
-        )
+    app = Litestar(
+        [api, metrics],
+        state=state,
+        request_class=StrictRequest,
+        request_max_body_size=BODY_BYTES_MAX,
+        exception_handlers=HANDLERS,
+        openapi_config=OPENAPI,
+        logging_config=None,
     )
+    return Envelope(IdempotencyKeys(app, authenticator, services.answers))

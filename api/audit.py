@@ -1,23 +1,30 @@
-"""The audit of one environment: who read, changed, locked or was turned away."""
+"""The audit: who read, changed, locked, released to or was turned away from what."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from litestar import Controller, get
-from litestar.params import QueryParameter
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, QueryParameter
 
 from api.auth import allow
-from api.place import BY_ID, AtPlace
+from api.deps import Views
+from api.place import BY_ID, AtPlace, environments
+from api.projects import one
 from api.schemas import AuditRecord
+from domain.naming import fold
 from domain.roles import Role
-from projections.audit_log import audit_log, sql
+from projections.audit_log import ACCESS_TYPES, audit_log, sql
+from projections.storage.reader import Reader
 
 AccessType = Annotated[
     str | None,
     QueryParameter(
         name="accessType",
-        description="read, create, update, lock, credentials or refused",
+        description=f"One of {', '.join(ACCESS_TYPES)}",
     ),
 ]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1_000)]
@@ -38,15 +45,64 @@ class AuditController(Controller):
         offset: Offset = 0,
     ) -> list[AuditRecord]:
         found = await place.listed()
+        page = Page(access_type, limit, offset)
+        return await page.of(place.reader, [found.id])
+
+
+class RepositoryAuditController(Controller):
+    """The identifier has slashes of its own, which are decoded by the time we see them.
+
+    Only the last part of a route may have any, so "/audit" is told apart here.
+    """
+
+    path = "/environments/repository"
+    tags = ["Environments"]
+
+    @get(
+        "/{repository_identifier:path}",
+        guards=[allow(Role.MEMBER)],
+        summary="Who did what to the environments of a repository",
+    )
+    async def get_repository_audit(
+        self,
+        views: Views,
+        repository_identifier: FromPath[str],
+        access_type: AccessType = None,
+        limit: Limit = 100,
+        offset: Offset = 0,
+    ) -> list[AuditRecord]:
+        """Those that were deleted are left out."""
+        identifier, _, last = repository_identifier.removeprefix("/").rpartition("/")
+        if last != "audit":
+            raise NotFoundException
+        found = await environments(views, project=fold(identifier))
+        if not found:
+            await one(views, identifier)  # 404 if it is not registered.
+        page = Page(access_type, limit, offset)
+        return await page.of(views, [environment.id for environment in found])
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    access_type: str | None
+    limit: int
+    offset: int
+
+    @property
+    def access_types(self) -> list[str]:
+        return list(ACCESS_TYPES) if self.access_type is None else [self.access_type]
+
+    async def of(
+        self, reader: Reader, environment_ids: Sequence[str]
+    ) -> list[AuditRecord]:
+        """The records of these environments, newest first."""
         values = {
-            "environment_id": found.id,
-            "access_type": access_type,
-            "limit": limit,
-            "offset": offset,
+            "environment_ids": environment_ids,
+            "access_types": self.access_types,
+            "limit": self.limit,
+            "offset": self.offset,
         }
-        records = await place.reader.read(
-            audit_log, sql["audit_of_environment"], values
-        )
+        records = await reader.read(audit_log, sql["audit_of_environments"], values)
         return [
             AuditRecord(
                 id=row["id"],

@@ -1,31 +1,32 @@
 """Who is calling, and may they: every route asks, through `allow(role)`.
 
 Verified tokens are remembered for a while, but never trusted alone: a person's until it
-expires; an application's only together with a `UseToken` step, which sees a revocation
-at once, wherever it was made.
+expires; a visitor's for some minutes; an application's only together with a `UseToken`
+step, which sees a revocation at once, wherever it was made.
 """
 
 from __future__ import annotations
 
 import re
-import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from msgspec import Struct
 
+from api.identity import ANYBODY, Identity
+from api.peers import Peers
 from api.person_tokens import Signer
-from api.requests import request_id_of
+from api.requests import header, request_id_of
+from api.visitors import Visitors
 from domain.clock import utc_now
-from domain.decider import Journal, Step
+from domain.decider import Journal, Reach, Step, check_reach
 from domain.errors import Forbidden, Unauthenticated
 from domain.event import Actor
-from domain.ids import new_id
 from domain.roles import Role
 from domain.token import PREFIX, Token, UseToken, stream_of, token
 
@@ -38,19 +39,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whom a token speaks for, until when; `token_id` is an application token's."""
-
-    id: str
-    role: Role
-    application: str | None
-    expires_at: datetime
-    token_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """An identity making this request. `guard` goes along with whatever it asks for."""
 
     actor: Actor
@@ -64,9 +53,10 @@ class Caller:
 
 
 class Authenticator:
-    def __init__(self, journal: Journal, signer: Signer) -> None:
+    def __init__(self, journal: Journal, signer: Signer, visitors: Visitors) -> None:
         self._journal = journal
         self._signer = signer
+        self._visitors = visitors
         self._known: OrderedDict[bytes, Identity] = OrderedDict()
 
     async def caller(self, connection: Connection, *, commits: bool) -> Caller:
@@ -75,37 +65,63 @@ class Authenticator:
         `commits` says that the handler executes the caller's guard with its own steps;
         else the guard is executed here.
         """
-        bearer = _bearer(connection)
-        key = sha256(bearer.encode()).digest()
-        identity = self._known.get(key)
-        is_checked = False
-        if identity is None or identity.expires_at <= utc_now():
-            self._known.pop(key, None)
-            identity = await self._identify(bearer)
-            self._remember(key, identity)
-            is_checked = True
+        identity, is_checked = await self._recognise(connection)
         caller = _calling(identity, connection)
         if caller.guard and not commits and not is_checked:
             await self._journal.execute(*caller.guard)
         return caller
 
+    async def identity(self, connection: Connection) -> Identity:
+        """Whose token this is, and that it is good just now; before any route."""
+        identity, is_checked = await self._recognise(connection)
+        if identity.token_id and not is_checked:
+            actor = Actor(identity.id, identity.role, identity.application)
+            await self._journal.execute(_use(identity.token_id, actor))
+        return identity
+
+    async def _recognise(self, connection: Connection) -> tuple[Identity, bool]:
+        """The identity, and whether all of it was checked only now."""
+        bearer = _bearer(connection)
+        key = sha256(bearer.encode()).digest()
+        identity = self._known.get(key)
+        if identity is not None and utc_now() < identity.verify_again_at:
+            return identity, False
+        self._known.pop(key, None)
+        identity = await self._identify(bearer)
+        self._remember(key, identity)
+        return identity, True
+
+    async def again(self, connection: Connection) -> Caller:
+        """The caller as of now, whatever is remembered: for what leaves after a wait.
+
+        The guard of an application is not executed here, but with what it asks for; it
+        says all there is to say, since the role of an application never changes.
+        """
+        key = sha256(_bearer(connection).encode()).digest()
+        known = self._known.get(key)
+        if known is not None and known.token_id is None:
+            del self._known[key]
+        return await self.caller(connection, commits=True)
+
     async def _identify(self, bearer: str) -> Identity:
         if not bearer.startswith(PREFIX):
+            if visitor := await self._visitors.identify(bearer):
+                return visitor
             person = self._signer.verify(bearer)
-            return Identity(person.subject, person.role, None, person.expires_at)
+            until = person.expires_at
+            return Identity(person.subject, person.role, None, until, until)
         found = APPLICATION_TOKEN.fullmatch(bearer)
         if found is None:
             raise Unauthenticated("this is not an application token")
         token_id, secret = found.groups()
         actor = Actor(id=f"token {token_id}", role=Role.MEMBER)
-        step = Step(token, stream_of(token_id), UseToken(by=actor))
-        outcome = await self._journal.execute(step)
+        outcome = await self._journal.execute(_use(token_id, actor))
         state: Token = outcome.states[0]
         if state.issued is None or not state.matches(secret):
             raise Unauthenticated("this application token is not valid here")
         name = state.issued.name
         until = state.issued.expires_at
-        return Identity(name, Role.APPLICATION, name, until, token_id)
+        return Identity(name, Role.APPLICATION, name, until, until, token_id)
 
     def _remember(self, key: bytes, identity: Identity) -> None:
         self._known[key] = identity
@@ -117,13 +133,18 @@ def allow(role: Role) -> Guard:
     """A guard that lets pass whoever has `role` or one above it."""
 
     async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
-        services = connection.app.state
+        services, state = connection.app.state, connection.scope["state"]
         try:
+            if "refusal" in state:  # Somebody on the way here has decided already.
+                raise state["refusal"]
             caller = await services.authenticator.caller(
                 connection, commits=handler.opt.get("commits", False)
             )
-            connection.scope["state"]["caller"] = caller
-            _require(role, caller)
+            state["caller"] = caller
+            require(role, caller)
+            if role is Role.OWNER and not handler.opt.get("commits"):
+                # Members see everything; what only owners see is of the installation.
+                check_reach(caller.actor, Reach.INSTALLATION)
         except (Unauthenticated, Forbidden) as refusal:
             await services.access_log.refused(connection, refusal)
             raise
@@ -132,55 +153,41 @@ def allow(role: Role) -> Guard:
     return guard
 
 
-def _require(role: Role, caller: Caller) -> None:
+def require(role: Role, caller: Caller) -> None:
+    """`Forbidden` unless the caller has `role` or one above it."""
     if not caller.actor.role.includes(role):
         raise Forbidden(f"this takes the role {role}, not {caller.actor.role}")
 
 
-def new_application_token() -> tuple[str, str, str]:
-    """A token's id, its secret, and the token as the application will send it."""
-    token_id, secret = new_id().replace("-", ""), secrets.token_urlsafe(32)
-    return token_id, secret, f"{PREFIX}{token_id}_{secret}"
-
-
-def origin_of(connection: Connection) -> Actor:
-    """Where a request comes from when it is not known from whom."""
-    agent, client = _head(connection, b"user-agent"), connection.scope["client"]
+def actor_of(connection: Connection, identity: Identity = ANYBODY) -> Actor:
+    """Who makes a request, and where it comes from."""
+    agent = header(connection.scope, b"user-agent")
+    peers: Peers = connection.app.state.peers
     return Actor(
-        id="anonymous",
-        role=Role.MEMBER,
+        id=identity.id,
+        role=identity.role,
+        application=identity.application,
         request_id=request_id_of(connection.scope),
-        ip=client[0] if client else None,
+        ip=peers.address_of(connection.scope),
         user_agent=agent[:USER_AGENT_LENGTH_MAX] if agent else None,
+        repositories=identity.repositories,
     )
 
 
 def _calling(identity: Identity, connection: Connection) -> Caller:
-    origin = origin_of(connection)
-    actor = Actor(
-        id=identity.id,
-        role=identity.role,
-        application=identity.application,
-        request_id=origin.request_id,
-        ip=origin.ip,
-        user_agent=origin.user_agent,
-    )
+    actor = actor_of(connection, identity)
     if identity.token_id is None:
         return Caller(actor, identity.expires_at)
-    step = Step(token, stream_of(identity.token_id), UseToken(by=actor))
-    return Caller(actor, identity.expires_at, (step,))
+    return Caller(actor, identity.expires_at, (_use(identity.token_id, actor),))
 
 
-def _head(connection: Connection, name: bytes) -> str:
-    """A header's value; Litestar's own would parse all of them for it."""
-    return next((v for k, v in connection.scope["headers"] if k == name), b"").decode(
-        "latin-1"
-    )
+def _use(token_id: str, actor: Actor) -> Step:
+    return Step(token, stream_of(token_id), UseToken(by=actor))
 
 
 def _bearer(connection: Connection) -> str:
-    header = _head(connection, b"authorization")
-    scheme, _, bearer = header.partition(" ")
+    given = header(connection.scope, b"authorization")
+    scheme, _, bearer = given.partition(" ")
     if scheme.lower() != "bearer" or not bearer.strip():
         raise Unauthenticated("send a token: Authorization: Bearer <token>")
     if len(bearer) > BEARER_LENGTH_MAX:

@@ -10,9 +10,10 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
 from api.auth import allow
+from api.credentials import AuthType, for_reader
 from api.deps import AtDesk, Desk, Views
 from api.place import BY_ID, BY_NAME, AtPlace, environments
-from api.present import environment_answer
+from api.present import environment_answer, with_credentials
 from api.schemas import (
     EnvironmentAnswer,
     EnvironmentBody,
@@ -31,7 +32,7 @@ from domain.environment.events import (
     EnvironmentRegistered,
     EnvironmentRevised,
 )
-from domain.ids import new_id
+from domain.errors import EnvironmentNotFound
 from domain.naming import fold, name_of
 from domain.org import STREAM, RequireOrg, orgs
 from domain.project import (
@@ -51,6 +52,10 @@ BranchFilter = Annotated[str | None, QueryParameter(name="branch")]
 TagsFilter = Annotated[
     list[str] | None,
     QueryParameter(name="tags", description="All of them; repeat, or use commas"),
+]
+WantedCredentials = Annotated[
+    AuthType | None,
+    QueryParameter(name="authType", description="accessToken or sfdxAuthUrl"),
 ]
 
 
@@ -95,7 +100,7 @@ class EnvironmentsController(Controller):
         self, data: JSONBody[EnvironmentBody], desk: AtDesk, views: Views
     ) -> EnvironmentAnswer:
         """404: unknown repository or org. 409: the name or username is taken."""
-        environment_id, by = new_id(), desk.actor
+        environment_id, by = desk.new_id(), desk.actor
         registered = EnvironmentRegistered(
             repository=name_of(
                 data.repository_identifier, "repositoryIdentifier", slash=True
@@ -119,6 +124,7 @@ class EnvironmentsController(Controller):
             name=registered.name,
             category=registered.category,
             salesforce_username=registered.salesforce_username,
+            is_active=registered.is_active,
             is_default=data.is_default,
         )
         await desk.execute(
@@ -142,10 +148,16 @@ class OneEnvironment(Controller):
     tags = ["Environments"]
 
     @get(guards=[allow(Role.MEMBER)], summary="Look at an environment")
-    async def get_environment(self, place: AtPlace) -> EnvironmentAnswer:
+    async def get_environment(
+        self, place: AtPlace, auth_type: WantedCredentials = None
+    ) -> EnvironmentAnswer:
+        """`authType` adds credentials of the org, for an application or an owner."""
         found = await place.listed()
-        await place.desk.note_read(found.id, found.details.repository)
-        return environment_answer(found, found.at)
+        if auth_type is None:
+            await place.desk.note_read(found.id, found.details.repository)
+            return environment_answer(found, found.at)
+        told = await for_reader(place.desk, found.id, found.details, auth_type)
+        return with_credentials(environment_answer(found, found.at), told, auth_type)
 
     @patch(
         guards=[allow(Role.OWNER)],
@@ -164,6 +176,7 @@ class OneEnvironment(Controller):
             name=revised.name,
             category=revised.category,
             salesforce_username=revised.salesforce_username,
+            is_active=revised.is_active,
             is_default=data.is_default,
         )
         await desk.execute(
@@ -203,8 +216,11 @@ class EnvironmentByName(OneEnvironment):
 
 
 async def shown(views: Reader, environment_id: str) -> EnvironmentAnswer:
-    [found] = await environments(views, id=environment_id)
-    return environment_answer(found, found.at)
+    """As it is now; somebody may have deleted it meanwhile."""
+    found = await environments(views, id=environment_id)
+    if not found:
+        raise EnvironmentNotFound("no such environment")
+    return environment_answer(found[0], found[0].at)
 
 
 def revision(data: EnvironmentPatch) -> EnvironmentRevised:

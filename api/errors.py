@@ -25,6 +25,7 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.LeaseOver: 410,
+    errors.SalesforceRefused: 400,
     errors.TooMany: 429,
 }
 
@@ -78,6 +79,8 @@ def status_of(error: errors.DomainError) -> int:
 def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBody]:
     status = status_of(error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}}
+    if isinstance(error, errors.KeyInUse):
+        headers[status] = {"Retry-After": "1"}
     field = error.field if isinstance(error, errors.Invalid) else UNSET
     return answer(
         request,
@@ -94,6 +97,14 @@ def unavailable(
 ) -> Response[ErrorBody]:
     """The outcome is open: the caller has to look, or to ask again."""
     return answer(request, 503, str(error), "UNAVAILABLE", headers={"Retry-After": "1"})
+
+
+def issuer_unavailable(
+    request: AnyRequest, error: errors.IssuerUnavailable
+) -> Response[ErrorBody]:
+    """Nobody can tell whether the token is good; nothing was done."""
+    later = {"Retry-After": str(error.retry_after_seconds)}
+    return answer(request, 503, str(error), "ISSUER_UNAVAILABLE", headers=later)
 
 
 def undecodable(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
@@ -151,6 +162,7 @@ def failed(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
 HANDLERS: dict[type[Exception] | int, Any] = {
     errors.DomainError: refused,
     errors.JournalUnavailable: unavailable,
+    errors.IssuerUnavailable: issuer_unavailable,
     DecodeError: undecodable,
     UnicodeDecodeError: undecodable,
     ValidationError: undecodable,

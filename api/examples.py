@@ -55,6 +55,14 @@ LEASE: dict[str, Any] = {
     "expiresAt": "2024-01-15T15:00:00Z",
     "expiresInSeconds": 3600,
 }
+RELEASE: dict[str, Any] = {
+    "name": "v1.2.3",
+    "domain": "core",
+    "targetOrg": "production",
+    "publishedAt": "2024-01-15T10:30:00.000Z",
+    "repoIdentifier": "myorg/myrepo",
+    "metadata": {},
+}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "EnvironmentBody": {
         "repositoryIdentifier": "myorg/myrepo",
@@ -86,7 +94,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "environmentName": "production",
         "salesforceUsername": "deploy@myorg.example",
         "sfdxAuthUrl": "force://PlatformCLI::...",
-        "frontDoorUrl": None,
+        "accessToken": "00D...!AQ...",
+        "instanceUrl": "https://mycompany.my.salesforce.com",
+        "frontDoorUrl": "https://mycompany.my.salesforce.com/secur/frontdoor.jsp?...",
     },
     "LockRenewedAnswer": LEASE,
     "LockReleasedAnswer": {"status": "released", "ticketId": TICKET},
@@ -100,6 +110,26 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "ticketId": TICKET,
         "position": 1,
         "estimatedWaitSeconds": 3600,
+    },
+    "FrontDoorAnswer": {
+        "url": "https://mycompany.my.salesforce.com/secur/frontdoor.jsp?..."
+    },
+    "ArtifactsAnswer": {
+        "environmentId": "456e7890-e89b-12d3-a456-426614174001",
+        "environmentName": "production",
+        "salesforceUsername": "deploy@myorg.example",
+        "artifacts": [
+            {
+                "name": "core",
+                "version": "2.1.0-7",
+                "commitId": "0a516404aa92f02866f9d2725bda5b1b3f23547e",
+                "subscriberVersion": None,
+                "type": "source",
+                "isInstalledBysfp": True,
+            }
+        ],
+        "retrievedAt": "2024-01-15T14:43:22.716Z",
+        "cached": True,
     },
     "AuditRecord": {
         "id": "018cd0a4-5a5c-7cc1-8b2e-1f0a4c6d7e8f",
@@ -117,6 +147,31 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "ip_address": "192.168.1.100",
         "user_agent": "Mozilla/5.0...",
         "accessed_at": "2024-01-15T14:30:00Z",
+    },
+    "OrderBody": {"environmentOrder": ["dev1", "dev2", "dev3"]},
+    "ReleaseBody": {
+        "name": "v1.2.3",
+        "domain": "core",
+        "publishedAt": "2024-01-15T10:30:00.000Z",
+        "metadata": {"commit": "7f3c2a1"},
+        "ticketId": TICKET,
+    },
+    "ReleasePublishedAnswer": {
+        **RELEASE,
+        "id": "018cd0a4-5a5c-4cc1-8b2e-1f0a4c6d7e8f",
+        "ticketId": TICKET,
+        "fence": 7,
+        "publishedBy": "ci-pipeline",
+    },
+    "ReleasesAnswer": {
+        "environmentId": "123e4567-e89b-12d3-a456-426614174000",
+        "environmentName": "production",
+        "repositoryIdentifier": "myorg/myrepo",
+        "releases": [RELEASE],
+        "totalCount": 100,
+        "limit": 50,
+        "offset": 0,
+        "retrievedAt": "2024-01-15T10:30:00.000Z",
     },
     "ProjectBody": {
         "identifier": "myorg/myrepo",

@@ -7,6 +7,7 @@ Pinned with uvicorn's minor version, since the hooks are its own.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 import msgspec
@@ -38,20 +39,23 @@ class LimitedProtocol(HttpToolsProtocol):
     _received = 0
     _size = 0
     _is_too_large = False
-    _deadline: asyncio.TimerHandle | None = None
+    _deadline = math.inf  # in seconds of the loop's time, as is the next
+    _looks_at = math.inf
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._expect(HEAD_SECONDS_MAX)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._expect(None)
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
             self._received += len(data)
-            if self._deadline is None:
+            if self._deadline == math.inf:
                 self._expect(HEAD_SECONDS_MAX)
         super().data_received(data)
         if self._in_head and self._received > HEAD_BYTES_MAX:
@@ -87,15 +91,33 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refuse(TOO_LARGE if self._is_too_large else UNREADABLE)
 
     def _expect(self, seconds: float | None) -> None:
-        """The rest of the head, or of the body, within so many seconds."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-        if seconds is not None:
-            self._deadline = self.loop.call_later(seconds, self._refuse, TIMEOUT)
+        """The rest of the head, or of the body, within so many seconds.
+
+        One timer for each connection looks again when it must; to set and cancel one
+        for each part of each request costs more than to parse it.
+        """
+        if seconds is None:
+            self._deadline = math.inf
+            return
+        self._deadline = self.loop.time() + seconds
+        if self._deadline < self._looks_at:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._looks_at = self._deadline
+        self._timer = self.loop.call_at(self._deadline, self._look)
+
+    def _look(self) -> None:
+        self._looks_at, self._timer = math.inf, None
+        if self._deadline <= self.loop.time():
+            self._refuse(TIMEOUT)
+        elif self._deadline < math.inf:
+            self._look_later()
 
     def _refuse(self, status: int) -> None:
-        self._deadline = None
+        self._deadline = math.inf
         if self.transport.is_closing():
             return
         last: RequestResponseCycle | None = self.cycle  # None before the first

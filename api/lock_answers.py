@@ -8,18 +8,15 @@ from typing import Any
 
 from litestar import Request, Response
 
-from api.deps import Desk
+from api.credentials import Told, for_holder, still_holding
 from api.place import Place
 from api.requests import request_id_of
 from api.schemas import LockAcquiredAnswer, LockRenewedAnswer, LockWaitTimeout
-from domain.decider import Outcome, Step, StillWaiting
+from domain.decider import Outcome, StillWaiting
 from domain.environment.environment import Environment
 from domain.environment.queue import Ticket, holds
 from domain.environment.standing import seconds_left, standing
-from domain.errors import OrgNotFound, TicketEnded
-from domain.naming import fold
-from domain.org import STREAM, Orgs, RequireOrg, orgs
-from projections.storage.vault import Vault
+from domain.errors import TicketEnded
 
 
 async def acquired(
@@ -29,9 +26,10 @@ async def acquired(
     state: Environment = outcome.states[0]
     details, ticket = state.details, state.queue.tickets[ticket_id]
     assert details is not None
-    auth_url = None
+    told = Told()
     if details.salesforce_username:
-        auth_url = await _auth_url(place.desk, details.salesforce_username, place.vault)
+        told = await for_holder(place.desk, details.salesforce_username)
+        ticket = await still_holding(place, ticket_id)
     place.desk.caller.check_still_good()
     now = place.desk.journal.now()
     if not holds(place.desk.actor, ticket, now):
@@ -41,24 +39,15 @@ async def acquired(
         environment_id=place.id,
         environment_name=details.name,
         salesforce_username=details.salesforce_username,
-        sfdx_auth_url=auth_url,
-        front_door_url=None,
+        sfdx_auth_url=told.sfdx_auth_url,
+        access_token=told.access_token,
+        instance_url=told.instance_url,
+        front_door_url=told.front_door_url,
         ticket_id=ticket_id,
         fence=ticket.fence,
         expires_at=_expiry(ticket),
         expires_in_seconds=seconds_left(ticket, now),
     )
-
-
-async def _auth_url(desk: Desk, username: str, vault: Vault) -> str | None:
-    """None when the org was removed since: the lock is worth having without it."""
-    require = RequireOrg(by=desk.actor, usernames=(username,))
-    try:
-        outcome = await desk.execute(Step(orgs, STREAM, require))
-    except OrgNotFound:
-        return None
-    known: Orgs = outcome.states[0]
-    return await vault.get(known.known[fold(username)].credential_id)
 
 
 def renewed(outcome: Outcome, ticket_id: str) -> LockRenewedAnswer:

@@ -35,7 +35,6 @@ from domain.environment.lock import (
 )
 from domain.environment.queue import Ticket
 from domain.errors import Invalid, LeaseOver, NotHolder, TicketNotFound
-from domain.ids import new_ticket_id
 from domain.roles import Role
 from projections.environment_listing import environment_listing, past_ticket, sql
 
@@ -69,7 +68,7 @@ class LockRoutes(Controller):
         """Answers at once with a ticket; acquire with it waits until it is its turn."""
         asked = data or LockBody()
         await request.app.state.quota.check(place.desk.actor)
-        ticket_id = new_ticket_id()
+        ticket_id = place.desk.new_ticket_id()
         await place.execute(
             RequestLock,
             ticket_id=ticket_id,

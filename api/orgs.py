@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,27 +11,39 @@ from litestar.params import JSONBody, QueryParameter
 from msgspec import Meta
 
 from api.auth import allow
-from api.deps import AtDesk, Secrets, Views
+from api.credentials import refusing
+from api.deps import AtDesk, Desk, Views
 from api.schemas import Answer, Body, Name
 from domain.decider import Step
-from domain.errors import DomainError, Invalid
-from domain.ids import new_id
+from domain.errors import (
+    DomainError,
+    Invalid,
+    OrgNotFound,
+    SalesforceRefused,
+    Unauthenticated,
+)
 from domain.naming import fold, name_of
-from domain.org import STREAM, OrgRegistered, OrgRemoved, RegisterOrg, RemoveOrg
+from domain.org import (
+    STREAM,
+    OrgRemoved,
+    Orgs,
+    RegisterOrg,
+    RemoveOrg,
+    check_default,
+)
 from domain.org import orgs as decider
 from domain.roles import Role
 from projections.directory import directory, sql
+from workers.salesforce import AuthUrl, parse_auth_url
 
-# force://<clientId>:<clientSecret>:<refreshToken>@<host>; the secret may be empty.
-AUTH_URL = re.compile(r"force://[^:@/\s]+:[^:@/\s]*:[^:@/\s]+@[\w.:-]+/?", re.ASCII)
-AuthUrl = Annotated[str, Meta(min_length=1, max_length=8_000)]
+AuthUrlText = Annotated[str, Meta(min_length=1, max_length=8_000)]
 
 
 class OrgBody(
     Body, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
 ):
     username: Name
-    sfdx_auth_url: AuthUrl
+    sfdx_auth_url: AuthUrlText
     instance_url: Name | None = None
     is_dev_hub: bool = False
     is_default: bool = False
@@ -62,38 +73,51 @@ class OrgsController(Controller):
         summary="Register an org, or register it again",
     )
     async def register_org(
-        self, data: JSONBody[OrgBody], desk: AtDesk, vault: Secrets, views: Views
+        self, data: JSONBody[OrgBody], desk: AtDesk, views: Views
     ) -> OrgAnswer:
-        """`isDefault` makes it the default dev hub in place of the one before."""
-        if not AUTH_URL.fullmatch(data.sfdx_auth_url):
-            raise Invalid(
-                "sfdxAuthUrl must look like"
-                " force://<clientId>:<clientSecret>:<refreshToken>@<host>",
-                field="sfdxAuthUrl",
-            )
+        """`isDefault` makes it the default dev hub in place of the one before.
+
+        400 when the org does not let us in, or says that the auth URL is another's.
+        """
+        auth_url, vault = data.sfdx_auth_url, desk.services.vault
+        parsed = parse_auth_url(auth_url)
         username = name_of(data.username, "username")
+        check_default(is_default=data.is_default, is_dev_hub=data.is_dev_hub)
+        check_host(desk, parsed)
+        instance_url = data.instance_url
+        if desk.services.settings.salesforce_check:
+            with refusing("register the org"):
+                kept, instance_url = await desk.services.salesforce.identify(
+                    parsed, username
+                )
+            auth_url = kept.text
+            await desk.require_again(Role.OWNER)
         command = RegisterOrg(
             by=desk.actor,
-            org_id=new_id(),
+            org_id=desk.new_id(),
             username=username,
-            credential_id=new_id(),
-            instance_url=data.instance_url,
+            credential_id=desk.new_id(),
+            instance_url=instance_url,
             is_dev_hub=data.is_dev_hub,
             is_default=data.is_default,
             metadata=data.metadata,
         )
-        await vault.put(command.credential_id, data.sfdx_auth_url)
+        await vault.put(command.credential_id, auth_url)
         try:
             outcome = await desk.execute(Step(decider, STREAM, command))
+        except Unauthenticated:
+            raise  # In an earlier attempt it may have been registered all the same.
         except DomainError:
             await vault.forget(command.credential_id)
             raise
-        for event in outcome.events:
-            if isinstance(event, OrgRegistered) and event.previous_credential_id:
-                await vault.forget(event.previous_credential_id)
+        known: Orgs = outcome.states[0]
+        for credential_id in superseded(command.credential_id, known, username):
+            await vault.forget(credential_id)
         found = await views.read(
             directory, sql["list_orgs"], {"username_key": fold(username)}
         )
+        if not found.rows:  # Somebody has removed it meanwhile.
+            raise OrgNotFound(f"no Salesforce org is registered for {username}")
         return shown(found.rows[0])
 
     @get("/orgs", guards=[allow(Role.MEMBER)], summary="List orgs")
@@ -111,14 +135,28 @@ class OrgsController(Controller):
         self,
         username: Annotated[str, QueryParameter(name="username")],
         desk: AtDesk,
-        vault: Secrets,
     ) -> None:
         outcome = await desk.execute(
             Step(decider, STREAM, RemoveOrg(by=desk.actor, username=username))
         )
         for event in outcome.events:
             if isinstance(event, OrgRemoved):
-                await vault.forget(event.credential_id)
+                await desk.services.vault.forget(event.credential_id)
+
+
+def check_host(desk: Desk, auth_url: AuthUrl) -> None:
+    try:
+        desk.services.settings.salesforce_hosts.origin(auth_url.host)
+    except SalesforceRefused as refusal:
+        raise Invalid(f"sfdxAuthUrl: {refusal}", field="sfdxAuthUrl") from None
+
+
+def superseded(credential_id: str, known: Orgs, username: str) -> set[str]:
+    """What to erase after registering `username`: never what is in use now."""
+    org = known.known.get(fold(username))
+    if org is None:
+        return {credential_id}
+    return {credential_id, org.previous_credential_id or ""} - {org.credential_id, ""}
 
 
 def shown(row: Mapping[str, Any]) -> OrgAnswer:

@@ -23,7 +23,6 @@ from domain.ids import parse_id
 from domain.naming import fold
 from projections.environment_listing import Listed, environment_listing, listed, sql
 from projections.storage.reader import Reader
-from projections.storage.vault import Vault
 from workers.wiring import Services
 
 REMEMBERED_MAX = 20_000
@@ -83,7 +82,6 @@ class Place:
     desk: Desk
     names: Names
     reader: Reader
-    vault: Vault
     id: str
     repository: str | None = None
     name: str | None = None
@@ -118,6 +116,7 @@ class Place:
             found = await environments(self.reader, id=self.id)
         if not found:
             raise EnvironmentNotFound("no such environment")
+        self.id = found[0].id  # What was remembered of the name may be outdated.
         return found[0]
 
     async def _has_moved(self) -> bool:
@@ -164,7 +163,7 @@ def _place(request: AnyRequest) -> Place:
     state = request.app.state
     services: Services = state.services
     desk = provide_desk(request)
-    return Place(desk, state.names, services.reader, services.vault, id="")
+    return Place(desk, state.names, services.reader, id="")
 
 
 AtPlace = NamedDependency[SkipValidation[Place]]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import assert_never
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
+from api.credentials import AuthType, Told
 from api.schemas import (
     CurrentLock,
     EnvironmentAnswer,
@@ -46,13 +49,27 @@ def environment_answer(
         metadata=details.metadata,
         tags=details.tags,
         branch=details.branch,
-        orchestration_order=None,
+        orchestration_order=listed.orchestration_order,
         claim_window_seconds=details.claim_window_seconds,
         created_at=listed.created_at,
         updated_at=listed.updated_at,
         created_by=listed.created_by if with_people else UNSET,
         updated_by=listed.updated_by if with_people else UNSET,
     )
+
+
+def with_credentials(
+    answer: EnvironmentAnswer, told: Told, kind: AuthType
+) -> EnvironmentAnswer:
+    """`answer`, and what was asked for of the org's credentials."""
+    match kind:
+        case AuthType.AUTH_URL:
+            return replace(answer, sfdx_auth_url=told.sfdx_auth_url)
+        case AuthType.ACCESS_TOKEN:
+            token, instance_url = told.access_token, told.instance_url
+            return replace(answer, access_token=token, instance_url=instance_url)
+        case _:
+            assert_never(kind)
 
 
 def lock_status(queue: LockQueue, at: datetime) -> LockStatus:

@@ -9,14 +9,15 @@ from typing import Any
 import msgspec
 from litestar import Request
 from litestar.exceptions import HTTPException
-from litestar.types import Scope
+from litestar.types import Empty, Scope
+from uuid_utils import uuid4
 
 from domain.errors import Invalid
-from domain.ids import new_id
 
 BODY_BYTES_MAX = 256 * 1024
-REQUEST_ID = re.compile(rb"[\w.:/+=-]{1,128}\Z", re.ASCII)
+REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 JSON = "application/json"
+PLAIN = "identity"
 NESTED_MAX = 32
 
 
@@ -26,10 +27,27 @@ class StrictRequest(Request[Any, Any, Any]):
     Litestar would convert leniently, so that "3600" were a number.
     """
 
+    async def body(self) -> bytes:
+        """All of it. Litestar's would parse every header for its length alone."""
+        if self._body is Empty:
+            body, goes_on = bytearray(), True
+            while goes_on:
+                message: Any = await self.receive()
+                body += message.get("body", b"")
+                if len(body) > BODY_BYTES_MAX:
+                    raise HTTPException("the body is too large", status_code=413)
+                goes_on = message.get("more_body", False)
+            self._body = self._connection_state.body = bytes(body)
+        return self._body
+
     async def json(self) -> Any:
-        kind = self.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+        given = header(self.scope, b"content-type") or JSON
+        kind = given.partition(";")[0].strip().lower()
         if kind != JSON:
             raise HTTPException(f"the body must be {JSON}", status_code=415)
+        coding = self.headers.get("content-encoding", PLAIN).strip().lower()
+        if coding != PLAIN:
+            raise HTTPException("the body must not be compressed", status_code=415)
         body = await self.body()
         if b"\\u0000" in body or body.count(b"{") + body.count(b"[") > NESTED_MAX:
             _check(msgspec.json.decode(body), "body")
@@ -64,12 +82,20 @@ async def gone(request: Request[Any, Any, Any]) -> None:
         pass
 
 
+def header(scope: Scope, name: bytes) -> str:
+    """A header's value, or nothing; Litestar's own would parse all of them for it."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return value.decode("latin-1")
+    return ""
+
+
 def request_id_of(scope: Scope) -> str:
     """The caller's `X-Request-Id` if it is a decent one, else an id made up once."""
     state: dict[str, Any] = scope["state"]
     known: str | None = state.get("request_id")
     if known is None:
-        given = next((v for k, v in scope["headers"] if k == b"x-request-id"), b"")
-        known = given.decode() if REQUEST_ID.match(given) else new_id()
+        given = header(scope, b"x-request-id")
+        known = given if REQUEST_ID.fullmatch(given) else str(uuid4())
         state["request_id"] = known
     return known

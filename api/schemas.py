@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from domain.environment.events import Category
 from domain.environment.lock import LEASE_SECONDS_MAX, MAX_WAIT_SECONDS
@@ -111,6 +111,9 @@ class EnvironmentAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     updated_at: datetime
     created_by: str | UnsetType = UNSET
     updated_by: str | UnsetType = UNSET
+    sfdx_auth_url: str | None | UnsetType = UNSET
+    access_token: str | None | UnsetType = UNSET
+    instance_url: str | None | UnsetType = UNSET
 
 
 class GroupedEnvironments(Struct, frozen=True, kw_only=True):
@@ -156,6 +159,8 @@ class LockAcquiredAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     environment_name: str
     salesforce_username: str | None
     sfdx_auth_url: str | None
+    access_token: str | None
+    instance_url: str | None
     front_door_url: str | None
     ticket_id: str
     fence: int
@@ -204,6 +209,32 @@ class LockWaitTimeout(Answer, frozen=True, kw_only=True, rename="camel"):
     ticket_id: str
     position: int
     estimated_wait_seconds: int
+
+
+class FrontDoorAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
+    """`url` opens the org without another login, once or for a short while."""
+
+    url: str
+
+
+class ArtifactAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
+    """`subscriberVersion` is the package version's id, if it is a package."""
+
+    name: str
+    version: str | None
+    commit_id: str | None
+    subscriber_version: str | None
+    type: str
+    is_installed_by_sfp: bool = field(name="isInstalledBysfp")
+
+
+class ArtifactsAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
+    environment_id: str
+    environment_name: str
+    salesforce_username: str
+    artifacts: list[ArtifactAnswer]
+    retrieved_at: datetime
+    cached: bool
 
 
 class AuditRecord(Struct, frozen=True, kw_only=True):

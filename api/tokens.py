@@ -9,7 +9,7 @@ from litestar import Controller, delete, get, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from api.auth import allow, new_application_token
+from api.auth import allow
 from api.deps import AtDesk, Views
 from api.schemas import Answer, Body, Name
 from domain.decider import Step
@@ -24,6 +24,7 @@ from domain.token import (
     digest,
     stream_of,
     token,
+    token_of,
 )
 from projections.directory import directory, sql
 
@@ -62,7 +63,7 @@ class TokensController(Controller):
     async def issue_token(
         self, data: JSONBody[TokenBody], desk: AtDesk
     ) -> TokenIssuedAnswer:
-        token_id, secret, whole = new_application_token()
+        token_id, secret = desk.new_id().replace("-", ""), desk.new_secret()
         command = IssueToken(
             by=desk.actor,
             name=name_of(data.name, "name"),
@@ -75,7 +76,7 @@ class TokensController(Controller):
         return TokenIssuedAnswer(
             id=token_id,
             name=state.issued.name,
-            token=whole,
+            token=token_of(token_id, secret),
             expires_at=state.issued.expires_at,
         )
 

@@ -1,4 +1,4 @@
-"""Who looked, and who was turned away: facts about a request, decided by nobody.
+"""Who looked, was told, or was turned away: facts about a request, decided by nobody.
 
 Each is a stream of one event, so that readers of one environment never contend.
 """
@@ -7,14 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import assert_never
 
-from domain.decider import Decider
+from domain.decider import Decider, Reach
 from domain.event import Command, Event
 
 
 class EnvironmentRead(Event, frozen=True, tag="access.read"):
     environment_id: str
     repository: str
+
+
+class CredentialsRead(Event, frozen=True, tag="access.credentials_read"):
+    """Somebody was about to be told one kind of credential, without holding the lock.
+
+    `kind` is spelled as the caller asked for it: `accessToken` or `sfdxAuthUrl`.
+    """
+
+    environment_id: str
+    repository: str
+    salesforce_username: str
+    kind: str
+
+
+class FrontDoorOpened(Event, frozen=True, tag="access.front_door_opened"):
+    """Somebody was about to be let into the org's own pages."""
+
+    environment_id: str
+    repository: str
+    salesforce_username: str
 
 
 class AccessRefused(Event, frozen=True, tag="access.refused"):
@@ -28,7 +49,7 @@ class AccessRefused(Event, frozen=True, tag="access.refused"):
     count: int = 1
 
 
-AccessEvent = EnvironmentRead | AccessRefused
+AccessEvent = EnvironmentRead | CredentialsRead | FrontDoorOpened | AccessRefused
 
 
 class RecordAccess(Command, frozen=True, kw_only=True):
@@ -47,4 +68,15 @@ def evolve(_: None, __: AccessEvent) -> None:
     return None
 
 
-access = Decider(initial=None, decide=decide, evolve=evolve)
+def belongs_to(command: RecordAccess, _: None) -> str | Reach:
+    """What goes on record because something is disclosed is not everybody's."""
+    match command.event:
+        case EnvironmentRead() | AccessRefused():
+            return Reach.EVERYBODY
+        case CredentialsRead() | FrontDoorOpened():
+            return command.event.repository
+        case _:
+            assert_never(command.event)
+
+
+access = Decider(initial=None, decide=decide, evolve=evolve, belongs_to=belongs_to)

@@ -5,11 +5,21 @@ from __future__ import annotations
 from domain.access import AccessEvent
 from domain.environment.events import EnvironmentEvent
 from domain.event import Event
+from domain.once import RequestCarriedOut
 from domain.org import OrgEvent
 from domain.project_events import ProjectEvent
+from domain.release import ReleaseEvent
 from domain.token import TokenEvent
 
-AnyEvent = EnvironmentEvent | ProjectEvent | OrgEvent | TokenEvent | AccessEvent
+AnyEvent = (
+    EnvironmentEvent
+    | ProjectEvent
+    | OrgEvent
+    | TokenEvent
+    | AccessEvent
+    | ReleaseEvent
+    | RequestCarriedOut
+)
 
 
 def tag(event_type: type[Event]) -> str:

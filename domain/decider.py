@@ -5,18 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from functools import reduce
 from typing import Any, Generic, Protocol, TypeVar
 
-from domain.event import Command, Event
+from msgspec import Struct
+
+from domain.errors import Forbidden
+from domain.event import Actor, Command, Event
+from domain.naming import fold
 
 C = TypeVar("C", bound=Command)
 E = TypeVar("E", bound=Event)
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Look(Command, frozen=True, kw_only=True):
+    """Changes nothing, whatever the stream; tells the state it has come to."""
+
+
+class Reach(Enum):
+    """Whose something is that is of no one repository."""
+
+    EVERYBODY = "changes and discloses nothing"
+    INSTALLATION = "concerns every repository"
+
+
+class Wait(Struct, frozen=True):
     """The answer "not yet". The caller waits beside the stream until woken by `key`."""
 
     key: str
@@ -28,6 +43,10 @@ def nothing_lapses(_: Any, __: datetime) -> Sequence[Any]:
 
 def never_due(_: Any) -> datetime | None:
     return None
+
+
+def the_installation(_: Any, __: Any) -> Reach:
+    return Reach.INSTALLATION
 
 
 def wakes_nobody(_: Event) -> str | None:
@@ -42,6 +61,9 @@ class Decider(Generic[C, E, S]):
     late timer never shows; `due` says when it will next have something to say. `wakes`
     names the `Wait.key` that an event concerns. Raise `revision` whenever `evolve`
     comes to mean something else: snapshots are dropped.
+
+    `belongs_to` names the repository that a command concerns. Actors who are limited to
+    some repositories get no further, and nowhere at all where nothing is said.
     """
 
     initial: S
@@ -50,14 +72,37 @@ class Decider(Generic[C, E, S]):
     lapse: Callable[[S, datetime], Sequence[E]] = nothing_lapses
     due: Callable[[S], datetime | None] = never_due
     wakes: Callable[[E], str | None] = wakes_nobody
+    belongs_to: Callable[[C, S], str | Reach] = the_installation
     revision: int = 1
+
+    def __post_init__(self) -> None:
+        rules, belongs_to = self.decide, self.belongs_to
+
+        def decide(command: C, state: S, at: datetime) -> Sequence[E] | Wait:
+            if isinstance(command, Look):
+                return ()
+            if command.by.repositories is not None:
+                check_reach(command.by, belongs_to(command, state))
+            return rules(command, state, at)
+
+        # Here, where every decision passes, and not in each rule, which might forget.
+        object.__setattr__(self, "decide", decide)
 
     def fold(self, events: Sequence[E], onto: S | None = None) -> S:
         return reduce(self.evolve, events, self.initial if onto is None else onto)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+def check_reach(by: Actor, whose: str | Reach) -> None:
+    """`Forbidden` unless `by` may act on what is `whose`."""
+    if by.repositories is None or whose is Reach.EVERYBODY:
+        return
+    if isinstance(whose, Reach):
+        raise Forbidden("this token is limited to some repositories; this is for all")
+    if fold(whose) not in by.repositories:
+        raise Forbidden(f"this token is not good for the repository {whose}")
+
+
+class Step(Struct, frozen=True):
     """One command to one stream. Steps executed together commit together.
 
     `fresh` says that the stream's name was made up just now: there is no past to read.
@@ -69,8 +114,7 @@ class Step:
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What steps led to: the events, and the state of each step's stream afterwards.
 
     `at` is the journal's instant of the decision; `position`, that of the last event

@@ -139,6 +139,49 @@ class NotAcquired(Conflict):
     code = "LOCK_NOT_ACQUIRED"
 
 
+class KeyReused(Conflict):
+    """The Idempotency-Key was sent with another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class KeyInUse(Conflict):
+    """The request with this Idempotency-Key has not been answered yet."""
+
+    code = "IDEMPOTENCY_KEY_IN_USE"
+
+
+class AnswerLost(Conflict):
+    """It was answered, and is done; but the answer cannot be read any more."""
+
+    code = "IDEMPOTENCY_ANSWER_LOST"
+
+
+class AlreadyCarriedOut(Conflict):
+    """The request has taken effect already, though nobody may have been told."""
+
+    code = "ALREADY_CARRIED_OUT"
+
+
+class StaleFence(Conflict):
+    """The ticket held the lock once and holds it no more: its fence is outdated."""
+
+    code = "STALE_FENCE"
+
+
+class ReleaseExists(Conflict):
+    """This release is on record with other facts, and a record is not rewritten."""
+
+    code = "RELEASE_EXISTS"
+
+
+class SalesforceRefused(DomainError):
+    """Salesforce did not give what was asked of it; the message says why, and never
+    repeats a secret."""
+
+    code = "SALESFORCE_REFUSED"
+
+
 class TooMany(DomainError):
     """A limit on how much may wait is reached; try again later."""
 
@@ -153,3 +196,11 @@ class QueueFull(TooMany):
 
 class JournalUnavailable(Exception):
     """The database did not answer. Whether the command took effect is not known."""
+
+
+class IssuerUnavailable(Exception):
+    """Whoever issued this token cannot be asked for its key just now."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds

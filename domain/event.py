@@ -15,7 +15,8 @@ class Actor(Struct, frozen=True):
     """Who asks, and from where. Two tokens of one application are one actor.
 
     `id` is the subject of a person's token or the name of an application; since the
-    two could be spelled alike, `application` tells them apart.
+    two could be spelled alike, `application` tells them apart. `repositories`, folded,
+    are those it may act on; None is every one.
     """
 
     id: str
@@ -24,6 +25,7 @@ class Actor(Struct, frozen=True):
     request_id: str = ""
     ip: str | None = None
     user_agent: str | None = None
+    repositories: frozenset[str] | None = None
 
     def is_same_as(self, id: str, application: str | None) -> bool:  # noqa: A002
         return self.id == id and self.application == application

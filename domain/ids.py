@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 from domain.errors import Invalid
 
@@ -16,8 +16,17 @@ def new_id() -> str:
     return str(uuid4())
 
 
+def derived_id(source: str, number: int) -> str:
+    """Always the same id for the same `source`, an id itself, and `number`."""
+    return str(uuid5(UUID(source), str(number)))
+
+
 def new_ticket_id() -> str:
-    return f"ticket_{uuid4()}"
+    return ticket_id_of(new_id())
+
+
+def ticket_id_of(id: str) -> str:  # noqa: A002
+    return f"ticket_{id}"
 
 
 def parse_id(text: str, field: str) -> str:

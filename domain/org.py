@@ -14,7 +14,7 @@ from typing import Any, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.decider import Decider
+from domain.decider import Decider, Reach
 from domain.errors import Invalid, OrgNotFound
 from domain.event import Command, Event
 from domain.naming import fold
@@ -107,9 +107,10 @@ def decide(command: OrgCommand, orgs: Orgs, _: datetime) -> Sequence[OrgEvent]:
 
 
 def register(command: RegisterOrg, orgs: Orgs) -> Sequence[OrgEvent]:
-    if command.is_default and not command.is_dev_hub:
-        raise Invalid("isDefault is for a dev hub", field="isDefault")
+    check_default(is_default=command.is_default, is_dev_hub=command.is_dev_hub)
     known = orgs.known.get(fold(command.username))
+    if known and known.credential_id == command.credential_id:
+        return []  # Registered by this very command: nothing to append.
     registered = OrgRegistered(
         org_id=known.org_id if known else command.org_id,
         username=command.username,
@@ -127,6 +128,12 @@ def register(command: RegisterOrg, orgs: Orgs) -> Sequence[OrgEvent]:
     return [registered]  # Also when nothing else changed: the auth URL may have.
 
 
+def check_default(*, is_default: bool, is_dev_hub: bool) -> None:
+    """Also asked before Salesforce is: what can be refused at once should be."""
+    if is_default and not is_dev_hub:
+        raise Invalid("isDefault is for a dev hub", field="isDefault")
+
+
 def evolve(orgs: Orgs, event: OrgEvent) -> Orgs:
     match event:
         case OrgRegistered():
@@ -140,4 +147,10 @@ def evolve(orgs: Orgs, event: OrgEvent) -> Orgs:
             assert_never(event)
 
 
-orgs = Decider(initial=Orgs(), decide=decide, evolve=evolve)
+def belongs_to(command: OrgCommand, _: Orgs) -> Reach:
+    """Several repositories may share an org."""
+    is_harmless = isinstance(command, RequireOrg)
+    return Reach.EVERYBODY if is_harmless else Reach.INSTALLATION
+
+
+orgs = Decider(initial=Orgs(), decide=decide, evolve=evolve, belongs_to=belongs_to)

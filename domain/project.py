@@ -1,4 +1,4 @@
-"""A repository, and the names, orgs and defaults that its environments share out.
+"""A repository, and what its environments share out: names, orgs, defaults, places.
 
 What must be unique among the environments of one repository is decided here, in the
 same append as the environment's own event (DESIGN section 4, uniqueness).
@@ -12,26 +12,28 @@ from typing import Any, assert_never
 from urllib.parse import urlsplit
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
-from domain.decider import Decider
+from domain.decider import Decider, Reach
+from domain.entry import Entry, check_is_free
 from domain.environment.events import Category
 from domain.errors import (
-    EnvironmentExists,
     EnvironmentNotFound,
     Invalid,
     ProjectExists,
     ProjectInUse,
     ProjectNotFound,
-    UsernameTaken,
 )
 from domain.event import Command
 from domain.naming import fold
+from domain.orchestration import OrderEnvironments, leave, order
+from domain.orchestration import evolve as evolve_orders
 from domain.project_events import (
     DefaultChosen,
     EnvironmentAdded,
     EnvironmentChanged,
     EnvironmentRemoved,
+    EnvironmentsOrdered,
     ProjectEvent,
     ProjectRegistered,
     ProjectRetired,
@@ -59,6 +61,7 @@ class AddEnvironment(Command, frozen=True, kw_only=True):
     name: str
     category: Category
     salesforce_username: str | None
+    is_active: bool = True
     is_default: bool = False
 
 
@@ -67,6 +70,7 @@ class ChangeEnvironment(Command, frozen=True, kw_only=True):
     name: str | UnsetType = UNSET
     category: Category | UnsetType = UNSET
     salesforce_username: str | None | UnsetType = UNSET
+    is_active: bool | UnsetType = UNSET
     is_default: bool | UnsetType = UNSET
 
 
@@ -81,15 +85,8 @@ ProjectCommand = (
     | AddEnvironment
     | ChangeEnvironment
     | RemoveEnvironment
+    | OrderEnvironments
 )
-
-
-class Entry(Struct, frozen=True):
-    """What one environment takes for itself within the repository."""
-
-    name: str
-    category: Category
-    salesforce_username: str | None
 
 
 class Project(Struct, frozen=True):
@@ -100,6 +97,7 @@ class Project(Struct, frozen=True):
     configuration: dict[str, Any] = {}
     environments: dict[str, Entry] = {}
     defaults: dict[str, str] = {}
+    orders: dict[str, tuple[str, ...]] = {}
 
 
 def stream_of(identifier: str) -> str:
@@ -126,6 +124,8 @@ def decide(
             return change(command, project)
         case RemoveEnvironment():
             return remove(command, project)
+        case OrderEnvironments():
+            return order(command, project.environments, project.orders)
         case _:
             assert_never(command)
 
@@ -156,11 +156,11 @@ def revise(command: ReviseProject, project: Project) -> Sequence[ProjectEvent]:
 def add(command: AddEnvironment, project: Project) -> Sequence[ProjectEvent]:
     if command.environment_id in project.environments:
         return []  # Added already: nothing to append.
-    entry = Entry(command.name, command.category, command.salesforce_username)
-    check_is_free(entry, project.environments)
-    added = EnvironmentAdded(
-        command.environment_id, entry.name, entry.category, entry.salesforce_username
+    entry = Entry(
+        command.name, command.category, command.salesforce_username, command.is_active
     )
+    check_is_free(entry, project.environments)
+    added = EnvironmentAdded(command.environment_id, *astuple(entry))
     wanted = (entry.category, command.environment_id)
     return [added, *choose_default(project, *wanted)] if command.is_default else [added]
 
@@ -176,16 +176,17 @@ def change(command: ChangeEnvironment, project: Project) -> Sequence[ProjectEven
         old.salesforce_username
         if isinstance(command.salesforce_username, UnsetType)
         else command.salesforce_username,
+        old.is_active
+        if isinstance(command.is_active, UnsetType)
+        else command.is_active,
     )
     others = {k: e for k, e in project.environments.items() if k != environment_id}
     check_is_free(new, others)
     events: list[ProjectEvent] = []
     if new != old:
-        events.append(
-            EnvironmentChanged(
-                environment_id, new.name, new.category, new.salesforce_username
-            )
-        )
+        events.append(EnvironmentChanged(environment_id, *astuple(new)))
+    if new.category != old.category:
+        events += leave(environment_id, old.category, project.orders)
     was_default = project.defaults.get(old.category) == environment_id
     if was_default and (command.is_default is False or new.category != old.category):
         events.append(DefaultChosen(old.category, None, environment_id))
@@ -195,8 +196,12 @@ def change(command: ChangeEnvironment, project: Project) -> Sequence[ProjectEven
 
 
 def remove(command: RemoveEnvironment, project: Project) -> Sequence[ProjectEvent]:
-    entry = project.environments.get(command.environment_id)
-    return [EnvironmentRemoved(command.environment_id)] if entry else []
+    environment_id = command.environment_id
+    entry = project.environments.get(environment_id)
+    if entry is None:
+        return []  # Removed already: nothing to append.
+    left = leave(environment_id, entry.category, project.orders)
+    return [*left, EnvironmentRemoved(environment_id)]
 
 
 def choose_default(
@@ -207,15 +212,6 @@ def choose_default(
     if previous == environment_id:
         return []
     return [DefaultChosen(category, environment_id, previous)]
-
-
-def check_is_free(entry: Entry, others: dict[str, Entry]) -> None:
-    for other in others.values():
-        if fold(other.name) == fold(entry.name):
-            raise EnvironmentExists(f"an environment named {other.name} exists")
-        mine, theirs = entry.salesforce_username, other.salesforce_username
-        if mine and theirs and fold(mine) == fold(theirs):
-            raise UsernameTaken(f"{theirs} belongs to the environment {other.name}")
 
 
 def platform_of(remote_url: str) -> str:
@@ -241,7 +237,9 @@ def evolve(project: Project, event: ProjectEvent) -> Project:
         case ProjectRetired():
             return Project()
         case EnvironmentAdded() | EnvironmentChanged():
-            entry = Entry(event.name, event.category, event.salesforce_username)
+            entry = Entry(
+                event.name, event.category, event.salesforce_username, event.is_active
+            )
             entries = project.environments | {event.environment_id: entry}
             return replace(project, environments=entries)
         case EnvironmentRemoved():
@@ -254,14 +252,20 @@ def evolve(project: Project, event: ProjectEvent) -> Project:
                 defaults={c: k for c, k in project.defaults.items() if k != gone},
             )
         case DefaultChosen():
-            defaults = {
-                c: k for c, k in project.defaults.items() if c != event.category
-            }
-            if event.environment_id:
-                defaults[event.category] = event.environment_id
-            return replace(project, defaults=defaults)
+            chosen = {**project.defaults, event.category.value: event.environment_id}
+            return replace(project, defaults={c: k for c, k in chosen.items() if k})
+        case EnvironmentsOrdered():
+            return replace(project, orders=evolve_orders(project.orders, event))
         case _:
             assert_never(event)
 
 
-project = Decider(initial=Project(), decide=decide, evolve=evolve)
+def belongs_to(command: ProjectCommand, project: Project) -> str | Reach:
+    if isinstance(command, RegisterProject):
+        return command.identifier
+    return project.identifier or Reach.EVERYBODY  # Where nothing is, nothing happens.
+
+
+project = Decider(
+    initial=Project(), decide=decide, evolve=evolve, belongs_to=belongs_to
+)

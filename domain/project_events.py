@@ -34,6 +34,7 @@ class EnvironmentAdded(Event, frozen=True, tag="project.environment_added"):
     name: str
     category: Category
     salesforce_username: str | None
+    is_active: bool = True
 
 
 class EnvironmentChanged(Event, frozen=True, tag="project.environment_changed"):
@@ -43,6 +44,7 @@ class EnvironmentChanged(Event, frozen=True, tag="project.environment_changed"):
     name: str
     category: Category
     salesforce_username: str | None
+    is_active: bool = True
 
 
 class EnvironmentRemoved(Event, frozen=True, tag="project.environment_removed"):
@@ -57,6 +59,14 @@ class DefaultChosen(Event, frozen=True, tag="project.default_chosen"):
     previous_id: str | None
 
 
+class EnvironmentsOrdered(Event, frozen=True, tag="project.environments_ordered"):
+    """The category's whole order from now on; `left_out` had a place before."""
+
+    category: Category
+    environment_ids: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
 ProjectEvent = (
     ProjectRegistered
     | ProjectRevised
@@ -65,4 +75,5 @@ ProjectEvent = (
     | EnvironmentChanged
     | EnvironmentRemoved
     | DefaultChosen
+    | EnvironmentsOrdered
 )

@@ -15,7 +15,7 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.decider import Decider
+from domain.decider import Decider, Reach
 from domain.errors import TokenNotFound, Unauthenticated
 from domain.event import Command, Event
 
@@ -80,6 +80,11 @@ def stream_of(token_id: str) -> str:
     return f"tokens/{token_id}"
 
 
+def token_of(token_id: str, secret: str) -> str:
+    """The token as its application will send it."""
+    return f"{PREFIX}{token_id}_{secret}"
+
+
 def digest(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
@@ -113,4 +118,9 @@ def evolve(token: Token, event: TokenEvent) -> Token:
             assert_never(event)
 
 
-token = Decider(initial=Token(), decide=decide, evolve=evolve)
+def belongs_to(command: TokenCommand, _: Token) -> Reach:
+    is_harmless = isinstance(command, UseToken)
+    return Reach.EVERYBODY if is_harmless else Reach.INSTALLATION
+
+
+token = Decider(initial=Token(), decide=decide, evolve=evolve, belongs_to=belongs_to)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, get_args
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, get_args
 
-from domain.access import AccessEvent, AccessRefused, EnvironmentRead
+from domain.access import (
+    AccessEvent,
+    AccessRefused,
+    CredentialsRead,
+    EnvironmentRead,
+    FrontDoorOpened,
+)
 from domain.environment.details import changes
 from domain.environment.events import (
     CredentialsDisclosed,
@@ -24,13 +30,21 @@ from domain.environment.events import (
 )
 from domain.event import Event
 from domain.record import Recorded
+from domain.release import ReleaseEvent, ReleasePublished
 from projections.queries import load
 from projections.view import NewRows, Row, Values, View, Write
 
 sql = load("audit_log")
 
-Shown = EnvironmentEvent | AccessEvent
-Entry = tuple[str, dict[str, Any]]
+ElsewhereEvent = AccessEvent | ReleaseEvent  # of an environment, not in its stream
+Shown = EnvironmentEvent | ElsewhereEvent
+# What a record may say an access was. Pages are read type by type, so that an index
+# serves each of them: whoever adds an event to `entry` adds its type here, too.
+AccessType = Literal[
+    "create", "credentials", "frontdoor", "lock", "read", "refused", "release", "update"
+]
+ACCESS_TYPES: Sequence[str] = get_args(AccessType)
+Entry = tuple[AccessType, dict[str, Any]]
 
 RECORDS = NewRows(
     "audit_record",
@@ -59,6 +73,17 @@ def entry(event: Event) -> Entry | None:
             return "update", {"action": "environment_updated", "fields": fields}
         case EnvironmentRead():
             return "read", {"action": "environment_read"}
+        case CredentialsRead():
+            return "credentials", {
+                "action": "credentials_read",
+                "kind": event.kind,
+                "salesforce_username": event.salesforce_username,
+            }
+        case FrontDoorOpened():
+            return "frontdoor", {
+                "action": "front_door_opened",
+                "salesforce_username": event.salesforce_username,
+            }
         case AccessRefused():
             return "refused", {
                 "action": "access_refused",
@@ -74,6 +99,15 @@ def entry(event: Event) -> Entry | None:
                 "ticket_id": event.ticket_id,
                 "fence": event.fence,
                 "salesforce_username": event.salesforce_username,
+            }
+        case ReleasePublished():
+            return "release", {
+                "action": "release_published",
+                "name": event.name,
+                "domain": event.domain,
+                "published_at": event.published_at,
+                "ticket_id": event.ticket_id,
+                "fence": event.fence,
             }
         case _:
             return None
@@ -155,7 +189,7 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
         elif isinstance(event, EnvironmentRetired):
             gone.append({"id": stream})
         elif noted := entry(event):
-            if isinstance(event, EnvironmentRead | AccessRefused):
+            if isinstance(event, ElsewhereEvent):
                 values = row(record, event.environment_id, *noted)
                 accesses.append(dict(zip(RECORDS.columns, values, strict=True)))
                 continue

@@ -26,10 +26,10 @@ from domain.environment.events import (
     LockWithdrawn,
 )
 from domain.environment.lock import lapse
-from domain.environment.queue import LockQueue, Ticket, TicketStatus
+from domain.environment.queue import Ticket, TicketStatus, queue_of
 from domain.environment.queue import evolve as evolve_lock
 from domain.naming import fold
-from domain.project_events import DefaultChosen
+from domain.project_events import DefaultChosen, EnvironmentsOrdered
 from domain.record import Recorded
 from projections.queries import load
 from projections.view import NewRows, Row, View, Write
@@ -41,6 +41,7 @@ Shown = (
     | EnvironmentRevised
     | EnvironmentRetired
     | DefaultChosen
+    | EnvironmentsOrdered
     | LockRequested
     | LockGranted
     | LockAcquired
@@ -87,6 +88,7 @@ class Changes:
         self.added: dict[str, dict[str, Any]] = {}
         self.revised: dict[str, dict[str, Any]] = {}
         self.defaults: dict[str, bool] = {}
+        self.places: dict[str, int | None] = {}
         self.fences: dict[str, int] = {}
         self.new_tickets: dict[str, dict[str, Any]] = {}
         self.tickets: defaultdict[str, dict[str, Any]] = defaultdict(dict)
@@ -144,6 +146,9 @@ class Changes:
                     self.defaults[previous] = False
                 if chosen:
                     self.defaults[chosen] = True
+            case EnvironmentsOrdered(environment_ids=ids, left_out=left_out):
+                self.places |= dict.fromkeys(left_out)
+                self.places |= {key: place for place, key in enumerate(ids, start=1)}
             case _:
                 pass  # Not every event shows in this view.
 
@@ -152,6 +157,8 @@ class Changes:
         yield sql["revise_environments"], rows(self.revised)
         defaults = {key: {"is_default": is_it} for key, is_it in self.defaults.items()}
         yield sql["set_defaults"], rows(defaults)
+        places = {key: {"place": place} for key, place in self.places.items()}
+        yield sql["set_places"], rows(places)
         fences = {key: {"fence": fence} for key, fence in self.fences.items()}
         yield sql["raise_fences"], rows(fences)
         yield TICKETS, [tuple(row.values()) for row in self.new_tickets.values()]
@@ -200,6 +207,7 @@ class Listed(msgspec.Struct, frozen=True):
     id: str
     environment: Environment
     is_default: bool
+    orchestration_order: int | None
     created_at: datetime
     created_by: str
     updated_at: datetime
@@ -216,17 +224,14 @@ def listed(row: Row, at: datetime) -> Listed:
     """What time alone has done by `at` shows, whether or not an event says so yet."""
     details = msgspec.convert(row["details"], Details)
     tickets = msgspec.convert(row["tickets"], list[Ticket])
-    queue = LockQueue(
-        tickets={ticket.id: ticket for ticket in tickets},
-        fence=row["fence"],
-        claim_window_seconds=details.claim_window_seconds,
-    )
+    queue = queue_of(tickets, row["fence"], details.claim_window_seconds)
     for event in lapse(queue, at):
         queue = evolve_lock(queue, event)
     return Listed(
         id=row["id"],
         environment=Environment(details, queue),
         is_default=row["is_default"],
+        orchestration_order=row["orchestration_order"],
         created_at=row["created_at"],
         created_by=row["created_by"],
         updated_at=row["updated_at"],

@@ -11,6 +11,8 @@ pytest.register_assert_rewrite("tests.support.spec")
 pytest_plugins = [
     "tests.support.servers",
     "tests.support.running",
+    "tests.support.issuer",
+    "tests.support.salesforce",
     "tests.projections.journal_contract",
 ]
 

@@ -5,20 +5,40 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 
 from msgspec import Struct
 
+from workers.salesforce.hosts import Hosts, hosts_from
+from workers.trust import Issuer, TrustError, load_trust
+
 SECRET_LENGTH_MIN = 32
 KEY_BYTES = 32
+Network = IPv4Network | IPv6Network
 
 
 class SettingsError(Exception):
     """A setting is missing or makes no sense; the message names it."""
 
 
+class Credentials(StrEnum):
+    """What the holder of a lock is told of the environment's org."""
+
+    ALL = "all"
+    ACCESS_TOKEN = "accessToken"  # noqa: S105 - the name of one
+    AUTH_URL = "sfdxAuthUrl"
+
+
 class Settings(Struct, frozen=True):
-    """`secret` signs the tokens; `vault_keys` encrypt credentials, by version."""
+    """`secret` signs the tokens; `vault_keys` encrypt credentials, by version.
+
+    `issuers` are those whose OIDC tokens are believed; `trusted_proxies`, the networks
+    of those whose X-Forwarded-For is.
+    `salesforce_check`: an org must prove to be its username's before it is registered.
+    """
 
     database_url: str
     nats_url: str
@@ -26,6 +46,11 @@ class Settings(Struct, frozen=True):
     vault_keys: dict[int, bytes]
     host: str = "127.0.0.1"
     port: int = 8080
+    issuers: Sequence[Issuer] = ()
+    trusted_proxies: Sequence[Network] = ()
+    salesforce_hosts: Hosts = Hosts()
+    salesforce_check: bool = True
+    credentials: Credentials = Credentials.ALL
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port})"
@@ -40,6 +65,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         vault_keys=_vault_keys(environment),
         host=environment.get("BERTH_HOST", "127.0.0.1"),
         port=_port(environment),
+        issuers=_issuers(environment),
+        trusted_proxies=_trusted_proxies(environment),
+        salesforce_hosts=_salesforce_hosts(environment),
+        salesforce_check=_is_on(environment, "BERTH_SALESFORCE_CHECK"),
+        credentials=_credentials(environment),
     )
 
 
@@ -77,3 +107,43 @@ def _port(environment: Mapping[str, str]) -> int:
     if text.isdecimal() and 0 < int(text) < 65_536:  # noqa: PLR2004
         return int(text)
     raise SettingsError(f"BERTH_PORT is not a port number: {text}")
+
+
+def _issuers(environment: Mapping[str, str]) -> Sequence[Issuer]:
+    """`BERTH_OIDC` is the path of a TOML file; without it there are none."""
+    path = environment.get("BERTH_OIDC")
+    try:
+        return load_trust(Path(path)) if path else ()
+    except TrustError as error:
+        raise SettingsError(f"BERTH_OIDC: {path}: {error}") from None
+
+
+def _trusted_proxies(environment: Mapping[str, str]) -> Sequence[Network]:
+    """`BERTH_TRUSTED_PROXIES=10.0.0.0/8,fd00::/8`; without it there are none."""
+    given = environment.get("BERTH_TRUSTED_PROXIES", "")
+    try:
+        return tuple(ip_network(part.strip()) for part in given.split(",") if part)
+    except ValueError as error:
+        raise SettingsError(f"BERTH_TRUSTED_PROXIES: {error}") from None
+
+
+def _salesforce_hosts(environment: Mapping[str, str]) -> Hosts:
+    """`BERTH_SALESFORCE_HOSTS=sfdc.example.org,http://127.0.0.1:9090`."""
+    try:
+        return hosts_from(environment.get("BERTH_SALESFORCE_HOSTS", ""))
+    except ValueError as error:
+        raise SettingsError(f"BERTH_SALESFORCE_HOSTS: {error}") from None
+
+
+def _is_on(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "on")
+    if text in {"on", "off"}:
+        return text == "on"
+    raise SettingsError(f"{name} must be on or off")
+
+
+def _credentials(environment: Mapping[str, str]) -> Credentials:
+    text = environment.get("BERTH_CREDENTIALS", Credentials.ALL)
+    if text in {*Credentials}:
+        return Credentials(text)
+    raise SettingsError(f"BERTH_CREDENTIALS must be one of {', '.join(Credentials)}")

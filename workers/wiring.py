@@ -11,23 +11,29 @@ from typing import Any
 
 from projections.catch_up import CatchUp
 from projections.environment_listing import sql
+from projections.storage.answers import Answers
 from projections.storage.append import Appender
+from projections.storage.artifact_cache import ArtifactCache
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.journal import StoredJournal
 from projections.storage.reader import Reader
+from projections.storage.sealing import Seal
 from projections.storage.vault import Vault
 from projections.views import VIEWS
 from workers import doorbell, lock_expiry
 from workers.doorbell import Doorbell, Lookout
 from workers.lock_expiry import LockExpiry
 from workers.loop import run_forever
+from workers.salesforce import Salesforce
+from workers.salesforce.inventory import Inventory
 from workers.settings import Settings
 
 READERS_MAX = 8
 SECRETS_MAX = 4
 CATCH_UP_EVERY_SECONDS = 0.2
 RETRY_EVERY_SECONDS = 0.5
+SWEEP_EVERY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,9 @@ class Services:
     reader: Reader
     views: ViewStore
     vault: Vault
+    answers: Answers
+    salesforce: Salesforce
+    inventory: Inventory
 
 
 @asynccontextmanager
@@ -51,12 +60,17 @@ async def running(
     secrets = Database(url, name="berth-vault", pool_max=SECRETS_MAX)
     appender = Appender(Database(url, name="berth-journal"))
     journal = StoredJournal(appender)
+    vault = Vault(secrets, settings.vault_keys)
+    salesforce = Salesforce(settings.salesforce_hosts, vault)
     services = Services(
         settings=settings,
         journal=journal,
         reader=Reader(database),
         views=ViewStore(database),
-        vault=Vault(secrets, settings.vault_keys),
+        answers=Answers(secrets, database, Seal(settings.vault_keys)),
+        vault=vault,
+        salesforce=salesforce,
+        inventory=Inventory(salesforce, ArtifactCache(secrets)),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -66,6 +80,7 @@ async def running(
         for task in reversed(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await salesforce.close()
         journal.close()
         database.close()
         secrets.close()
@@ -75,7 +90,7 @@ def _always(services: Services) -> Sequence[Any]:
     """What every process runs: its writer, and both ways of being woken."""
     journal = services.journal
     bell = Doorbell(services.settings.nats_url, journal.ring)
-    journal.committed = bell.announce
+    journal.announce = bell.announce
     look = Lookout(services.reader.streams_since, journal.ring)
     return (
         run_forever("journal", journal.run, RETRY_EVERY_SECONDS),
@@ -89,6 +104,7 @@ def _workers(services: Services) -> Sequence[Any]:
     expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
     return (
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
+        run_forever("answer-sweep", services.answers.sweep, SWEEP_EVERY_SECONDS),
         *(
             run_forever(
                 f"view-keeper {view.name}",

@@ -8,10 +8,11 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.decider import Decider, Wait
+from domain.decider import Decider, Reach, Wait
 from domain.environment import details as describing
 from domain.environment import lock as locking
 from domain.environment import queue as queueing
+from domain.environment import requirement as requiring
 from domain.environment.command import EnvironmentCommand
 from domain.environment.details import (
     Details,
@@ -28,10 +29,11 @@ from domain.environment.events import (
 )
 from domain.environment.lock import AcquireLock, LockCommand, RequestLock
 from domain.environment.queue import LockQueue
+from domain.environment.requirement import Requirement
 from domain.errors import EnvironmentInactive, EnvironmentNotFound
 from domain.naming import fold
 
-AnyCommand = DetailsCommand | LockCommand
+AnyCommand = DetailsCommand | LockCommand | Requirement
 
 
 class Environment(Struct, frozen=True):
@@ -51,6 +53,9 @@ def decide(
     if isinstance(command, ReviseEnvironment | RetireEnvironment):
         is_locked = queue.holder is not None
         return describing.decide(command, details, is_locked=is_locked)
+    if isinstance(command, Requirement):
+        requiring.check(command, queue)
+        return []
     if isinstance(command, RequestLock) and not details.is_active:
         raise EnvironmentInactive(f"{details.name} is not active")
     decision = locking.decide(command, queue, at)
@@ -107,6 +112,14 @@ def wakes(event: EnvironmentEvent) -> str | None:
     return queueing.wakes(event) if isinstance(event, LockEvent) else None
 
 
+def belongs_to(command: AnyCommand, environment: Environment) -> str | Reach:
+    if isinstance(command, RegisterEnvironment):
+        return command.registered.repository
+    if environment.details is None:
+        return Reach.EVERYBODY  # Where nothing is, nothing happens.
+    return environment.details.repository
+
+
 environment = Decider(
     initial=Environment(),
     decide=decide,
@@ -114,4 +127,5 @@ environment = Decider(
     lapse=lapse,
     due=due,
     wakes=wakes,
+    belongs_to=belongs_to,
 )

@@ -31,7 +31,7 @@ from domain.environment.events import (
     LockRequested,
     LockWithdrawn,
 )
-from domain.environment.queue import LockQueue, Ticket, TicketStatus, evolve
+from domain.environment.queue import LockQueue, Ticket, TicketStatus, due, evolve
 from domain.errors import (
     LeaseOver,
     NotAcquired,
@@ -103,6 +103,9 @@ def decide(
 
 def lapse(queue: LockQueue, at: datetime) -> Sequence[LockEvent]:
     """What time alone has done since the last event. A late timer is harmless."""
+    first = due(queue)
+    if first is None or at < first:
+        return []
     over: list[LockEvent] = [
         LockLapsed(ticket.id, ticket.requested_by)
         for ticket in queue.tickets.values()

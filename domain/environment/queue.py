@@ -59,11 +59,12 @@ class LockQueue(Struct, frozen=True):
     """Tickets in the order of asking; the first is the holder once it was granted.
 
     `ended` remembers the latest tickets that are over, so that a repeated release is
-    answered from memory.
+    answered from memory; `lapses_at`, when the first of those that wait will give up.
     """
 
     tickets: dict[str, Ticket] = {}
     ended: dict[str, Ticket] = {}
+    lapses_at: datetime | None = None
     fence: int = 0
     claim_window_seconds: int = CLAIM_WINDOW_SECONDS
 
@@ -80,7 +81,8 @@ class LockQueue(Struct, frozen=True):
 def evolve(queue: LockQueue, event: LockEvent) -> LockQueue:
     match event:
         case LockRequested():
-            return put(queue, ticket_of(event))
+            asked = put(queue, ticket_of(event))
+            return replace(asked, lapses_at=earliest(queue.lapses_at, event.lapses_at))
         case LockGranted():
             ticket = replace(
                 queue.tickets[event.ticket_id],
@@ -89,7 +91,10 @@ def evolve(queue: LockQueue, event: LockEvent) -> LockQueue:
                 expires_at=event.expires_at,
                 expiry_cause=event.expiry_cause,
             )
-            return replace(put(queue, ticket), fence=event.fence)
+            granted = put(queue, ticket)
+            return replace(
+                granted, fence=event.fence, lapses_at=first_lapse(granted, ticket)
+            )
         case LockAcquired() | LockRenewed():
             ticket = replace(
                 queue.tickets[event.ticket_id],
@@ -125,6 +130,20 @@ def ticket_of(event: LockRequested) -> Ticket:
     )
 
 
+def queue_of(
+    tickets: Sequence[Ticket], fence: int, claim_window_seconds: int
+) -> LockQueue:
+    """The queue that has these open tickets, in order, and remembers no others."""
+    return LockQueue(
+        tickets={ticket.id: ticket for ticket in tickets},
+        lapses_at=earliest(
+            *(t.lapses_at for t in tickets if t.status is TicketStatus.QUEUED)
+        ),
+        fence=fence,
+        claim_window_seconds=claim_window_seconds,
+    )
+
+
 def put(queue: LockQueue, ticket: Ticket) -> LockQueue:
     """A ticket keeps its place when it changes; a new one goes to the end."""
     return replace(queue, tickets=queue.tickets | {ticket.id: ticket})
@@ -136,7 +155,22 @@ def end(queue: LockQueue, ticket_id: str, status: TicketStatus) -> LockQueue:
     ended = queue.ended | {ticket_id: replace(ticket, status=status)}
     if len(ended) > ENDED_REMEMBERED_MAX:
         del ended[next(iter(ended))]
-    return replace(queue, tickets=tickets, ended=ended)
+    over = replace(queue, tickets=tickets, ended=ended)
+    return replace(over, lapses_at=first_lapse(over, ticket))
+
+
+def first_lapse(queue: LockQueue, gone: Ticket) -> datetime | None:
+    """When the first of those that wait will give up, now that `gone` no longer waits.
+
+    Only if it was `gone` itself are all of them looked at.
+    """
+    if queue.lapses_at != gone.lapses_at:
+        return queue.lapses_at
+    return earliest(*(ticket.lapses_at for ticket in queue.queued))
+
+
+def earliest(*instants: datetime | None) -> datetime | None:
+    return min((instant for instant in instants if instant), default=None)
 
 
 def wakes(event: LockEvent) -> str | None:
@@ -162,6 +196,4 @@ def holds(by: Actor, ticket: Ticket | None, at: datetime) -> bool:
 def due(queue: LockQueue) -> datetime | None:
     """When `lapse` will next have something to say."""
     holder = queue.holder
-    waits = [ticket.lapses_at for ticket in queue.queued]
-    lease = [holder.expires_at] if holder and holder.expires_at else []
-    return min([*waits, *lease], default=None)
+    return earliest(holder.expires_at if holder else None, queue.lapses_at)

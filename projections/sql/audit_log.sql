@@ -31,12 +31,28 @@ WITH gone AS (
 )
 DELETE FROM audited_environment USING gone WHERE audited_environment.id = gone.id;
 
--- name: audit_of_environment
--- Newest first.
-SELECT audit_record.*, known.repository
-FROM audit_record
-JOIN audited_environment AS known ON known.id = audit_record.environment_id
-WHERE environment_id = %(environment_id)s
-    AND (%(access_type)s::text IS NULL OR access_type = %(access_type)s)
-ORDER BY position DESC
-LIMIT %(limit)s OFFSET %(offset)s;
+-- name: audit_of_environments
+-- Newest first: for each environment and each type of access, the index alone says which
+-- records are the newest; of all these, the page is cut, and only then are records read.
+-- Equalities in place of BETWEEN would let PostgreSQL walk the whole log by position.
+SELECT record.*, known.repository
+FROM (
+    SELECT newest.position
+    FROM unnest(%(environment_ids)s::text[]) AS wanted (environment_id)
+    CROSS JOIN unnest(%(access_types)s::text[]) AS kind (access_type)
+    CROSS JOIN LATERAL (
+        SELECT position FROM audit_record
+        WHERE (environment_id, access_type)
+            BETWEEN (wanted.environment_id, kind.access_type)
+            AND (wanted.environment_id, kind.access_type)
+        ORDER BY environment_id DESC, access_type DESC, position DESC
+        LIMIT %(limit)s::bigint + %(offset)s::bigint
+    ) AS newest
+    ORDER BY newest.position DESC
+    LIMIT %(limit)s OFFSET %(offset)s
+) AS page
+CROSS JOIN LATERAL (
+    SELECT * FROM audit_record WHERE position = page.position LIMIT 1
+) AS record
+JOIN audited_environment AS known ON known.id = record.environment_id
+ORDER BY record.position DESC;

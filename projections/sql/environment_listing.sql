@@ -23,6 +23,11 @@ UPDATE environment SET is_default = new.is_default
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (id text, is_default boolean)
 WHERE environment.id = new.id;
 
+-- name: set_places
+UPDATE environment SET orchestration_order = new.place
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (id text, place integer)
+WHERE environment.id = new.id;
+
 -- name: raise_fences
 UPDATE environment SET fence = new.fence
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (id text, fence bigint)

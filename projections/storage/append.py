@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from eventsourcing.persistence import JSONTranscoder
-from psycopg import Cursor
-from psycopg.rows import DictRow
 
+from domain.record import Recorded
 from projections.storage.batch import Batch, Deciders, Head
 from projections.storage.database import Database
-from projections.storage.heads import HEADS_MAX, Heads, find_snapshots, keep_snapshots
+from projections.storage.heads import (
+    HEADS_MAX,
+    Heads,
+    regained,
+    shape_of,
+    snapshots_due,
+)
 from projections.storage.mapper import EventMapper
 from projections.storage.parking import Call, Parking
 from projections.storage.recorder import Recorder, Tip
@@ -21,10 +25,6 @@ ALL = 1_000_000_000
 
 
 Latecomers = Callable[[Container[str]], list[Call]]
-
-
-def nobody(_: Container[str]) -> list[Call]:
-    return []
 
 
 class Appender:
@@ -38,15 +38,15 @@ class Appender:
         self._position = 0  # Where the journal ended when we last appended.
         self._current: set[str] = set()  # Heads that only we have moved since then.
 
-    def tip(self) -> Tip:
-        """Where the journal ends, and its time, once the database answers."""
-        return self._recorder.tip()
+    def first_tip(self) -> Tip:
+        """Where the journal ends, and its time; `JournalUnavailable` if not known."""
+        return self._recorder.first_tip()
 
     def close(self) -> None:
         self._recorder.close()
 
-    def append(
-        self, calls: list[Call], touched: Deciders, late: Latecomers = nobody
+    async def append(
+        self, calls: list[Call], touched: Deciders, late: Latecomers
     ) -> Batch:
         """Decide `calls` and commit; if that fails, the batch answers with the error.
 
@@ -56,95 +56,91 @@ class Appender:
         A connection may turn out to be broken before anything was decided: that is
         tried once more. After that, whether the commit took effect is not known.
         """
-        batch = self._attempt(calls, touched, late)
+        batch = await self._attempt(calls, touched, late)
         if batch.error and self._recorder.is_lost and not batch.has_begun:
-            batch = self._attempt(calls, touched, late)
+            batch = await self._attempt(calls, touched, late)
         if batch.error:
             self._recorder.close()
             batch.fail(batch.error, calls)
         self.heads.forget()
         return batch
 
-    def _attempt(self, calls: list[Call], touched: Deciders, late: Latecomers) -> Batch:
+    async def _attempt(
+        self, calls: list[Call], touched: Deciders, late: Latecomers
+    ) -> Batch:
         batch = Batch(self.heads, self.parking)
         try:
-            self._run(batch, calls, touched, late)
+            await self._run(batch, calls, touched, late)
         except Exception as error:  # noqa: BLE001 - it becomes the callers' answer
             batch.error = error
         return batch
 
-    def _run(
-        self,
-        batch: Batch,
-        calls: list[Call],
-        touched: Deciders,
-        late: Latecomers,
+    async def _run(
+        self, batch: Batch, calls: list[Call], touched: Deciders, late: Latecomers
     ) -> None:
-        cursor = self._recorder.open()
-
-        def catch_up(more: Deciders) -> None:
-            self._load(cursor, more)
-            self._learn(batch, cursor, more)
-
-        self._load(cursor, _streams_of(calls) | touched)
-        tip = self._recorder.begin(cursor)
+        await self._recorder.open()
+        await self._load(_streams_of(calls) | touched)
+        tip = await self._recorder.begin()
         calls += late(self.heads)
         deciders = _streams_of(calls) | touched
-        batch.open(tip.at, tip.position, deciders, catch_up)
+        batch.open(tip.at, tip.position, deciders)
         if tip.position != self._position or len(self._current) > HEADS_MAX:
             self._current.clear()  # Somebody else has appended, to whatever stream.
-        self._learn(batch, cursor, deciders)
-        batch.decide(calls)
-        if batch.records:
-            events = [self._mapper.to_stored_event(record) for record in batch.records]
-            self._recorder.append(cursor, tip.position, events)
-            batch.heads |= keep_snapshots(cursor, batch.heads, batch.deciders)
-        self._recorder.commit(cursor)
+        await self._learn(batch, deciders)
+        for more in batch.decide(calls):
+            await self._load(more)
+            await self._learn(batch, more)
+        events = [self._mapper.to_stored_event(record) for record in batch.records]
+        snapshots = snapshots_due(batch.heads, batch.deciders)
+        await self._recorder.end(tip.position, events, snapshots)
         # Only now: all of it has come to stay.
-        self.heads.keep({s: h for s, h in batch.heads.items() if s not in batch.fresh})
+        kept = {s.stream: batch.heads[s.stream].kept() for s in snapshots}
+        heads = (batch.heads | kept).items()
+        self.heads.keep({s: head for s, head in heads if s not in batch.fresh})
         self._position = batch.position
         batch.look_ahead()
 
-    def _load(self, cursor: Cursor[DictRow], deciders: Deciders) -> None:
+    async def _load(self, deciders: Deciders) -> None:
         """Fold the past of streams that are not known here, a page at a time.
 
-        That may take long, so the lock is not held yet; what comes in between is news.
+        That may take long, so it is best done before the journal is locked; what comes
+        in between is news. Half folded, they would have to be folded under the lock:
+        they are kept only when all of them are there.
         """
         cold = {s: d for s, d in deciders.items() if s not in self.heads}
         if not cold:
             return
         self._current -= cold.keys()
-        empty = {s: Head(0, d.initial) for s, d in cold.items()}
-        self.heads.keep(empty | find_snapshots(cursor, cold))
-        try:
-            for stream, decider in cold.items():
-                while len(self._fold(cursor, {stream: decider}, PAGE)) == PAGE:
-                    pass
-        except BaseException:
-            self.heads.drop(cold)  # Half folded, they would be folded under the lock.
-            raise
+        shapes = {stream: shape_of(decider) for stream, decider in cold.items()}
+        heads = {stream: Head(0, decider.initial) for stream, decider in cold.items()}
+        heads |= regained(await self._recorder.find_snapshots(shapes), cold)
+        for stream, decider in cold.items():
+            read = PAGE
+            while read == PAGE:
+                news = await self._news({stream: heads[stream]}, limit=PAGE)
+                for record in news:
+                    heads[stream] = heads[stream].followed_by(record.event, decider)
+                read = len(news)
+        self.heads.keep(heads)
 
-    def _learn(self, batch: Batch, cursor: Cursor[DictRow], deciders: Deciders) -> None:
+    async def _learn(self, batch: Batch, deciders: Deciders) -> None:
         """Fold in what others appended, and wake whom it concerns."""
         stale = {s: d for s, d in deciders.items() if s not in self._current}
         if not stale:
             return
-        for stream, event, position in self._fold(cursor, stale, ALL):
-            batch.learn(stream, event, position)
+        heads = {stream: self.heads[stream] for stream in stale}
+        for record in await self._news(heads, limit=ALL):
+            stream, event = record.originator_id, record.event
+            heads[stream] = heads[stream].followed_by(event, stale[stream])
+            batch.learn(stream, event, record.position)
+        self.heads.keep(heads)
         self._current |= stale.keys()
 
-    def _fold(
-        self, cursor: Cursor[DictRow], deciders: Deciders, limit: int
-    ) -> Sequence[tuple[str, Any, int]]:
-        versions = {stream: self.heads[stream].version for stream in deciders}
-        news = []
-        for notification in self._recorder.news(cursor, versions, limit=limit):
-            record = self._mapper.to_domain_event(notification)
-            stream, event = record.originator_id, record.event
-            head = self.heads[stream].followed_by(event, deciders[stream])
-            self.heads.keep({stream: head})
-            news.append((stream, event, record.position))
-        return news
+    async def _news(
+        self, heads: Mapping[str, Head], *, limit: int
+    ) -> Sequence[Recorded]:
+        versions = {stream: head.version for stream, head in heads.items()}
+        return await self._recorder.news(versions, limit=limit)
 
 
 def _streams_of(calls: Sequence[Call]) -> Deciders:

@@ -6,11 +6,12 @@ Nothing here knows PostgreSQL; the journal in memory decides with the same code.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any
+
+from msgspec import Struct
 
 from domain.decider import Decider, Outcome, Step, StillWaiting, Wait
 from domain.event import Event, system
@@ -21,8 +22,7 @@ from projections.storage.uuid7 import event_id
 TIME = system("time")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Where a stream stands: its version, and the state folded up to it.
 
     `snapshot` is the version of the latest snapshot stored, 0 without one.
@@ -36,16 +36,20 @@ class Head:
         state = decider.evolve(self.state, event)
         return Head(self.version + 1, state, self.snapshot)
 
+    def kept(self) -> Head:
+        """Once a snapshot of it has been stored."""
+        return Head(self.version, self.state, self.version)
+
 
 Deciders = dict[str, Decider[Any, Any, Any]]
-CatchUp = Callable[[Deciders], None]
 
 
 class Batch:
     """Decides calls against heads which are current and stay so until the commit.
 
     `outcomes` has an answer for each call that does not go on waiting; `calls` are all
-    that were decided; `fresh`, the streams that began here.
+    that were decided; `fresh`, the streams that began here; `unheard`, those where
+    something happened that may concern a call parked in another process.
     """
 
     at: datetime
@@ -59,6 +63,7 @@ class Batch:
         self.outcomes: list[tuple[Call, Outcome | Exception]] = []
         self.calls: list[Call] = []
         self.fresh: set[str] = set()
+        self.unheard: set[str] = set()
         self.error: Exception | None = None
         self._known = known
         self._parking = parking
@@ -73,31 +78,32 @@ class Batch:
     def has_begun(self) -> bool:
         return bool(self.calls or self._to_do)
 
-    def open(
-        self, at: datetime, after: int, deciders: Deciders, catch_up: CatchUp
-    ) -> None:
-        """It is `at`, and the journal ends `after`; `deciders` are of current streams.
-
-        `catch_up` makes more streams current, and reports what others appended to them
-        through `learn`.
-        """
+    def open(self, at: datetime, after: int, deciders: Deciders) -> None:
+        """It is `at`, and the journal ends `after`; these streams will be touched."""
         self.at, self.after, self.read_at = at, after, monotonic()
         self.deciders |= deciders
-        self._catch_up = catch_up
 
     def learn(self, stream: str, event: Event, position: int) -> None:
         """Another process appended `event`: whom does it concern here?"""
         self._wake(stream, self.deciders[stream], event, position)
 
-    def decide(self, calls: Iterable[Call]) -> None:
-        """Decide `calls`, and each parked call that something wakes meanwhile."""
+    def decide(self, calls: Iterable[Call]) -> Iterator[Deciders]:
+        """Decide `calls`, and each parked call that something wakes meanwhile.
+
+        Yields the streams that must be current before it goes on; what others appended
+        to them is told through `learn`.
+        """
         self._to_do.extend(calls)
         self._let_time_pass(dict(self.deciders))
         while self._to_do:
             call = self._to_do.popleft()
             self.calls.append(call)
-            if not call.answer.done():  # Else the caller has gone away.
-                self._settle(call)
+            if call.answer.done():
+                continue  # The caller has gone away.
+            if new := self._not_seen(call.steps):
+                yield new
+                self._let_time_pass(new)
+            self._settle(call)
 
     def look_ahead(self) -> None:
         """Once the batch has come to stay: when will time change what was parked?"""
@@ -114,7 +120,6 @@ class Batch:
 
     def _settle(self, call: Call) -> None:
         try:
-            self._make_current(call.steps)
             self._try(call)
         except Exception as refusal:  # noqa: BLE001 - its own caller's, nobody else's
             self.outcomes.append((call, refusal))
@@ -151,8 +156,8 @@ class Batch:
         else:
             self.outcomes.append((call, StillWaiting(state, self.at)))
 
-    def _make_current(self, steps: Sequence[Step]) -> None:
-        """See what others appended and what time has done, once for each stream."""
+    def _not_seen(self, steps: Sequence[Step]) -> Deciders:
+        """The streams which nobody has asked for yet, and which have a past."""
         new: Deciders = {}
         for step in steps:
             if step.stream in self.deciders:
@@ -163,9 +168,7 @@ class Batch:
                 self.heads[step.stream] = Head(0, step.decider.initial)
             else:
                 new[step.stream] = step.decider
-        if new:
-            self._catch_up(new)
-            self._let_time_pass(new)
+        return new
 
     def _let_time_pass(self, deciders: Deciders) -> None:
         for stream, decider in deciders.items():
@@ -192,14 +195,18 @@ class Batch:
         self.records.append(
             Recorded(stream, head.version, position, event_id(self.at), event, origin)
         )
-        self._wake(stream, decider, event, position)
+        if self._wake(stream, decider, event, position) is False:
+            self.unheard.add(stream)
 
     def _wake(
         self, stream: str, decider: Decider[Any, Any, Any], event: Event, position: int
-    ) -> None:
+    ) -> bool | None:
+        """Whether anyone waited for `event` here; None if nobody ever waits for it."""
         key = decider.wakes(event)
         if key is None:
-            return
-        for call in self._parking.take(stream, key):
+            return None
+        woken = self._parking.take(stream, key)
+        for call in woken:
             call.cause = position
             self._to_do.append(call)
+        return bool(woken)

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 from eventsourcing.postgres import PostgresDatastore
-from psycopg import Connection
+from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool.base import AttemptWithBackoff
@@ -62,6 +62,10 @@ class Database(PostgresDatastore):
     def connect(self) -> Connection[DictRow]:
         """A connection beside the pool, which commits when it is told to."""
         return psycopg.connect(**self._params, autocommit=True, row_factory=dict_row)
+
+    async def connect_async(self) -> AsyncConnection:
+        """The same, for the event loop."""
+        return await AsyncConnection.connect(**self._params, autocommit=True)
 
 
 def _params_of(url: str, *, name: str, patient: bool, durable: bool) -> dict[str, Any]:

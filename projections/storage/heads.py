@@ -6,32 +6,21 @@ A stream that is not known is loaded from its latest snapshot and the events sin
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
-from typing import Any, LiteralString, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from psycopg import Cursor
-from psycopg.rows import DictRow
 
 from domain.decider import Decider
 from projections.storage.batch import Head
+from projections.storage.recorder import Snapshot
 
 HEADS_MAX = 20_000
 SNAPSHOT_EVERY = 500
 
 S = TypeVar("S")
-
-FIND: LiteralString = """
-SELECT stream, version, state FROM snapshot
-JOIN unnest(%s::text[], %s::text[]) AS wanted (stream, shape) USING (stream, shape)
-"""
-KEEP: LiteralString = """
-INSERT INTO snapshot (stream, version, shape, state) VALUES (%s, %s, %s, %s)
-ON CONFLICT (stream) DO UPDATE
-SET version = excluded.version, shape = excluded.shape, state = excluded.state
-"""
 
 
 class Heads(Mapping[str, Head]):
@@ -72,41 +61,33 @@ class Heads(Mapping[str, Head]):
             self._heads.popitem(last=False)
 
 
-def find_snapshots(
-    cursor: Cursor[DictRow], deciders: Mapping[str, Decider[Any, Any, Any]]
+def regained(
+    snapshots: Iterable[Snapshot], deciders: Mapping[str, Decider[Any, Any, Any]]
 ) -> dict[str, Head]:
-    """The latest snapshot of each stream, if its shape is still today's."""
-    shapes = [shape_of(decider) for decider in deciders.values()]
-    rows = cursor.execute(FIND, (list(deciders), shapes), prepare=True)
     return {
-        row["stream"]: Head(
-            version=row["version"],
-            state=_decoder_of(deciders[row["stream"]]).decode(row["state"]),
-            snapshot=row["version"],
+        snapshot.stream: Head(
+            version=snapshot.version,
+            state=_decoder_of(deciders[snapshot.stream]).decode(snapshot.state),
+            snapshot=snapshot.version,
         )
-        for row in rows
+        for snapshot in snapshots
     }
 
 
-def keep_snapshots(
-    cursor: Cursor[DictRow],
-    heads: Mapping[str, Head],
-    deciders: Mapping[str, Decider[Any, Any, Any]],
-) -> dict[str, Head]:
-    """Store the state of each stream that has grown long since its last snapshot."""
-    kept: dict[str, Head] = {}
-    for stream, head in heads.items():
-        if head.version - head.snapshot < SNAPSHOT_EVERY:
-            continue
-        values = (
+def snapshots_due(
+    heads: Mapping[str, Head], deciders: Mapping[str, Decider[Any, Any, Any]]
+) -> Sequence[Snapshot]:
+    """One of each stream that has grown long since its last."""
+    return [
+        Snapshot(
             stream,
             head.version,
             shape_of(deciders[stream]),
             msgspec.json.encode(head.state),
         )
-        cursor.execute(KEEP, values, prepare=True)
-        kept[stream] = Head(head.version, head.state, head.version)
-    return kept
+        for stream, head in heads.items()
+        if head.version - head.snapshot >= SNAPSHOT_EVERY
+    ]
 
 
 @cache

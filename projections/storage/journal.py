@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -23,29 +22,29 @@ RETRY_SECONDS = 0.5
 PATIENCE_SECONDS = 8
 log = structlog.get_logger()
 
-Committed = Callable[[Collection[str]], None]
+Announce = Callable[[Collection[str]], None]
 
 
 class StoredJournal:
     """`domain.decider.Journal` on PostgreSQL.
 
-    One batch at a time is decided and appended in one transaction, in a thread of its
-    own; meanwhile the next one gathers. So no decision is ever stale, there is nothing
-    to retry, and any number of processes may write. `committed` is told the streams of
-    each append.
+    One batch at a time is decided and appended in one transaction; meanwhile the next
+    one gathers. So no decision is ever stale, there is nothing to retry, and any number
+    of processes may write. `announce` is told in which streams an append has changed
+    what somebody may wait for in another process.
     """
 
     def __init__(self, appender: Appender) -> None:
-        self.committed: Committed = _nobody_listens
+        self.announce: Announce = _nobody_listens
         self.is_closing = False
         self._appender = appender
         self._parking: Parking = appender.parking
         self._calls: deque[Call] = deque()
         self._touched: Deciders = {}
         self._bell = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._patience: asyncio.TimerHandle | None = None
         self._wake_up: asyncio.TimerHandle | None = None
-        self._read_at = (appender.tip().at, monotonic())
+        self._read_at = (appender.first_tip().at, monotonic())
         self._told = self._read_at[0]  # What `now` said last.
 
     async def execute(self, *steps: Step, wait_seconds: float = 0) -> Outcome:
@@ -90,22 +89,21 @@ class StoredJournal:
 
     async def run(self) -> int:
         """Append batch after batch until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             await self._bell.wait()
             self._bell.clear()
             calls, touched = self._gather()
             if not calls and not touched:
                 continue
-            work = loop.run_in_executor(
-                self._thread, self._appender.append, calls, touched, self._latecomers
-            )
-            self._settle(await self._patiently(work, calls))
+            self._expect_an_answer(calls)
+            batch = await self._appender.append(calls, touched, self._latecomers)
+            self._expect_nothing()
+            self._settle(batch)
             if self._calls or self._touched:
                 self._bell.set()
 
     def close(self) -> None:
-        self._thread.shutdown()
+        self._expect_nothing()
         self._appender.close()
 
     def _gather(self) -> tuple[list[Call], Deciders]:
@@ -114,43 +112,45 @@ class StoredJournal:
         return calls, {stream: self._touched.pop(stream) for stream in names}
 
     def _latecomers(self, known: Container[str]) -> list[Call]:
-        """Who has come since the batch set out, in order; called in its thread.
+        """Who has come since the batch set out, in order.
 
         A hand-over lives by it: who was answered together asks again together, and the
         second one must not wait for a commit because it was a moment later.
         """
         late: list[Call] = []
-        while len(late) < BATCH_MAX:
-            try:
-                call = self._calls.popleft()
-            except IndexError:
+        while self._calls and len(late) < BATCH_MAX:
+            steps = self._calls[0].steps
+            if not all(step.fresh or step.stream in known for step in steps):
                 break
-            if not all(step.fresh or step.stream in known for step in call.steps):
-                self._calls.appendleft(call)
-                break
-            late.append(call)
+            late.append(self._calls.popleft())
         return late
 
-    async def _patiently(
-        self, work: asyncio.Future[Batch], calls: Sequence[Call]
-    ) -> Batch:
-        """The batch, in the end. Callers are told sooner that it takes too long."""
-        while not (await asyncio.wait({work}, timeout=PATIENCE_SECONDS))[0]:
-            late = [*calls, *self._calls]
-            self._calls.clear()
-            log.warning("the database does not answer", calls=len(late))
-            for call in late:
-                if call.place is None:  # Else it waits for its turn, not for us.
-                    call.settle(JournalUnavailable("the database did not answer"))
-        return await work
+    def _expect_an_answer(self, calls: Sequence[Call]) -> None:
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(
+            PATIENCE_SECONDS, self._tell_it_takes_long, calls
+        )
+
+    def _expect_nothing(self) -> None:
+        if self._patience:
+            self._patience.cancel()
+
+    def _tell_it_takes_long(self, calls: Sequence[Call]) -> None:
+        late = [*calls, *self._calls]
+        self._calls.clear()
+        log.warning("the database does not answer", calls=len(late))
+        for call in late:
+            if call.place is None:  # Else it waits for its turn, not for us.
+                call.settle(JournalUnavailable("the database did not answer"))
+        self._expect_an_answer(())  # For those who come from now on.
 
     def _settle(self, batch: Batch) -> None:
         if batch.error:
             log.warning("append failed", error=str(batch.error), calls=len(batch.calls))
         elif batch.deciders:
             self._read_at = (batch.at, batch.read_at)
-        if batch.records and not batch.error:
-            self.committed({record.originator_id for record in batch.records})
+        if batch.unheard and not batch.error:
+            self.announce(batch.unheard)
         for call, outcome in batch.outcomes:
             if batch.error:
                 call.settle(JournalUnavailable("the database did not answer"))

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from threading import Lock
 from typing import Any
 
 from domain.decider import Decider, Outcome, Step
@@ -53,65 +52,58 @@ class Stand:
 
 
 class Parking:
-    """Touched by the event loop and by the writer's thread, hence the lock."""
+    """All the stands of one process."""
 
     def __init__(self) -> None:
         self._stands: dict[str, Stand] = {}
-        self._lock = Lock()
 
     def __contains__(self, stream: object) -> bool:
         return stream in self._stands
 
     def __len__(self) -> int:
-        with self._lock:
-            stands = list(self._stands.values())
-            return sum(len(calls) for s in stands for calls in s.calls.values())
+        stands = self._stands.values()
+        return sum(len(calls) for s in stands for calls in s.calls.values())
 
     def park(self, call: Call, step: Step, key: str) -> None:
-        with self._lock:
-            stand = self._stands.get(step.stream)
-            if stand is None:
-                stand = self._stands[step.stream] = Stand(step.decider)
-            stand.calls[key].append(call)
-            call.place = (step.stream, key)
+        stand = self._stands.get(step.stream)
+        if stand is None:
+            stand = self._stands[step.stream] = Stand(step.decider)
+        stand.calls[key].append(call)
+        call.place = (step.stream, key)
 
     def take(self, stream: str, key: str) -> Sequence[Call]:
         """The calls that wait for `key`, which no longer do."""
-        with self._lock:
-            stand = self._stands.get(stream)
-            calls = stand.calls.pop(key, []) if stand else []
-            for call in calls:
-                call.place = None
-            self._forget_if_empty(stream)
-            return calls
+        stand = self._stands.get(stream)
+        calls = stand.calls.pop(key, []) if stand else []
+        for call in calls:
+            call.place = None
+        self._forget_if_empty(stream)
+        return calls
 
     def discard(self, call: Call) -> bool:
         """Take one call away; False if it was not parked, or is being decided."""
-        with self._lock:
-            if call.place is None:
-                return False
-            stream, key = call.place
-            calls = self._stands[stream].calls
-            calls[key].remove(call)
-            if not calls[key]:
-                del calls[key]
-            call.place = None
-            self._forget_if_empty(stream)
-            return True
+        if call.place is None:
+            return False
+        stream, key = call.place
+        calls = self._stands[stream].calls
+        calls[key].remove(call)
+        if not calls[key]:
+            del calls[key]
+        call.place = None
+        self._forget_if_empty(stream)
+        return True
 
     def empty(self) -> Sequence[Call]:
         """Every call that was parked, none of which is any more."""
-        with self._lock:
-            stands = list(self._stands.values())
-            self._stands.clear()
-            calls = [c for s in stands for parked in s.calls.values() for c in parked]
-            for call in calls:
-                call.place = None
-            return calls
+        stands = self._stands.values()
+        calls = [c for s in stands for parked in s.calls.values() for c in parked]
+        self._stands.clear()
+        for call in calls:
+            call.place = None
+        return calls
 
     def streams(self) -> Sequence[str]:
-        with self._lock:
-            return list(self._stands)
+        return list(self._stands)
 
     def decider_of(self, stream: str) -> Decider[Any, Any, Any] | None:
         stand = self._stands.get(stream)
@@ -124,13 +116,11 @@ class Parking:
 
     def due(self, at: datetime) -> Sequence[str]:
         """The streams for which time may have changed an answer by `at`."""
-        with self._lock:
-            stands = list(self._stands.items())
+        stands = self._stands.items()
         return [name for name, s in stands if s.until is not None and s.until <= at]
 
     def next_due(self) -> datetime | None:
-        with self._lock:
-            stands = list(self._stands.values())
+        stands = self._stands.values()
         return min((s.until for s in stands if s.until is not None), default=None)
 
     def _forget_if_empty(self, stream: str) -> None:

@@ -9,59 +9,75 @@ counts can prove to have missed nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, LiteralString, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import LiteralString, NamedTuple
 
 import msgspec
 import psycopg
-from eventsourcing.persistence import Notification, StoredEvent
-from psycopg import Connection, Cursor
-from psycopg.rows import DictRow
+from eventsourcing.persistence import StoredEvent
+from psycopg.pq.abc import PGresult
 
 from domain.errors import JournalUnavailable
+from domain.record import Recorded
+from projections.storage.binary import Row, bigint, bigints, byteas, rows_of, texts
 from projections.storage.database import Database
+from projections.storage.mapper import recorded
+from projections.storage.wire import Ask, Wire
 
-# The database's own time, and where the journal ends. Statistics from when the table
-# was empty make PostgreSQL settle on reading all of it, however large it grows; hence
-# the setting, which is this connection's only.
-PREPARE_TIP: LiteralString = """
-SET enable_seqscan = off;
-PREPARE tip AS
-SELECT clock_timestamp() AS now, last.notification_id AS position, last.state
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# The database's own time in us, and where the journal ends; 0 and nothing when empty.
+TIP: LiteralString = """
+SELECT
+    (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now,
+    coalesce(last.notification_id, 0) AS position,
+    coalesce(last.state, '') AS state
 FROM (VALUES (1)) AS one
 LEFT JOIN LATERAL (
     SELECT notification_id, state FROM berth_events
     ORDER BY notification_id DESC LIMIT 1
 ) AS last ON true
 """
-TIP: LiteralString = "EXECUTE tip"
-
-# No other append runs until this one ends: see the library's `_lock_table` for why.
-# One round trip, since the whole server waits for it.
-BEGIN: LiteralString = """
-BEGIN; LOCK TABLE berth_events IN EXCLUSIVE MODE; EXECUTE tip
-"""
-
-# The LATERAL with its LIMIT keeps PostgreSQL on the primary key, whatever the
-# statistics say; a plain join was seen to scan the whole log.
-NEWS: LiteralString = """
-SELECT news.*
-FROM unnest(%s::text[], %s::bigint[]) AS known (stream, version),
-LATERAL (
-    SELECT originator_id, originator_version, topic, state, notification_id
-    FROM berth_events
-    WHERE originator_id = known.stream AND originator_version > known.version
-    ORDER BY originator_version LIMIT %s
-) AS news
-"""
-
-APPEND: LiteralString = """
-INSERT INTO berth_events
-    (originator_id, originator_version, topic, state, notification_id)
-SELECT stream, version, topic, state, %b::bigint + ordinal
-FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[])
-    WITH ORDINALITY AS new (stream, version, topic, state, ordinal)
-"""
+STATEMENTS: dict[str, LiteralString] = {
+    # Statistics from when the table was empty make PostgreSQL settle on reading all of
+    # it, however large it grows. This is the appending connection's only.
+    "by_index": "SET enable_seqscan = off",
+    "begin": "BEGIN",
+    # No other append runs until this one ends: see the library's `_lock_table` for why.
+    "lock": "LOCK TABLE berth_events IN EXCLUSIVE MODE",
+    "tip": TIP,
+    # The LATERAL with its LIMIT keeps PostgreSQL on the primary key, whatever the
+    # statistics say; a plain join was seen to scan the whole log.
+    "news": """
+        SELECT news.*
+        FROM unnest($1::text[], $2::bigint[]) AS known (stream, version),
+        LATERAL (
+            SELECT originator_id, originator_version, notification_id, state
+            FROM berth_events
+            WHERE originator_id = known.stream AND originator_version > known.version
+            ORDER BY originator_version LIMIT $3::bigint
+        ) AS news
+    """,
+    "append": """
+        INSERT INTO berth_events
+            (originator_id, originator_version, topic, state, notification_id)
+        SELECT stream, version, topic, state, $1::bigint + ordinal
+        FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bytea[])
+            WITH ORDINALITY AS new (stream, version, topic, state, ordinal)
+    """,
+    "find_snapshots": """
+        SELECT stream, version, state FROM snapshot
+        JOIN unnest($1::text[], $2::text[]) AS wanted (stream, shape)
+            USING (stream, shape)
+    """,
+    "keep_snapshots": """
+        INSERT INTO snapshot (stream, version, shape, state)
+        SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bytea[])
+        ON CONFLICT (stream) DO UPDATE SET
+            version = excluded.version, shape = excluded.shape, state = excluded.state
+    """,
+    "commit": "COMMIT",
+}
 
 
 class _At(msgspec.Struct):
@@ -82,80 +98,106 @@ class Tip(NamedTuple):
     at: datetime
 
 
+class Snapshot(NamedTuple):
+    """A folded stream. `shape` tells whether today's code can read `state`."""
+
+    stream: str
+    version: int
+    shape: str
+    state: bytes
+
+
 class Recorder:
     """One connection that appends. It is opened when first needed, or again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._connection: Connection[DictRow] | None = None
+        self._wire: Wire | None = None
 
-    def open(self) -> Cursor[DictRow]:
-        if self._connection is None or self._connection.closed:
-            self._connection = self._database.connect()
-            self._connection.execute(PREPARE_TIP)
-        return self._connection.cursor()
+    async def open(self) -> None:
+        """Be ready to append; whatever was begun and not committed is undone."""
+        if self._wire is None or not self._wire.is_open:
+            self._wire = Wire(await self._database.connect_async())
+            await self._wire.prepare(STATEMENTS)
+            await self._ask(Ask("by_index"))
 
     @property
     def is_lost(self) -> bool:
         """The connection broke, and not just what was asked of it."""
-        return self._connection is not None and self._connection.broken
+        return self._wire is not None and not self._wire.is_open
 
     def close(self) -> None:
         """Whatever was not committed is undone by the database."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
 
-    def tip(self) -> Tip:
+    def first_tip(self) -> Tip:
         """Where the journal ends; `JournalUnavailable` if the database is not there."""
         try:
-            [row] = self.open().execute(TIP)
+            with self._database.connect() as connection:
+                [row] = connection.execute(TIP)
         except psycopg.OperationalError as error:
             raise JournalUnavailable("the database does not answer") from error
-        return tip_of(row)
+        return _tip(row["now"], row["position"], row["state"])
 
-    def begin(self, cursor: Cursor[DictRow]) -> Tip:
+    async def begin(self) -> Tip:
         """Begin an append: from now on, and until its end, there is no other."""
-        cursor.execute(BEGIN)
-        while cursor.nextset():
-            pass
-        [row] = cursor.fetchall()
-        return tip_of(row)
+        *_, tip = await self._ask(Ask("begin"), Ask("lock"), Ask("tip"))
+        [row] = rows_of(tip)
+        return _tip(row.bigint(0), row.bigint(1), row.bytea(2))
 
-    def news(
-        self, cursor: Cursor[DictRow], versions: Mapping[str, int], *, limit: int
-    ) -> Sequence[Notification]:
+    async def news(
+        self, versions: Mapping[str, int], *, limit: int
+    ) -> Sequence[Recorded]:
         """Up to `limit` events of each stream after the version given."""
-        values = (list(versions), list(versions.values()), limit)
+        values = (texts(versions), bigints(versions.values()), bigint(limit))
+        [found] = await self._ask(Ask("news", values))
+        return [_event(row) for row in rows_of(found)]
+
+    async def find_snapshots(self, shapes: Mapping[str, str]) -> Sequence[Snapshot]:
+        """The snapshots of these streams which still have the shape given."""
+        values = (texts(shapes), texts(shapes.values()))
+        [found] = await self._ask(Ask("find_snapshots", values))
         return [
-            Notification(
-                originator_id=row["originator_id"],
-                originator_version=row["originator_version"],
-                topic=row["topic"],
-                state=row["state"],
-                id=row["notification_id"],
-            )
-            for row in cursor.execute(NEWS, values, prepare=True)
+            Snapshot(row.text(0), row.bigint(1), shapes[row.text(0)], row.bytea(2))
+            for row in rows_of(found)
         ]
 
-    def append(
-        self, cursor: Cursor[DictRow], after: int, events: Sequence[StoredEvent]
+    async def end(
+        self,
+        after: int,
+        events: Sequence[StoredEvent],
+        snapshots: Sequence[Snapshot] = (),
     ) -> None:
-        """Insert `events` at the positions that follow `after`."""
-        columns = (
-            [event.originator_id for event in events],
-            [event.originator_version for event in events],
-            [event.topic for event in events],
-            [event.state for event in events],
-        )
-        cursor.execute(APPEND, (after, *columns), prepare=True)
+        """Insert `events` at the positions that follow `after`, and commit."""
+        asks = [Ask("commit")]
+        if snapshots:
+            streams, versions, shapes, states = zip(*snapshots, strict=True)
+            kept = (texts(streams), bigints(versions), texts(shapes), byteas(states))
+            asks.insert(0, Ask("keep_snapshots", kept))
+        if events:
+            new = (
+                bigint(after),
+                texts(str(event.originator_id) for event in events),
+                bigints(event.originator_version for event in events),
+                texts(event.topic for event in events),
+                byteas(event.state for event in events),
+            )
+            asks.insert(0, Ask("append", new))
+        await self._ask(*asks)
 
-    def commit(self, cursor: Cursor[DictRow]) -> None:
-        cursor.execute("COMMIT", prepare=False)
+    async def _ask(self, *asks: Ask) -> list[PGresult]:
+        assert self._wire is not None
+        return await self._wire.ask(*asks)
 
 
-def tip_of(row: Mapping[str, Any]) -> Tip:
-    if row["position"] is None:
-        return Tip(0, row["now"])
-    last = _date_of(row["state"]).origin.at
-    return Tip(row["position"], max(row["now"], last))
+def _event(row: Row) -> Recorded:
+    return recorded(row.text(0), row.bigint(1), row.bigint(2), row.bytea(3))
+
+
+def _tip(now_us: int, position: int, state: bytes) -> Tip:
+    now = EPOCH + timedelta(microseconds=now_us)
+    if not position:
+        return Tip(0, now)
+    return Tip(position, max(now, _date_of(state).origin.at))

@@ -21,6 +21,10 @@ NONCE_BYTES = 12
 PUT: LiteralString = """
 INSERT INTO credential (id, key_version, wrapped_key, ciphertext)
 VALUES (%s, %s, %s, %s)
+ON CONFLICT (id) DO NOTHING
+"""
+REPLACE: LiteralString = """
+UPDATE credential SET key_version = %s, wrapped_key = %s, ciphertext = %s WHERE id = %s
 """
 GET: LiteralString = """
 SELECT key_version, wrapped_key, ciphertext FROM credential WHERE id = %s
@@ -40,7 +44,12 @@ class Vault:
         return f"Vault(key versions {sorted(self._keys)})"
 
     async def put(self, credential_id: str, secret: str) -> None:
+        """Once for each id: a request that is carried out again puts the same."""
         await in_thread(self._put, credential_id, secret)
+
+    async def replace(self, credential_id: str, secret: str) -> None:
+        """Another secret in its place; nothing if it was erased."""
+        await in_thread(self._replace, credential_id, secret)
 
     async def get(self, credential_id: str) -> str | None:
         """The secret; None if it was erased."""
@@ -50,16 +59,22 @@ class Vault:
         await in_thread(self._forget, credential_id)
 
     def _put(self, credential_id: str, secret: str) -> None:
+        with self._database.cursor() as cursor:
+            cursor.execute(PUT, (credential_id, *self._sealed(credential_id, secret)))
+
+    def _replace(self, credential_id: str, secret: str) -> None:
+        row = (*self._sealed(credential_id, secret), credential_id)
+        with self._database.cursor() as cursor:
+            cursor.execute(REPLACE, row)
+
+    def _sealed(self, credential_id: str, secret: str) -> tuple[int, bytes, bytes]:
         data_key = AESGCM.generate_key(bit_length=KEY_BYTES * 8)
         associated = credential_id.encode()
-        row = (
-            credential_id,
+        return (
             self._version,
             _seal(self._keys[self._version], data_key, associated),
             _seal(AESGCM(data_key), secret.encode(), associated),
         )
-        with self._database.cursor() as cursor:
-            cursor.execute(PUT, row)
 
     def _get(self, credential_id: str) -> str | None:
         with self._database.cursor() as cursor:

@@ -41,7 +41,15 @@ NOT_OBJECT = (
 CATEGORIES = ('"prod"', '"Release"', '""', "null", "7", "[]")
 TAGS = ('"a"', "[7]", '[""]', "null", f"[{LONG}]", '["\\u0000"]', '{"a": 1}')
 TOO_MANY_TAGS = "[" + ",".join(f'"{number}"' for number in range(51)) + "]"
-AUTH_URLS = (*NOT_TEXT, "null", '""', '"https://login.salesforce.com"')
+AUTH_URLS = (
+    *NOT_TEXT,
+    "null",
+    '""',
+    '"https://login.salesforce.com"',
+    '"force://a::b@c.example"',
+    '"force://a::b@127.0.0.1:5432"',
+    '"force://a::b@salesforce.com.evil.example"',
+)
 URLS = (*NOT_NAME, '"http://[a"')
 
 # Not JSON at all.
@@ -79,6 +87,24 @@ LEASE: Values = {
     "leaseDurationSeconds": (*NOT_SECONDS, "604801"),
     "leaseDurationMinutes": (*NOT_SECONDS, "10081"),
 }
+INSTANTS = (
+    '"2024-01-15T10:30:00"',  # of which zone?
+    '"2024-01-15"',
+    '"yesterday"',
+    '""',
+    "1700000000",
+    '"2024-02-30T10:30:00Z"',
+    '"0001-01-01T00:00:00+14:00"',
+    '"9999-12-31T23:59:59-14:00"',
+    '"1969-12-31T23:59:59Z"',
+    NUL,
+    "[]",
+)
+TOO_LARGE = '{"a": "' + "x" * 65_536 + '"}'
+NOT_ORDERS = (
+    '"uat"', "null", "7", "{}", "[7]", "[null]", '[""]', '["\\u0000"]', f"[{LONG}]",
+    '["nowhere"]', '["uat", "UAT"]', "[" + ",".join(['"a"'] * 1_001) + "]",
+)  # fmt: skip
 ROUTES = {
     "create": Route(
         "POST",
@@ -108,6 +134,27 @@ ROUTES = {
         "/environments/{id}/lock/{ticket}/renew?repositoryName={repositoryName}",
         bad=LEASE,
     ),
+    "order": Route(
+        "PUT",
+        "/environments/orchestration-order"
+        "?repositoryIdentifier={repository}&category=test",
+        good={"environmentOrder": "[]"},
+        bad={"environmentOrder": NOT_ORDERS},
+        required=("environmentOrder",),
+    ),
+    "release": Route(
+        "POST",
+        "/environments/{id}/releases",
+        good={"name": '"v1"', "domain": '"core"'},
+        bad={
+            "name": NOT_NAME,
+            "domain": NOT_NAME,
+            "publishedAt": INSTANTS,
+            "metadata": (*NOT_OBJECT[1:], TOO_LARGE),
+            "ticketId": (*NOT_TEXT, '""'),
+        },
+        required=("name", "domain"),
+    ),
     "project": Route(
         "POST",
         "/projects",
@@ -123,7 +170,7 @@ ROUTES = {
     "org": Route(
         "POST",
         "/auth/salesforce/register",
-        good={"username": '"a"', "sfdxAuthUrl": '"force://a::b@c.example"'},
+        good={"username": '"a"', "sfdxAuthUrl": '"force://a::b@c.my.salesforce.com"'},
         bad={
             "username": (*NOT_NAME, '"a/b"'),
             "sfdxAuthUrl": AUTH_URLS,
@@ -147,7 +194,24 @@ NOT_LIMITS = ("-1", "0", "1001", "1000000000", "1.5", "abc", "", DIGITS, "NaN")
 QUERIES = {
     "/environments/{id}/audit?limit=": ("limit", NOT_LIMITS),
     "/environments/{id}/audit?offset=": ("offset", ("-1", "1e30", "9" * 30, "x", "")),
+    "/environments/{id}/releases?limit=": ("limit", NOT_LIMITS),
+    "/environments/{id}/releases?offset=": (
+        "offset",
+        ("-1", "1e30", "9" * 30, "x", ""),
+    ),
+    "/environments/repository/{repository}/audit?limit=": ("limit", NOT_LIMITS),
+    "/environments/repository/{repository}/audit?offset=": ("offset", ("-1", "x", "")),
+    "/environments/orchestration-order?category=test&repositoryIdentifier={repository}"
+    "&includeInactive=": ("includeInactive", ("text", "2", "")),
+    "/environments/orchestration-order?repositoryIdentifier={repository}&category=": (
+        "category",
+        ("prod", "Test", ""),
+    ),
     "/environments?category=": ("category", ("prod", "Release", "", "0")),
+    "/environments/{id}?authType=": ("authType", ("token", "AccessToken", "", "0")),
+    "/environments/{id}/frontdoor?redirect=": ("redirect", ("maybe", "2", "")),
+    "/environments/{id}/frontdoor?retURL=": ("retURL", ("//evil", "evil", "")),
+    "/environments/{id}/artifacts?forceRefresh=": ("forceRefresh", ("maybe", "")),
     "/environments?isActive=": ("isActive", ("maybe", "2", "")),
 }
 ODD_IDS = (

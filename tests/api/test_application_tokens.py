@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from api.auth import new_application_token
 from domain.decider import Step
 from domain.event import system
+from domain.ids import new_id
 from domain.roles import Role
-from domain.token import IssueToken, digest, stream_of, token
+from domain.token import IssueToken, digest, stream_of, token, token_of
 from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.running import Api, Installation, until
 
@@ -99,12 +99,16 @@ def test_a_token_revoked_while_its_bearer_waits_elsewhere_gets_no_lock(
 def test_an_expired_token_is_good_for_nothing(
     api: Api, installation: Installation
 ) -> None:
-    token_id, secret, whole = new_application_token()
+    token_id, secret = new_id().replace("-", ""), "A" * 43
     command = IssueToken(
         by=system("test"), name="late", secret_sha256=digest(secret), days=-1
     )
     installation.decide(Step(token, stream_of(token_id), command, fresh=True))
-    refused(api.bearing(whole).get("/environments"), 401, "UNAUTHENTICATED")
+    refused(
+        api.bearing(token_of(token_id, secret)).get("/environments"),
+        401,
+        "UNAUTHENTICATED",
+    )
 
 
 @pytest.mark.parametrize(

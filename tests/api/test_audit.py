@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from domain.roles import Role
@@ -88,6 +90,55 @@ def test_a_record_says_who_from_where_and_by_what(
         "user_agent": "release-train/7",
         "accessed_at": requested["accessed_at"],
     }
+
+
+def test_a_repository_s_audit_is_that_of_all_its_environments(
+    application: Caller, owner: Caller, environment: Json
+) -> None:
+    repository = {"repositoryIdentifier": environment["repositoryIdentifier"]}
+    deleted = owner.environment(name="old", **repository)
+    assert owner.delete(f"/environments/{deleted['id']}").status_code == 204
+    other = owner.environment(name="qa", **repository)
+    for place in environment, other, environment:
+        lock = application.lock(place)
+        lock.release(lock.hold()["ticketId"])
+    refused(application.patch(f"/environments/{other['id']}", {}), 403)
+    made(application.publish(other))
+    application.look(other)
+    parts = [*owner.audit(environment), *owner.audit(other)]
+    story = sorted(parts, key=lambda record: record["accessed_at"], reverse=True)
+    path = f"/environments/repository/{quote(repository['repositoryIdentifier'], '')}"
+    assert owner.get(f"{path}/audit").json() == story
+    assert owner.get(f"{path}/audit", limit=4, offset=2).json() == story[2:6]
+    types = {record["access_type"] for record in story}
+    assert types == {"create", "lock", "credentials", "refused", "release", "read"}
+    for kind in types:
+        chosen = [record for record in story if record["access_type"] == kind]
+        assert owner.get(f"{path}/audit", accessType=kind).json() == chosen
+
+
+@pytest.mark.parametrize("spelled", ["{}/audit", "{}/audit/", "{}%2Faudit"])
+def test_a_repository_may_lie_deeper_and_its_slashes_may_come_decoded(
+    owner: Caller, spelled: str
+) -> None:
+    name = unique("acme/team/a b/shop")
+    made(owner.post("/projects", {"identifier": name, "remoteUrl": "https://a.b"}))
+    sent = [quote(name), quote(name, ""), quote(name.upper(), "")]
+    paths = [f"/environments/repository/{spelled.format(one)}" for one in sent]
+    assert [owner.get(path).json() for path in paths] == [[], [], []]
+    created = owner.environment(repositoryIdentifier=name)
+    for path in paths:
+        [record] = owner.get(path).json()
+        assert record["environment_id"] == created["id"]
+        assert record["repository_identifier"] == name
+
+
+def test_an_unknown_repository_has_no_audit(owner: Caller) -> None:
+    unknown = owner.get("/environments/repository/acme%2Fnowhere/audit")
+    refused(unknown, 404, "REPOSITORY_NOT_FOUND")
+    for rest in "", "/audits", "/audit/x":
+        path = f"/environments/repository/{quote(owner.repository(), '')}{rest}"
+        refused(owner.get(path), 404, "NOT_FOUND")
 
 
 def test_pages_and_types_are_cut_from_one_story(

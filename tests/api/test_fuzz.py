@@ -35,7 +35,8 @@ PARTS = st.text(min_size=1, max_size=20) | st.sampled_from(["by-name", "lock", "
 QUERIES = st.dictionaries(
     st.sampled_from(
         (
-            "accessType", "branch", "category", "isActive", "limit", "offset",
+            "accessType", "authType", "branch", "category", "domain", "forceRefresh",
+            "includeInactive", "isActive", "limit", "offset", "redirect", "retURL",
             "repositoryIdentifier", "repositoryName", "tags", "timeoutSeconds",
             "username",
         )
@@ -90,9 +91,16 @@ def test_any_path_and_query(
 
 @FUZZ
 @given(
-    path=st.sampled_from(["", "/{id}", "/{id}/audit", "/by-name/{name}"]),
+    path=st.sampled_from(
+        (
+            "", "/{id}", "/{id}/audit", "/{id}/frontdoor", "/{id}/artifacts",
+            "/{id}/releases", "/by-name/{name}", "/by-name/{name}/artifacts",
+            "/by-name/{name}/releases", "/orchestration-order",
+            "/repository/{repository}/audit",
+        )
+    ),
     query=QUERIES,
-)
+)  # fmt: skip
 def test_any_query_of_a_route_that_is_there(
     anybody: Caller, environment: Json, path: str, query: dict[str, Any]
 ) -> None:

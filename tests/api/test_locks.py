@@ -52,6 +52,8 @@ def test_the_holder_is_told_everything_and_shown_to_everybody(
         "environmentName": "uat",
         "salesforceUsername": environment["salesforceUsername"],
         "sfdxAuthUrl": held["sfdxAuthUrl"],
+        "accessToken": None,
+        "instanceUrl": None,
         "frontDoorUrl": None,
         "ticketId": held["ticketId"],
         "fence": 1,

@@ -6,13 +6,14 @@ import base64
 import hmac
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from api.http_limits import HEAD_BYTES_MAX
-from tests.support.client import Caller, Json, refused
-from tests.support.running import SECRET, Api
+from tests.support.client import Caller, Json, made, refused
+from tests.support.running import SECRET, Api, until
 
 HEADER = {"typ": "JWT", "alg": "HS256"}
 NOW = int(time.time())
@@ -108,6 +109,23 @@ def test_clocks_may_differ_by_30_seconds(api: Api) -> None:
     early = sign(CLAIMS | {"iat": now + 20})
     for token in late, early:
         assert api.bearing(token).get("/environments").status_code == 200
+
+
+def test_a_token_that_runs_out_while_its_bearer_waits_gets_no_lock(
+    api: Api, owner: Caller, pool: ThreadPoolExecutor
+) -> None:
+    environment = owner.environment(salesforceUsername=owner.org())
+    held = owner.lock(environment).hold()
+    ends = int(time.time()) - 26  # and 30 seconds of leeway
+    lock = api.bearing(sign(CLAIMS | {"exp": ends, "sub": "late"})).lock(environment)
+    ticket = lock.ticket()
+    waiting = pool.submit(lock.acquire, ticket, 20)
+    until(lambda: api.waiting == 1)
+    until(lambda: time.time() > ends + 30)
+    made(owner.lock(environment).release(held["ticketId"]))
+    body = refused(waiting.result(), 401, "UNAUTHENTICATED")
+    assert "force://" not in str(body)
+    refused(lock.acquire(ticket, 0), 401, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import LiteralString
+
+import pytest
+
+from projections.view import View
+from projections.views import VIEWS
 from tests.support.client import Caller, Json, made
 from tests.support.running import Installation, until
 
@@ -31,6 +38,40 @@ def test_the_same_rows_come_out_also_of_what_happens_meanwhile(
     with installation.berth(*COMMAND) as again:
         until(lambda: again.exit_code is not None, 30)
     assert [installation.query(table) for table in TABLES] == before
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_what_was_kept_up_live_comes_out_the_same(
+    owner: Caller, application: Caller, installation: Installation, view: View
+) -> None:
+    kept = owner.environment()
+    here = {"repositoryIdentifier": kept["repositoryIdentifier"]}
+    gone, other = (owner.environment(name=name, **here) for name in ("gone", "other"))
+    order = {"environmentOrder": ["gone", "other", "uat"]}
+    path = "/environments/orchestration-order"
+    assert owner.ask("PUT", path, order, category="test", **here).is_success
+    for place in kept, gone:
+        ticket = application.lock(place).hold()["ticketId"]
+        made(application.publish(place, ticketId=ticket))
+        made(application.lock(place).release(ticket))
+    made(owner.patch(f"/environments/{other['id']}", {"category": "dev"}))
+    assert owner.delete(f"/environments/{gone['id']}").is_success
+    # Whoever reads a view brings it up to date.
+    assert owner.releases(kept)["totalCount"] == 1
+    assert owner.look(kept)["orchestrationOrder"] == 1
+    assert owner.audit(kept)
+    assert owner.get("/projects").is_success
+
+    before = [rows(installation, table) for table in view.tables]
+    with installation.berth("rebuild", view.name) as command:
+        until(lambda: command.exit_code is not None, 30)
+    assert [rows(installation, table) for table in view.tables] == before
+    assert any(before)
+
+
+def rows(installation: Installation, table: LiteralString) -> Sequence[str]:
+    found = installation.query(f"SELECT to_jsonb(t) AS row FROM {table} AS t")
+    return sorted(str(row) for row in found)
 
 
 def facts(owner: Caller, environment: Json) -> Json:

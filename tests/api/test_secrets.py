@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from psycopg import connect, sql
 
 from domain.roles import Role
-from tests.support.client import Caller, made, unique
+from tests.support.client import Caller, made, refused, unique
+from tests.support.fake_org.org import Reply
 from tests.support.running import Api, Installation
+from tests.support.salesforce import Site
 
 TABLES = """
 SELECT table_schema, table_name FROM information_schema.tables
@@ -48,6 +51,26 @@ def test_an_auth_url_leaves_the_vault_only_for_the_holder(
     assert not [answer.url for answer in answers if canary in answer.text]
     assert not list(places_of(canary, installation))
     assert list(places_of(environment["salesforceUsername"], installation))
+
+
+def test_what_an_org_gave_is_told_and_nowhere_kept(
+    here: Site, installation: Installation
+) -> None:
+    caller = here.caller(Role.APPLICATION)
+    held = caller.lock(here.environment).hold()
+    here.org.has_single_access = False
+    told = [
+        held["accessToken"],
+        made(caller.get(here.path, authType="accessToken"))["accessToken"],
+        made(caller.get(f"{here.path}/frontdoor", redirect="false"))["url"],
+    ]
+    here.org.always["token"] = Reply(400, {"error": "invalid_grant"})
+    here.org.end_sessions()
+    refused(caller.get(f"{here.path}/artifacts"), 400)
+    once = parse_qs(urlsplit(held["frontDoorUrl"]).query)["otp"][0]
+    assert all(told)
+    for secret in {here.org.refresh_token, once, *here.org.given}:
+        assert not list(places_of(secret, installation))
 
 
 def test_no_token_is_kept(api: Api, owner: Caller, installation: Installation) -> None:

@@ -16,6 +16,8 @@ from tests.golden.examples import EXAMPLES, FOLDER, path_of, recorded
 
 EVENTS: tuple[type[Event], ...] = get_args(AnyEvent)
 TAGS = [
+    "access.credentials_read",
+    "access.front_door_opened",
     "access.read",
     "access.refused",
     "environment.registered",
@@ -37,9 +39,12 @@ TAGS = [
     "project.environment_added",
     "project.environment_changed",
     "project.environment_removed",
+    "project.environments_ordered",
     "project.registered",
     "project.retired",
     "project.revised",
+    "release.published",
+    "request.carried_out",
     "token.issued",
     "token.revoked",
 ]

@@ -40,7 +40,17 @@ CATCH_ALL = {
 
 # Where SQL stands beside the code, and why it must.
 SQL_ELSEWHERE = {
-    "workers/embedded/postgres_folder.py": "it makes the database nobody can reach yet"
+    "workers/embedded/postgres_folder.py": "it makes the database nobody can reach yet",
+    "workers/salesforce/artifacts.py": "it is SOQL, for an org to answer",
+}
+
+# Who makes ids up, of those that serve requests: for what is no part of the answer.
+IDS_MADE_UP = {
+    "api/access_log.py": "what is on record about a request",
+    "api/http_limits.py": "a request's own id",
+    "api/person_tokens.py": "a token of the command line",
+    "api/requests.py": "a request's own id",
+    "api/deps.py": "the desk: the same ones when a request is carried out again",
 }
 
 FILES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
@@ -130,6 +140,19 @@ def test_sql_is_in_sql_files_or_in_the_storage() -> None:
     elsewhere = [path for path in FILES if not path.is_relative_to(STORAGE)]
     found = {name_of(p) for p in elsewhere for text in texts_in(p) if SQL.match(text)}
     assert found == set(SQL_ELSEWHERE)
+
+
+def test_what_a_request_makes_up_it_makes_up_at_its_desk() -> None:
+    """Else it would be something else when the request is carried out once more."""
+    makers = {
+        name_of(path)
+        for path in FILES
+        if path.is_relative_to(ROOT / "api")
+        for node in every(ast.ImportFrom, path)
+        if node.module in {"domain.ids", "secrets", "uuid", "uuid_utils"}
+        and {alias.name for alias in node.names} - {"parse_id", "derived_id"}
+    }
+    assert makers == set(IDS_MADE_UP)
 
 
 def test_only_the_storage_knows_psycopg() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from projections.storage.migrate import migrate
+from tests.bench import etcd
 from tests.bench.client import Client
-from tests.bench.etcd import Etcd, running_etcd
 from tests.bench.grown import fill, make_current
 from tests.bench.installation import (
     Installation,
@@ -115,15 +115,9 @@ class Bench:
             "bare.lua", url, method, clients=CLIENTS, seconds=self.seconds, pid=pid
         )
 
-    @cached_property
-    def etcd(self) -> Etcd | None:
-        return self.stack.enter_context(running_etcd(self.folder))
-
     def etcd_cycles(self, names: Sequence[str]) -> Load | None:
         """None where etcd is not installed."""
-        if self.etcd is None:
-            return None
-        return self.etcd.lock_cycles(names, CLIENTS, self.seconds)
+        return etcd.lock_cycles(self.folder, names, CLIENTS, self.seconds)
 
 
 @contextmanager

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import shutil
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from domain.ids import new_id
 from tests.bench.installation import START_SECONDS_MAX, free_port
 from tests.bench.wrk import Load, load
 from workers.embedded.process import ServerStartError, wait_for
@@ -25,35 +24,37 @@ MEASURED = (
 )
 
 
-@dataclass(frozen=True)
-class Etcd:
-    url: str
-    pid: int
+def lock_cycles(
+    folder: Path, names: Sequence[str], clients: int, seconds: float
+) -> Load | None:
+    """All clients go round on the names, on an etcd of their own; None without etcd.
 
-    def lock_cycles(self, names: Sequence[str], clients: int, seconds: float) -> Load:
-        """On locks of this turn's own: the last one's clients may have left some."""
-        turn = new_id()
-        encoded = [base64.b64encode(f"{turn}/{name}".encode()) for name in names]
+    Clients who leave while they wait are not noticed by its gateway: in a second turn,
+    what they hold on to leaves no room for others.
+    """
+    encoded = [base64.b64encode(name.encode()).decode() for name in names]
+    with (
+        tempfile.TemporaryDirectory(prefix="etcd-", dir=folder) as own,
+        running_etcd(Path(own)) as etcd,
+    ):
+        if etcd is None:
+            return None
+        url, pid = etcd
         return load(
-            "etcd.lua",
-            self.url,
-            *(name.decode() for name in encoded),
-            clients=clients,
-            seconds=seconds,
-            pid=self.pid,
+            "etcd.lua", url, *encoded, clients=clients, seconds=seconds, pid=pid
         )
 
 
 @contextmanager
-def running_etcd(folder: Path) -> Iterator[Etcd | None]:
-    """None if it is not installed."""
+def running_etcd(folder: Path) -> Iterator[tuple[str, int] | None]:
+    """Its URL and its process; None if it is not installed."""
     program = shutil.which("etcd")
     if program is None:
         yield None
         return
     client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
     options = {
-        "data-dir": str(folder / "etcd"),
+        "data-dir": str(folder / "data"),
         "listen-client-urls": client,
         "advertise-client-urls": client,
         "listen-peer-urls": peer,
@@ -62,12 +63,12 @@ def running_etcd(folder: Path) -> Iterator[Etcd | None]:
         "log-level": "error",
     }
     process = Command("etcd", [program, *(f"--{k}={v}" for k, v in options.items())])
-    process.log = folder / "etcd.log"
+    process.log = folder / "log"
     with process:
         if not wait_for(partial(_answers, client), START_SECONDS_MAX):
-            raise ServerStartError(f"etcd does not answer; see {process.log}")
+            raise ServerStartError(f"etcd does not answer: {process.log.read_text()}")
         assert process.pid
-        yield Etcd(client, process.pid)
+        yield client, process.pid
 
 
 def _answers(url: str) -> bool:

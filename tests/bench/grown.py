@@ -22,7 +22,7 @@ from projections.rebuild import rebuild
 from projections.storage.batch import Head
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
-from projections.storage.heads import keep_snapshots
+from projections.storage.heads import snapshots_due
 from projections.storage.mapper import EventMapper
 from projections.storage.uuid7 import event_id
 from projections.view import View
@@ -43,6 +43,9 @@ CI = Actor(
 COPY: LiteralString = """
 COPY berth_events (originator_id, originator_version, topic, state, notification_id)
 FROM STDIN
+"""
+KEEP: LiteralString = """
+INSERT INTO snapshot (stream, version, shape, state) VALUES (%s, %s, %s, %s)
 """
 PAST: LiteralString = """
 SELECT originator_id, originator_version, topic, state, notification_id AS id
@@ -73,7 +76,8 @@ def fill(url: str, ids: Sequence[str]) -> None:
                         record.position,
                     )
                 )
-        keep_snapshots(cursor, history.heads, dict.fromkeys(ids, environment))
+        deciders = dict.fromkeys(ids, environment)
+        cursor.executemany(KEEP, snapshots_due(history.heads, deciders))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM (ANALYZE) berth_events")
         connection.execute("CHECKPOINT")

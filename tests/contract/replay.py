@@ -26,8 +26,8 @@ VARYING = {
     "accessed_by", "createdBy", "expiresInSeconds", "estimatedWaitSeconds", "id",
     "ip_address", "lockExpiresInSeconds", "requestedBy", "updatedBy", "user_agent",
 }  # fmt: skip
-# Null until there is an orchestration order and a client of Salesforce.
-NULL_SO_FAR = {"frontDoorUrl", "orchestrationOrder"}
+# Null until there is a client of Salesforce.
+NULL_SO_FAR = {"frontDoorUrl"}
 
 
 @dataclass(frozen=True)

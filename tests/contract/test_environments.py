@@ -50,6 +50,7 @@ def test_get_by_name_answers_the_same(owner: Caller) -> None:
 def test_patch_answers_as_the_example(owner: Caller) -> None:
     patch = example("patch")
     before = put_there(owner, patch.answer, tags=["critical"])
+    put_first(owner, before)
     answer = patch.send(owner, id=before["id"])
     assert answer.status_code == 200
     assert not list(differences(patch.answer, answer.json()))
@@ -104,8 +105,20 @@ def fleet(api: Api, owner: Caller) -> Json:
     for environment in (*theirs["dev"], *theirs["test"]):
         environment["salesforceUsername"] = owner.org()
     for environment in (e for group in theirs.values() for e in group):
-        lock_as_in(api, environment, put_there(owner, environment))
+        ours = put_there(owner, environment)
+        lock_as_in(api, environment, ours)
+        if environment["orchestrationOrder"]:
+            put_first(owner, ours)
     return theirs
+
+
+def put_first(owner: Caller, environment: Json) -> None:
+    """In its category's order of deployment."""
+    keys = ("repositoryIdentifier", "category")
+    body = {"environmentOrder": [environment["name"]]}
+    here = {key: environment[key] for key in keys}
+    answer = owner.ask("PUT", "/environments/orchestration-order", body, **here)
+    assert answer.json() == [environment["name"]]
 
 
 def lock_as_in(api: Api, theirs: Json, ours: Json) -> None:

@@ -92,6 +92,16 @@ def test_the_audit_answers_as_the_example(api: Api, owner: Caller) -> None:
     assert ours["accessed_by"] == theirs["accessed_by"]
 
 
+def test_the_audit_of_a_repository_is_found_by_its_encoded_name(owner: Caller) -> None:
+    put_there(owner, example("create").answer)
+    audit = example("audit_of_repository")
+    answer = audit.send(owner, repositoryIdentifier="myorg%2Fmyrepo")
+    assert (answer.status_code, answer.json()) == (200, audit.answer)
+    path = "/environments/repository/myorg%2Fmyrepo/audit"
+    [created] = owner.get(path, accessType="create").json()
+    assert not set(example("audit").answer[0]) ^ set(created)
+
+
 def test_the_audit_takes_the_example_s_query(owner: Caller) -> None:
     """`accessType=text` is a place-holder, and no record is of that type."""
     environment = put_there(owner, example("create").answer)

@@ -11,6 +11,7 @@ from unittest.mock import patch
 import msgspec
 from hypothesis import given as for_all
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain.decider import Wait
 from domain.environment import lock
@@ -27,7 +28,7 @@ from domain.environment.events import (
     LockRequested,
 )
 from domain.environment.lock import LockCommand
-from domain.environment.queue import LockQueue, TicketStatus
+from domain.environment.queue import LockQueue, TicketStatus, queue_of
 from domain.errors import DomainError
 from domain.event import Actor
 from tests.support.builders import (
@@ -240,6 +241,16 @@ def test_a_snapshot_is_the_state(history: History) -> None:
         copy = msgspec.json.decode(msgspec.json.encode(state), type=Environment)
         assert copy == state
         assert same_order(copy, state)
+
+
+@for_all(histories)
+def test_its_open_tickets_are_all_there_is_to_a_queue(history: History) -> None:
+    """A reader that knows only them comes to the same queue."""
+    for _, queue in history.queues:
+        rebuilt = queue_of(
+            list(queue.tickets.values()), queue.fence, queue.claim_window_seconds
+        )
+        assert rebuilt == replace(queue, ended={})
 
 
 def same_order(one: Environment, other: Environment) -> bool:

@@ -120,6 +120,8 @@ class Cluster:
             "BERTH_SECRET": self.secret,
             "BERTH_VAULT_KEYS": "1:" + base64.b64encode(bytes(32)).decode(),
             "BERTH_PORT": str(number or PORTS.start),
+            "BERTH_SALESFORCE_CHECK": "off",  # Its orgs are made up.
+            "BERTH_CREDENTIALS": "sfdxAuthUrl",
         }
         command = Command(name, arguments, environment)
         command.log = self._folder / f"{name}.log"

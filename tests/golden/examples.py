@@ -10,7 +10,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from domain.access import AccessRefused, EnvironmentRead
+from domain.access import (
+    AccessRefused,
+    CredentialsRead,
+    EnvironmentRead,
+    FrontDoorOpened,
+)
 from domain.catalog import AnyEvent, tag
 from domain.environment.events import (
     Category,
@@ -29,17 +34,20 @@ from domain.environment.events import (
     LockWithdrawn,
 )
 from domain.event import Event
+from domain.once import RequestCarriedOut
 from domain.org import DefaultDevHubChosen, OrgRegistered, OrgRemoved
 from domain.project_events import (
     DefaultChosen,
     EnvironmentAdded,
     EnvironmentChanged,
     EnvironmentRemoved,
+    EnvironmentsOrdered,
     ProjectRegistered,
     ProjectRetired,
     ProjectRevised,
 )
 from domain.record import Origin, Recorded
+from domain.release import ReleasePublished
 from domain.roles import Role
 from domain.token import TokenIssued, TokenRevoked
 
@@ -49,6 +57,7 @@ OTHER = "b7a7c2c6-98a1-4d0f-8f0e-2f5d5a1c7e02"
 TICKET = "ticket_0d9f3c52-3f5e-4b8e-9d57-6a1c6f0b7e03"
 ORG = "5c3d1f7e-0b1a-4a56-8c7e-9e2f4d6b8a04"
 CREDENTIAL = "9a1b2c3d-4e5f-4a6b-8c7d-0e1f2a3b4c05"
+RELEASE = "7d6f1a2b-3c4d-4e5f-8a9b-0c1d2e3f4a06"
 USERNAME = "uat@acme.example"
 HALF_PAST = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 
@@ -151,6 +160,9 @@ EXAMPLES: list[AnyEvent] = [
     DefaultChosen(
         category=Category.TEST, environment_id=ENVIRONMENT, previous_id=OTHER
     ),
+    EnvironmentsOrdered(
+        category=Category.TEST, environment_ids=(ENVIRONMENT,), left_out=(OTHER,)
+    ),
     OrgRegistered(
         org_id=ORG,
         username=USERNAME,
@@ -164,7 +176,32 @@ EXAMPLES: list[AnyEvent] = [
     DefaultDevHubChosen(org_id=ORG, previous_id=None),
     TokenIssued(name="ci", secret_sha256="ab" * 32, expires_at=HALF_PAST),
     TokenRevoked(),
+    ReleasePublished(
+        release_id=RELEASE,
+        environment_id=ENVIRONMENT,
+        repository="acme/shop",
+        target_org="uat",
+        name="v1.2.3",
+        domain="core",
+        published_at=HALF_PAST,
+        published_by="ci",
+        metadata={"commit": "7f3c2a1"},
+        ticket_id=TICKET,
+        fence=7,
+    ),
+    RequestCarriedOut(part=1),
     EnvironmentRead(environment_id=ENVIRONMENT, repository="acme/shop"),
+    CredentialsRead(
+        environment_id=ENVIRONMENT,
+        repository="acme/shop",
+        salesforce_username=USERNAME,
+        kind="accessToken",
+    ),
+    FrontDoorOpened(
+        environment_id=ENVIRONMENT,
+        repository="acme/shop",
+        salesforce_username=USERNAME,
+    ),
     AccessRefused(
         environment_id=None,
         status=401,

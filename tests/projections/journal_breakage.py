@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event as Signal
 from typing import Any
 
 import psycopg
@@ -29,31 +28,31 @@ def kill_sessions(url: str) -> None:
 @contextmanager
 def commits_that_fail(rig: StoredRig, *, after_all: bool) -> Iterator[None]:
     """The connection breaks at the commit: before it took effect, or just after."""
-    commit = rig.appender._recorder.commit
+    end = rig.appender._recorder.end
 
-    def fail(cursor: Any) -> None:
+    async def fail(*values: Any) -> None:
         if after_all:
-            commit(cursor)
+            await end(*values)
         raise psycopg.OperationalError("gone")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rig.appender._recorder, "commit", fail)
+        patch.setattr(rig.appender._recorder, "end", fail)
         yield
 
 
 @contextmanager
-def commits_that_take(rig: StoredRig) -> Iterator[tuple[Signal, Signal]]:
-    """The first signal says that a commit has begun; it ends with the second."""
-    committing, go_on = Signal(), Signal()
-    commit = rig.appender._recorder.commit
+def commits_that_take(rig: StoredRig) -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
+    """The first one says that a commit is about to be made; it is after the second."""
+    committing, go_on = asyncio.Event(), asyncio.Event()
+    end = rig.appender._recorder.end
 
-    def slowly(cursor: Any) -> None:
+    async def slowly(*values: Any) -> None:
         committing.set()
-        go_on.wait()
-        commit(cursor)
+        await go_on.wait()
+        await end(*values)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rig.appender._recorder, "commit", slowly)
+        patch.setattr(rig.appender._recorder, "end", slowly)
         yield committing, go_on
         go_on.set()
 

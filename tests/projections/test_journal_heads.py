@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from eventsourcing.persistence import Notification
 from msgspec.structs import replace
 
 from domain.decider import Decider, Outcome, Step
 from domain.environment.environment import Environment, environment
+from domain.record import Recorded
 from projections.storage.batch import Head
 from projections.storage.heads import SNAPSHOT_EVERY, Heads
 from tests.projections.journal_contract import (
@@ -134,8 +134,8 @@ def reading(rig: StoredRig) -> Iterator[list[int]]:
     """How many events each reading of the log brings."""
     news, reads = rig.appender._recorder.news, []
 
-    def count(*args: Any, **kwargs: Any) -> Sequence[Notification]:
-        found = news(*args, **kwargs)
+    async def count(*args: Any, **kwargs: Any) -> Sequence[Recorded]:
+        found = await news(*args, **kwargs)
         reads.append(len(found))
         return found
 

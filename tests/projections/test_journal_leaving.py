@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace as variant
-from threading import Event as Signal
 from typing import Any
 
 import pytest
 
-from domain.decider import Step, StillWaiting
-from domain.environment.environment import environment
+from domain.decider import StillWaiting
 from domain.environment.queue import TicketStatus
 from domain.environment.standing import standing
 from domain.errors import TicketEnded
+from tests.projections.journal_breakage import commits_that_take
 from tests.projections.journal_contract import (
-    LONG_SECONDS,
     OpenRig,
     do,
     parked,
     stored,
     taken,
-    until,
     wait_for,
 )
 from tests.support.builders import OWNER, acquire, nudge, release, to
@@ -75,31 +71,40 @@ def test_who_goes_away_leaves_nothing_behind_and_keeps_the_place(
     asyncio.run(scenario())
 
 
-def test_who_goes_away_while_being_decided_leaves_nothing_behind_either(
+def test_who_goes_away_while_being_parked_leaves_nothing_behind_either(
     journal_url: str,
 ) -> None:
-    deciding, go_on = Signal(), Signal()
-
-    def slowly(command: Any, state: Any, at: Any) -> Any:
-        deciding.set()
-        go_on.wait()
-        return environment.decide(command, state, at)
-
-    slow = Step(variant(environment, decide=slowly), "e", acquire("b"))
-
     async def scenario() -> None:
         async with stored(journal_url) as rig:
             await taken(rig, "b")
-            gone = asyncio.create_task(
-                rig.journal.execute(slow, wait_seconds=LONG_SECONDS)
-            )
-            await until(deciding.is_set)
-            gone.cancel()
-            await asyncio.wait([gone])
-            go_on.set()
-            await do(rig, nudge())
+            with commits_that_take(rig) as (committing, go_on):
+                gone = wait_for(rig, "b")
+                await committing.wait()
+                gone.cancel()
+                await asyncio.wait([gone])
+                go_on.set()
+                await do(rig, nudge())
             assert len(rig.parking) == 0
             assert not rig.parking.streams()
+
+    asyncio.run(scenario())
+
+
+def test_who_goes_away_before_being_decided_is_skipped(journal_url: str) -> None:
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await taken(rig, "b")
+            with commits_that_take(rig) as (committing, go_on):
+                first = asyncio.create_task(do(rig, nudge()))
+                await committing.wait()
+                gone = asyncio.create_task(do(rig, release("a")))
+                await asyncio.sleep(0)
+                gone.cancel()
+                await asyncio.wait([gone])
+                go_on.set()
+                await first
+            outcome = await do(rig, nudge())
+            assert outcome.states[0].queue.holder.id == "a"
 
     asyncio.run(scenario())
 

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 
 from projections.storage.checkpoint import NEXT
 from projections.storage.database import Database
-from projections.storage.recorder import Recorder
+from projections.storage.recorder import STATEMENTS
 
 EVENTS, STREAMS = 100_000, 200
 LOCKS = "lock.requested"
@@ -83,20 +83,24 @@ def prepared(connection: Connection[DictRow], words: str) -> str:
     return str(row["name"])
 
 
-def settle(recorder: Recorder) -> Connection[DictRow]:
-    """Use its statements often enough for PostgreSQL to settle on their plans."""
-    cursor = recorder.open()
+def appending(url: str) -> Connection[DictRow]:
+    """A session as the journal's own, its statements used often enough for PostgreSQL
+    to settle on their plans.
+    """
+    connection = Database(url).connect()
+    connection.execute(STATEMENTS["by_index"])
+    for name in ("tip", "news"):
+        connection.execute(sql.SQL(f"PREPARE {name} AS {STATEMENTS[name]}"))
     for _ in range(8):
-        recorder.tip()
-        recorder.news(cursor, {"e1": 0, "e2": 7}, limit=5_000)
-    return cursor.connection
+        connection.execute("EXECUTE tip")
+        connection.execute("EXECUTE news('{e1,e2}', '{0,7}', 5000)")
+    return connection
 
 
 def check_the_appender(connection: Connection[DictRow]) -> None:
     assert reads(connection, "tip") == {BY_POSITION}
-    news = prepared(connection, "AS known (stream, version)")
     for limit in ("10", "32000"):
-        found = reads(connection, news, ["{e1,e2,e3}", "{490,500,0}", limit])
+        found = reads(connection, "news", ["{e1,e2,e3}", "{490,500,0}", limit])
         assert found == {BY_STREAM}
 
 
@@ -107,20 +111,14 @@ def test_an_append_never_reads_the_log_from_end_to_end(
     """Statements prepared when it was empty, and new; statistics stale, and fresh."""
     if analysed_when_empty:
         analyse(quiet_url)
-    early, late = (
-        Recorder(Database(quiet_url)),
-        Recorder(Database(quiet_url)),
-    )
-    settled = settle(early)
-    fill(quiet_url)
-    check_the_appender(settled)
-    check_the_appender(settle(late))
-    analyse(quiet_url)
-    check_the_appender(settled)
-    check_the_appender(settle(late))
-    assert late.tip().position == EVENTS
-    early.close()
-    late.close()
+    with appending(quiet_url) as settled:
+        fill(quiet_url)
+        check_the_appender(settled)
+        with appending(quiet_url) as late:
+            check_the_appender(late)
+            analyse(quiet_url)
+            check_the_appender(settled)
+            check_the_appender(late)
 
 
 def test_readers_of_the_log_go_by_position(quiet_url: str) -> None:

@@ -166,7 +166,7 @@ def test_ringing_for_a_stream_where_nobody_waits_is_idle(journal_url: str) -> No
     asyncio.run(scenario())
 
 
-def test_each_append_is_announced_with_its_streams(journal_url: str) -> None:
+def test_only_what_may_concern_others_is_announced(journal_url: str) -> None:
     heard: list[set[str]] = []
 
     def hear(streams: Collection[str]) -> None:
@@ -174,11 +174,32 @@ def test_each_append_is_announced_with_its_streams(journal_url: str) -> None:
 
     async def scenario() -> None:
         async with stored(journal_url) as rig:
-            rig.journal.committed = hear
-            await begin(rig, "e1", "e2")
-            await rig.journal.execute(to("e1", request("a")))
-            await rig.journal.execute(to("e1", request("a")))
-            assert heard == [{"e1", "e2"}, {"e1"}]
+            rig.journal.announce = hear
+            await begin(rig, "e", "other")
+            assert heard == []  # Nobody waits for a registration.
+            await rig.journal.execute(to("e", request("a")), to("e", request("b")))
+            assert heard.pop() == {"e"}  # Of these tickets, one was granted.
+            await rig.journal.execute(to("e", release("a")))
+            assert heard.pop() == {"e"}  # So was the other one, wherever it waits.
+
+    asyncio.run(scenario())
+
+
+def test_what_was_waited_for_here_is_not_announced(journal_url: str) -> None:
+    heard: list[Collection[str]] = []
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "e")
+            await rig.journal.execute(to("e", request("a")), to("e", request("b")))
+            waiting = asyncio.create_task(
+                rig.journal.execute(to("e", acquire("b")), wait_seconds=LONG_SECONDS)
+            )
+            await parked(rig, 1)
+            rig.journal.announce = heard.append
+            await rig.journal.execute(to("e", release("a")))
+            await waiting
+            assert heard == []
 
     asyncio.run(scenario())
 

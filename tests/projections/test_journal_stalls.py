@@ -53,10 +53,10 @@ def test_who_cannot_get_the_lock_is_told_so_after_one_timeout(
             await begin(rig, "e")
             start = rig.appender._recorder.begin
 
-            def count(cursor: Any) -> Tip:
+            async def count() -> Tip:
                 nonlocal attempts
                 attempts += 1
-                return start(cursor)
+                return await start()
 
             monkeypatch.setattr(rig.appender._recorder, "begin", count)
             with psycopg.connect(journal_url) as busy:
@@ -95,7 +95,7 @@ def test_while_the_database_is_down_what_is_due_causes_no_storm(
 ) -> None:
     attempts: list[float] = []
 
-    def refuse() -> Any:
+    async def refuse() -> Any:
         attempts.append(monotonic())
         raise psycopg.OperationalError("connection refused")
 
@@ -132,7 +132,7 @@ def test_while_an_append_takes_long_what_is_due_is_looked_at_once(
             rig.journal.ring = count  # type: ignore[method-assign, assignment]
             with commits_that_take(rig) as (committing, go_on):
                 let_it_be_due(rig)
-                await until(committing.is_set)
+                await committing.wait()
                 began = monotonic()
                 await until(lambda: monotonic() - began > 0.05)
                 go_on.set()
@@ -151,11 +151,11 @@ def test_callers_are_not_kept_by_a_database_that_does_not_answer(
     async def scenario() -> None:
         async with stored(journal_url) as rig:
             await begin(rig, "e")
-            rig.journal.committed = lambda streams: settled.append(set(streams))
+            rig.journal.announce = lambda streams: settled.append(set(streams))
             monkeypatch.setattr("projections.storage.journal.PATIENCE_SECONDS", 0.02)
             with commits_that_take(rig) as (committing, go_on):
                 first = asyncio.create_task(rig.journal.execute(to("e", request("a"))))
-                await until(committing.is_set)
+                await committing.wait()
                 second = rig.journal.execute(to("e", request("b")))
                 answers = await asyncio.gather(first, second, return_exceptions=True)
                 assert {type(answer) for answer in answers} == {JournalUnavailable}
@@ -199,7 +199,7 @@ def test_the_journal_s_time_never_goes_back(journal_url: str) -> None:
             await begin(rig, "e")
             with commits_that_take(rig) as (committing, go_on):
                 call = asyncio.create_task(rig.journal.execute(to("e", nudge())))
-                await until(committing.is_set)
+                await committing.wait()
                 began = monotonic()
                 await until(lambda: monotonic() - began > 0.05)
                 before = rig.journal.now()

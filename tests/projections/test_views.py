@@ -22,8 +22,14 @@ from domain.environment.events import (
 )
 from domain.event import Event
 from domain.org import DefaultDevHubChosen, OrgRegistered, OrgRemoved
-from domain.project_events import DefaultChosen, ProjectRegistered, ProjectRevised
+from domain.project_events import (
+    DefaultChosen,
+    EnvironmentsOrdered,
+    ProjectRegistered,
+    ProjectRevised,
+)
 from domain.record import Recorded, origin_of
+from domain.release import ReleasePublished
 from domain.token import TokenIssued, TokenRevoked
 from projections.environment_listing import sql as listing_sql
 from projections.storage.checkpoint import ViewStore
@@ -70,6 +76,20 @@ def refused(environment_id: str | None) -> AccessRefused:
     return AccessRefused(environment_id, 403, "GET", "/", 'a "reason"\t\\N\n', 2)
 
 
+def published(environment_id: str) -> ReleasePublished:
+    return ReleasePublished(
+        release_id=f"release of {environment_id}",
+        environment_id=environment_id,
+        repository="acme/shop",
+        target_org="uat",
+        name="v1",
+        domain="Core",
+        published_at=at(0),
+        published_by="ci",
+        metadata={"n": [1, "é"]},
+    )
+
+
 # Of everything that a view shows, some; what concerns one row is near and far apart.
 STORY: Sequence[tuple[str, Event]] = [
     ("project/acme/shop", ProjectRegistered("acme/shop", "https://x/", "github")),
@@ -99,7 +119,12 @@ STORY: Sequence[tuple[str, Event]] = [
     ("uat", EnvironmentRevised(name="UAT 2", branch="main", tags=())),
     ("project/acme/shop", DefaultChosen(Category.TEST, "sit", "uat")),
     ("project/acme/shop", ProjectRevised(platform="gitlab")),
+    ("releases/1", published("uat")),
+    ("releases/2", published("sit")),
+    ("releases/3", published("nobody knows")),
+    ("project/acme/shop", EnvironmentsOrdered(Category.TEST, ("sit", "uat"), ())),
     ("sit", expired("d", 1)),
+    ("project/acme/shop", EnvironmentsOrdered(Category.TEST, ("uat",), ("sit",))),
     ("sit", EnvironmentRetired()),
     (stream_of("5"), EnvironmentRead("sit", "acme/shop")),
     ("uat", requested("f")),

@@ -93,6 +93,15 @@ class Caller:
     def look(self, environment: Json) -> Json:
         return made(self.get(f"/environments/{environment['id']}"))
 
+    def publish(self, environment: Json, **body: Any) -> Response:
+        """The release v1 of core, unless `body` names another."""
+        path = f"/environments/{environment['id']}/releases"
+        return self.post(path, {"name": "v1", "domain": "core"} | body)
+
+    def releases(self, environment: Json, **query: Any) -> Json:
+        """A page of them, newest first."""
+        return made(self.get(f"/environments/{environment['id']}/releases", **query))
+
     def audit(self, environment: Json, **query: Any) -> list[Json]:
         """Newest first."""
         answer = self.get(f"/environments/{environment['id']}/audit", **query)

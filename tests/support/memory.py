@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -48,7 +48,6 @@ class MemoryJournal:
         self.clock = clock or Hands()
         self.clock.tell(self._when_turned)
         self.records: list[Recorded] = []
-        self.committed: Callable[[Collection[str]], None] = _nobody_listens
         self.is_down = False
         self._at = self.clock()
         self._heads: dict[str, Head] = {}
@@ -108,8 +107,9 @@ class MemoryJournal:
         try:
             self._make_known(deciders | touched)
             now, after = self.now(), len(self.records)
-            batch.open(now, after, deciders | touched, self._make_known)
-            batch.decide(calls)
+            batch.open(now, after, deciders | touched)
+            for more in batch.decide(calls):
+                self._make_known(more)
         except Exception as error:  # noqa: BLE001 - as the stored one: all of it fails
             batch.fail(JournalUnavailable(str(error)), calls)
         else:
@@ -122,8 +122,6 @@ class MemoryJournal:
         self._heads |= batch.heads
         batch.look_ahead()
         self.records += batch.records
-        if batch.records:
-            self.committed({record.originator_id for record in batch.records})
 
     def _make_known(self, deciders: Deciders) -> None:
         for stream, decider in deciders.items():
@@ -150,7 +148,3 @@ class MemoryJournal:
     def _overdue(self) -> Sequence[tuple[Call, datetime]]:
         now = self.now()
         return [(c, until) for c, until in self._patience.items() if until <= now]
-
-
-def _nobody_listens(_: Collection[str]) -> None:
-    pass

@@ -163,6 +163,10 @@ def installation(
             "BERTH_NATS_URL": servers.nats_url,
             "BERTH_SECRET": SECRET,
             "BERTH_VAULT_KEYS": VAULT_KEYS,
+            # Most tests make their orgs up, and none of them is there to be asked;
+            # see tests/support/salesforce.py for those that are.
+            "BERTH_SALESFORCE_CHECK": "off",
+            "BERTH_CREDENTIALS": "sfdxAuthUrl",
         }
         yield Installation(environment, tmp_path_factory.mktemp("berth"))
 

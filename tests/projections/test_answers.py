@@ -1,0 +1,169 @@
+"""Requests with a key: taken by one at a time, kept sealed, swept after a day."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from cryptography.exceptions import InvalidTag
+
+from domain.errors import AnswerLost, KeyInUse, KeyReused
+from projections.storage import answers as storage
+from projections.storage.answers import Answer, Answers, Taken
+from projections.storage.database import Database
+from projections.storage.migrate import migrate
+from projections.storage.sealing import Seal
+
+KEYS = {1: secrets.token_bytes(32)}
+ANSWER = Answer(200, [(b"content-type", b"application/json")], b'{"token": "hush"}')
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    migrate(database_url)
+    database = Database(database_url, pool_max=4)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def answers(database: Database) -> Answers:
+    return Answers(database, database, Seal(KEYS))
+
+
+def taken(answers: Answers, name: bytes = b"name", what: bytes = b"what") -> Taken:
+    found = asyncio.run(answers.take(name, what))
+    assert isinstance(found, Taken)
+    return found
+
+
+def age(database: Database, interval: str) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE idempotent_request SET created_at = created_at - %s::interval,"
+            " taken_until = taken_until - %s::interval",
+            [interval, interval],
+        )
+
+
+def test_who_comes_second_waits_for_the_answer(answers: Answers) -> None:
+    first = taken(answers)
+    with pytest.raises(KeyInUse):
+        taken(answers)
+    asyncio.run(answers.keep(first, ANSWER))
+    assert asyncio.run(answers.take(b"name", b"what")) == ANSWER
+
+
+def test_another_request_is_refused_before_and_after_the_answer(
+    answers: Answers, database: Database
+) -> None:
+    first = taken(answers)
+    with pytest.raises(KeyReused):
+        taken(answers, what=b"else")
+    age(database, "1 minute")
+    with pytest.raises(KeyReused):
+        taken(answers, what=b"else")
+    first = taken(answers)
+    asyncio.run(answers.keep(first, ANSWER))
+    with pytest.raises(KeyReused):
+        taken(answers, what=b"else")
+
+
+def test_what_nobody_is_at_any_more_is_taken_over_as_it_was(
+    answers: Answers, database: Database
+) -> None:
+    first = taken(answers)
+    age(database, "1 minute")
+    second = taken(answers)
+    assert (second.id, second.seed) == (first.id, first.seed)
+    asyncio.run(answers.keep(first, ANSWER))  # It is not its to answer any more.
+    asyncio.run(answers.renew(first))
+    asyncio.run(answers.give_back(first))
+    with pytest.raises(KeyInUse):
+        taken(answers)
+    other = Answer(201, [], b"")
+    asyncio.run(answers.keep(second, other))
+    assert asyncio.run(answers.take(b"name", b"what")) == other
+
+
+def test_who_renews_keeps_it(answers: Answers, database: Database) -> None:
+    first = taken(answers)
+    age(database, "1 minute")
+    asyncio.run(answers.renew(first))
+    with pytest.raises(KeyInUse):
+        taken(answers)
+
+
+def test_what_was_given_back_is_anybody_s_at_once(answers: Answers) -> None:
+    first = taken(answers)
+    asyncio.run(answers.give_back(first))
+    assert taken(answers).id == first.id
+
+
+def test_of_many_at_once_one_takes_it(answers: Answers) -> None:
+    async def asking() -> list[Taken | Answer | BaseException]:
+        asked = [answers.take(b"name", b"what") for _ in range(20)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(asking())
+    assert len([one for one in found if isinstance(one, Taken)]) == 1
+    assert len([one for one in found if isinstance(one, KeyInUse)]) == 19
+
+
+def test_nothing_of_an_answer_is_kept_in_clear(
+    answers: Answers, database_url: str
+) -> None:
+    asyncio.run(answers.keep(taken(answers), ANSWER))
+    with psycopg.connect(database_url) as connection:
+        [(sealed,)] = connection.execute("SELECT sealed FROM idempotent_request")
+    assert b"hush" not in sealed
+    assert b"json" not in sealed
+
+
+def test_what_is_sealed_opens_under_its_own_name_with_any_key_that_is_known() -> None:
+    sealed = Seal(KEYS).close("a", b"hush")
+    assert Seal(KEYS | {2: secrets.token_bytes(32)}).open("a", sealed) == b"hush"
+    for seal, name in ((Seal(KEYS), "b"), (Seal({1: secrets.token_bytes(32)}), "a")):
+        with pytest.raises(InvalidTag):
+            seal.open(name, sealed)
+    assert "key versions [1]" in repr(Seal(KEYS))
+
+
+def test_without_its_key_an_answer_is_lost_and_nothing_is_done_again(
+    answers: Answers, database: Database
+) -> None:
+    asyncio.run(answers.keep(taken(answers), ANSWER))
+    taken(answers, b"never answered")
+    age(database, "1 minute")
+    for other in ({1: secrets.token_bytes(32)}, {2: secrets.token_bytes(32)}):
+        later = Answers(database, database, Seal(other))
+        for name in (b"name", b"never answered"):
+            with pytest.raises(AnswerLost):
+                asyncio.run(later.take(name, b"what"))
+            age(database, "1 minute")
+
+
+def test_a_day_later_it_is_forgotten(answers: Answers, database: Database) -> None:
+    first = taken(answers)
+    asyncio.run(answers.keep(first, ANSWER))
+    taken(answers, b"never answered")
+    age(database, "23 hours 59 minutes")
+    asyncio.run(answers.keep(taken(answers, b"new"), ANSWER))
+    assert asyncio.run(answers.sweep()) == 0
+    age(database, "2 minutes")
+    assert asyncio.run(answers.sweep()) == 2
+    assert taken(answers).id != first.id
+
+
+def test_of_too_many_the_oldest_are_forgotten(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "ROWS_MAX", 2)
+    for number in range(5):
+        asyncio.run(answers.keep(taken(answers, b"%d" % number), ANSWER))
+    assert asyncio.run(answers.sweep()) == 2
+    assert isinstance(asyncio.run(answers.take(b"4", b"what")), Answer)
+    assert isinstance(asyncio.run(answers.take(b"0", b"what")), Taken)
