@@ -33,6 +33,8 @@ class StrictRequest(Request[Any, Any, Any]):
             body, goes_on = bytearray(), True
             while goes_on:
                 message: Any = await self.receive()
+                if message["type"] == "http.disconnect":
+                    raise HTTPException("the client went away", status_code=400)
                 body += message.get("body", b"")
                 if len(body) > BODY_BYTES_MAX:
                     raise HTTPException("the body is too large", status_code=413)
