@@ -20,7 +20,7 @@ from projections.storage.reader import Reader
 WAITS_PER_CALLER_MAX = 5_000
 TICKETS_PER_CALLER_MAX = 5_000
 COUNT_FOR_SECONDS = 1
-SOON_SECONDS = 0.05
+SOON_SECONDS = 0.25
 
 Waits = Counter[tuple[str, str | None]]
 

@@ -156,6 +156,8 @@ def end(queue: LockQueue, ticket_id: str, status: TicketStatus) -> LockQueue:
     if len(ended) > ENDED_REMEMBERED_MAX:
         del ended[next(iter(ended))]
     over = replace(queue, tickets=tickets, ended=ended)
+    if ticket.status is not TicketStatus.QUEUED:
+        return over
     return replace(over, lapses_at=first_lapse(over, ticket))
 
 
@@ -166,7 +168,7 @@ def first_lapse(queue: LockQueue, gone: Ticket) -> datetime | None:
     """
     if queue.lapses_at != gone.lapses_at:
         return queue.lapses_at
-    return earliest(*(ticket.lapses_at for ticket in queue.queued))
+    return min([ticket.lapses_at for ticket in queue.queued], default=None)
 
 
 def earliest(*instants: datetime | None) -> datetime | None:

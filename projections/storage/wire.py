@@ -73,7 +73,11 @@ class Wire:
         return await self._answer
 
     def _write(self) -> None:
-        was_full, self._is_full = self._is_full, bool(self._pg.flush())
+        try:
+            was_full, self._is_full = self._is_full, bool(self._pg.flush())
+        except psycopg.OperationalError as error:
+            self._lose(error)
+            return
         if self._is_full and not was_full:  # The rest as soon as there is room.
             self._loop.add_writer(self._socket, self._write)
         elif was_full and not self._is_full:
