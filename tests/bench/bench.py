@@ -115,9 +115,9 @@ class Bench:
             "bare.lua", url, method, clients=CLIENTS, seconds=self.seconds, pid=pid
         )
 
-    def etcd_cycles(self, names: Sequence[str]) -> Load | None:
+    def etcd_cycles(self, lease: str, names: Sequence[str]) -> Load | None:
         """None where etcd is not installed."""
-        return etcd.lock_cycles(self.folder, names, CLIENTS, self.seconds)
+        return etcd.lock_cycles(self.folder, lease, names, CLIENTS, self.seconds)
 
 
 @contextmanager

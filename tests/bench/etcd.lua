@@ -1,26 +1,34 @@
 -- Lock and unlock, and again, on any of the names given: etcd's own lock service over
--- its HTTP gateway. Each client has one lease for the whole run, as etcd's clients do.
+-- its HTTP gateway. The first argument says how long a lease is: for a "hold", as
+-- `etcdctl lock` has one for each command that it runs; or for a "client", all the time.
 dofile(os.getenv("BENCH_FOLDER") .. "/client.lua")
 
-local names, name, lease, key
-local step = "grant"
-local NEXT = { grant = "lock", lock = "unlock", unlock = "lock" }
 local HEADERS = "Content-Type: application/json\r\n"
+local NEXT = {
+  hold = { grant = "lock", lock = "unlock", unlock = "revoke", revoke = "grant" },
+  client = { grant = "lock", lock = "unlock", unlock = "lock" },
+}
+local names, name, after, lease, key
+local step = "grant"
 
 function prepare(arguments)
+  after = NEXT[table.remove(arguments, 1)]
   names = arguments
   name = names[math.random(#names)]
 end
 
 function ask()
+  local path, body
   if step == "grant" then
-    return http("POST", "/v3/lease/grant", HEADERS, '{"TTL":600}'), step
+    path, body = "/v3/lease/grant", '{"TTL":600}'
   elseif step == "lock" then
-    local body = '{"name":"' .. name .. '","lease":"' .. lease .. '"}'
-    return http("POST", "/v3/lock/lock", HEADERS, body), step
+    path, body = "/v3/lock/lock", '{"name":"' .. name .. '","lease":"' .. lease .. '"}'
+  elseif step == "unlock" then
+    path, body = "/v3/lock/unlock", '{"key":"' .. key .. '"}'
   else
-    return http("POST", "/v3/lock/unlock", HEADERS, '{"key":"' .. key .. '"}'), step
+    path, body = "/v3/lease/revoke", '{"ID":"' .. lease .. '"}'
   end
+  return http("POST", path, HEADERS, body), step
 end
 
 function answered(status, body)
@@ -32,9 +40,10 @@ function answered(status, body)
     lease = body:match('"ID":"(%d+)"')
   elseif asked == "lock" then
     key = body:match('"key":"([^"]+)"')
-  else
+  end
+  step = after[asked]
+  if asked == "unlock" then
     cycles = cycles + 1
     name = names[math.random(#names)]
   end
-  step = NEXT[asked]
 end

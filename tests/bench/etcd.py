@@ -18,16 +18,15 @@ from workers.embedded.process import ServerStartError, wait_for
 from workers.supervisor import Command
 
 MISSING = "etcd is not installed (apt-get install etcd-server): not compared"
-MEASURED = (
-    "its lock service over its HTTP gateway, one lease for each client,"
-    " so a cycle is two calls: lock, unlock"
-)
+LEASES = ("hold", "client")  # how long one lasts
 
 
 def lock_cycles(
-    folder: Path, names: Sequence[str], clients: int, seconds: float
+    folder: Path, lease: str, names: Sequence[str], clients: int, seconds: float
 ) -> Load | None:
     """All clients go round on the names, on an etcd of their own; None without etcd.
+
+    `lease` is one of `LEASES`.
 
     Clients who leave while they wait are not noticed by its gateway: in a second turn,
     what they hold on to leaves no room for others.
@@ -41,7 +40,7 @@ def lock_cycles(
             return None
         url, pid = etcd
         return load(
-            "etcd.lua", url, *encoded, clients=clients, seconds=seconds, pid=pid
+            "etcd.lua", url, lease, *encoded, clients=clients, seconds=seconds, pid=pid
         )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from statistics import median
 
 from tests.bench.bench import CLIENTS, Bench
+from tests.bench.etcd import LEASES
 from tests.bench.limits import GROUP, one_writer
 from tests.bench.measure import by_turns
 from tests.bench.rows.cycles import against_etcd, by_step, cycles
@@ -20,12 +21,12 @@ WHAT = f"lock cycles, {CLIENTS} clients on one environment"
 def rows(bench: Bench) -> Iterator[Row]:
     with bench.young_site() as site, one_writer(bench.servers) as writer:
         hot = site.environments[:1]
-        ours, commits, grouped, theirs = by_turns(
+        ours, commits, grouped, *theirs = by_turns(
             bench.rounds,
             partial(site.lock_cycles, bench.seconds, hot),
             partial(writer.commits_per_second, bench.seconds / 2),
             partial(writer.events_per_second, bench.seconds / 2),
-            partial(bench.etcd_cycles, hot),
+            *(partial(bench.etcd_cycles, how, hot) for how in LEASES),
         )
     limit = median(commits)
     ratio = cycles(ours) / limit
@@ -45,4 +46,4 @@ def rows(bench: Bench) -> Iterator[Row]:
             by_step(every),
         ],
     )
-    yield against_etcd(WHAT, ours, theirs)
+    yield from against_etcd(WHAT, ours, *theirs)
