@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 from eventsourcing.persistence import JSONTranscoder
 
@@ -21,6 +23,7 @@ from projections.storage.parking import Call, Parking
 from projections.storage.recorder import Recorder, Tip
 
 PAGE = 1_000
+NEVER = datetime.min.replace(tzinfo=UTC)
 ALL = 1_000_000_000
 
 
@@ -37,6 +40,8 @@ class Appender:
         self._mapper = EventMapper(JSONTranscoder())
         self._position = 0  # Where the journal ended when we last appended.
         self._current: set[str] = set()  # Heads that only we have moved since then.
+        self._is_alone = False  # Nobody else had appended when we last did.
+        self._read_at = (NEVER, 0.0)  # The database's time, and `monotonic` after that.
 
     def first_tip(self) -> Tip:
         """Where the journal ends, and its time; `JournalUnavailable` if not known."""
@@ -70,21 +75,53 @@ class Appender:
     ) -> Batch:
         batch = Batch(self.heads, self.parking)
         try:
-            await self._run(batch, calls, touched, late)
+            if not await self._append_ahead(batch, calls, touched):
+                calls += batch.undo()
+                batch = Batch(self.heads, self.parking)
+                await self._append_locked(batch, calls, touched, late)
         except Exception as error:  # noqa: BLE001 - it becomes the callers' answer
             batch.error = error
         return batch
 
-    async def _run(
+    async def _append_ahead(
+        self, batch: Batch, calls: list[Call], touched: Deciders
+    ) -> bool:
+        """Decide first, as though nobody else had appended since we did.
+
+        False if that is not known to be so; then nothing has happened. Else it is one
+        round trip, in which the journal is locked only while PostgreSQL itself is busy.
+        """
+        deciders = _streams_of(calls) | touched
+        if not (self._is_alone and self._recorder.is_open and self._knows(deciders)):
+            return False
+        batch.open(self._now(), self._position, deciders)
+        for more in batch.decide(calls):
+            if not self._knows(more):
+                return False
+        if snapshots_due(batch.heads, batch.deciders):
+            return False
+        events = [self._mapper.to_stored_event(record) for record in batch.records]
+        now = await self._recorder.append_if(batch.after, batch.at, events)
+        self._is_alone = now is not None
+        if now is None:
+            return False
+        self._read_at = (now, monotonic())
+        self._keep(batch, batch.heads)
+        return True
+
+    async def _append_locked(
         self, batch: Batch, calls: list[Call], touched: Deciders, late: Latecomers
     ) -> None:
+        """Lock, see what others have appended, decide."""
         await self._recorder.open()
         await self._load(_streams_of(calls) | touched)
         tip = await self._recorder.begin()
+        self._read_at = (tip.at, monotonic())
         calls += late(self.heads)
         deciders = _streams_of(calls) | touched
         batch.open(tip.at, tip.position, deciders)
-        if tip.position != self._position or len(self._current) > HEADS_MAX:
+        self._is_alone = tip.position == self._position
+        if not self._is_alone or len(self._current) > HEADS_MAX:
             self._current.clear()  # Somebody else has appended, to whatever stream.
         await self._learn(batch, deciders)
         for more in batch.decide(calls):
@@ -93,12 +130,23 @@ class Appender:
         events = [self._mapper.to_stored_event(record) for record in batch.records]
         snapshots = snapshots_due(batch.heads, batch.deciders)
         await self._recorder.end(tip.position, events, snapshots)
-        # Only now: all of it has come to stay.
         kept = {s.stream: batch.heads[s.stream].kept() for s in snapshots}
-        heads = (batch.heads | kept).items()
-        self.heads.keep({s: head for s, head in heads if s not in batch.fresh})
+        self._keep(batch, batch.heads | kept)
+
+    def _keep(self, batch: Batch, heads: Mapping[str, Head]) -> None:
+        """The batch has come to stay."""
+        self.heads.keep({s: h for s, h in heads.items() if s not in batch.fresh})
         self._position = batch.position
         batch.look_ahead()
+
+    def _knows(self, deciders: Deciders) -> bool:
+        """Whether these streams are here as they were when we last appended."""
+        return all(s in self._current and s in self.heads for s in deciders)
+
+    def _now(self) -> datetime:
+        """The database's time, or a moment before; never before our last append."""
+        at, read = self._read_at
+        return at + timedelta(seconds=monotonic() - read)
 
     async def _load(self, deciders: Deciders) -> None:
         """Fold the past of streams that are not known here, a page at a time.

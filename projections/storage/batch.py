@@ -69,6 +69,7 @@ class Batch:
         self._parking = parking
         self._passed: dict[str, int] = {}
         self._to_do: deque[Call] = deque()
+        self._woken: list[tuple[Call, str, str]] = []
 
     @property
     def position(self) -> int:
@@ -111,6 +112,19 @@ class Batch:
             if stream in self._parking:
                 self._parking.look_again(stream, decider.due(self._head(stream).state))
 
+    def undo(self) -> list[Call]:
+        """Nothing came of it: who was woken waits again, who was parked does not.
+
+        The calls whose time to wait ran out meanwhile are for the next batch to decide.
+        """
+        for call in (*self.calls, *self._to_do):
+            self._parking.discard(call)
+        for call, stream, key in self._woken:
+            call.cause = None
+            if not call.answer.done() and not call.is_overdue:
+                self._parking.park(call, stream, self.deciders[stream], key)
+        return [call for call, _, _ in self._woken if call.is_overdue]
+
     def fail(self, error: Exception, calls: Sequence[Call]) -> None:
         """The append came to nothing that we know of: so do `calls` and those woken."""
         concerned = {*calls, *self.calls, *self._to_do}
@@ -152,7 +166,7 @@ class Batch:
     def _wait(self, call: Call, step: Step, key: str, state: Any) -> None:
         if call.may_wait and not call.is_overdue:
             call.state = state
-            self._parking.park(call, step, key)
+            self._parking.park(call, step.stream, step.decider, key)
         else:
             self.outcomes.append((call, StillWaiting(state, self.at)))
 
@@ -209,4 +223,5 @@ class Batch:
         for call in woken:
             call.cause = position
             self._to_do.append(call)
+            self._woken.append((call, stream, key))
         return bool(woken)

@@ -91,6 +91,7 @@ class StoredJournal:
         """Append batch after batch until cancelled."""
         while True:
             await self._bell.wait()
+            await self._while_they_come()
             self._bell.clear()
             calls, touched = self._gather()
             if not calls and not touched:
@@ -105,6 +106,13 @@ class StoredJournal:
     def close(self) -> None:
         self._expect_nothing()
         self._appender.close()
+
+    async def _while_they_come(self) -> None:
+        """Who was answered together asks again together: let them be one batch."""
+        known = -1
+        while known < len(self._calls) < BATCH_MAX:
+            known = len(self._calls)
+            await asyncio.sleep(0)
 
     def _gather(self) -> tuple[list[Call], Deciders]:
         calls = [self._calls.popleft() for _ in range(min(BATCH_MAX, len(self._calls)))]

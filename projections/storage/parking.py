@@ -64,12 +64,14 @@ class Parking:
         stands = self._stands.values()
         return sum(len(calls) for s in stands for calls in s.calls.values())
 
-    def park(self, call: Call, step: Step, key: str) -> None:
-        stand = self._stands.get(step.stream)
+    def park(
+        self, call: Call, stream: str, decider: Decider[Any, Any, Any], key: str
+    ) -> None:
+        stand = self._stands.get(stream)
         if stand is None:
-            stand = self._stands[step.stream] = Stand(step.decider)
+            stand = self._stands[stream] = Stand(decider)
         stand.calls[key].append(call)
-        call.place = (step.stream, key)
+        call.place = (stream, key)
 
     def take(self, stream: str, key: str) -> Sequence[Call]:
         """The calls that wait for `key`, which no longer do."""

@@ -25,6 +25,8 @@ from projections.storage.mapper import recorded
 from projections.storage.wire import Ask, Wire
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+LATE_US_MAX = 250_000
 
 # The database's own time in us, and where the journal ends; 0 and nothing when empty.
 TIP: LiteralString = """
@@ -57,6 +59,30 @@ STATEMENTS: dict[str, LiteralString] = {
             WHERE originator_id = known.stream AND originator_version > known.version
             ORDER BY originator_version LIMIT $3::bigint
         ) AS news
+    """,
+    # The same in one round trip, for those who have decided already what to append: if
+    # the journal still ends where they think, and it is as late as they think.
+    "append_if": """
+        WITH tip AS MATERIALIZED (
+            SELECT
+                (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now,
+                coalesce((
+                    SELECT notification_id FROM berth_events
+                    ORDER BY notification_id DESC LIMIT 1
+                ), 0) AS position
+        ), verdict AS MATERIALIZED (
+            SELECT now, position = $1::bigint AND now - $2::bigint BETWEEN 0 AND
+                $3::bigint AS is_right
+            FROM tip
+        ), added AS (
+            INSERT INTO berth_events
+                (originator_id, originator_version, topic, state, notification_id)
+            SELECT stream, version, topic, new.state, $1::bigint + ordinal
+            FROM verdict, unnest($4::text[], $5::bigint[], $6::text[], $7::bytea[])
+                WITH ORDINALITY AS new (stream, version, topic, state, ordinal)
+            WHERE is_right
+        )
+        SELECT now, is_right::int::bigint FROM verdict
     """,
     "append": """
         INSERT INTO berth_events
@@ -107,6 +133,9 @@ class Snapshot(NamedTuple):
     state: bytes
 
 
+BEGIN = (Ask("begin"), Ask("lock"))
+
+
 class Recorder:
     """One connection that appends. It is opened when first needed, or again."""
 
@@ -120,6 +149,10 @@ class Recorder:
             self._wire = Wire(await self._database.connect_async())
             await self._wire.prepare(STATEMENTS)
             await self._ask(Ask("by_index"))
+
+    @property
+    def is_open(self) -> bool:
+        return self._wire is not None and self._wire.is_open
 
     @property
     def is_lost(self) -> bool:
@@ -143,9 +176,27 @@ class Recorder:
 
     async def begin(self) -> Tip:
         """Begin an append: from now on, and until its end, there is no other."""
-        *_, tip = await self._ask(Ask("begin"), Ask("lock"), Ask("tip"))
+        *_, tip = await self._ask(*BEGIN, Ask("tip"))
         [row] = rows_of(tip)
         return _tip(row.bigint(0), row.bigint(1), row.bytea(2))
+
+    async def append_if(
+        self, after: int, at: datetime, events: Sequence[StoredEvent]
+    ) -> datetime | None:
+        """Lock, insert and commit, if the journal ends `after`, and it is about `at`.
+
+        The database's time then; None if it was otherwise, and nothing has happened.
+        """
+        values = (
+            bigint(after),
+            bigint(_us(at)),
+            bigint(LATE_US_MAX),
+            *_columns(events),
+        )
+        commit = Ask("commit")
+        _, _, found, _ = await self._ask(*BEGIN, Ask("append_if", values), commit)
+        [row] = rows_of(found)
+        return EPOCH + timedelta(microseconds=row.bigint(0)) if row.bigint(1) else None
 
     async def news(
         self, versions: Mapping[str, int], *, limit: int
@@ -177,19 +228,25 @@ class Recorder:
             kept = (texts(streams), bigints(versions), texts(shapes), byteas(states))
             asks.insert(0, Ask("keep_snapshots", kept))
         if events:
-            new = (
-                bigint(after),
-                texts(str(event.originator_id) for event in events),
-                bigints(event.originator_version for event in events),
-                texts(event.topic for event in events),
-                byteas(event.state for event in events),
-            )
-            asks.insert(0, Ask("append", new))
+            asks.insert(0, Ask("append", (bigint(after), *_columns(events))))
         await self._ask(*asks)
 
     async def _ask(self, *asks: Ask) -> list[PGresult]:
         assert self._wire is not None
         return await self._wire.ask(*asks)
+
+
+def _columns(events: Sequence[StoredEvent]) -> Sequence[bytes]:
+    return (
+        texts(str(event.originator_id) for event in events),
+        bigints(event.originator_version for event in events),
+        texts(event.topic for event in events),
+        byteas(event.state for event in events),
+    )
+
+
+def _us(at: datetime) -> int:
+    return (at - EPOCH) // MICROSECOND
 
 
 def _event(row: Row) -> Recorded:

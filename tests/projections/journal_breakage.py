@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.projections.journal_contract import StoredRig, begin, parked
 from tests.support.builders import acquire, request, to
 
 LONG_SECONDS = 20
+Commit = Callable[..., Awaitable[Any]]
 
 
 def kill_sessions(url: str) -> None:
@@ -28,15 +29,16 @@ def kill_sessions(url: str) -> None:
 @contextmanager
 def commits_that_fail(rig: StoredRig, *, after_all: bool) -> Iterator[None]:
     """The connection breaks at the commit: before it took effect, or just after."""
-    end = rig.appender._recorder.end
 
-    async def fail(*values: Any) -> None:
-        if after_all:
-            await end(*values)
-        raise psycopg.OperationalError("gone")
+    def failing(end: Commit) -> Commit:
+        async def fail(*values: Any) -> None:
+            if after_all:
+                await end(*values)
+            raise psycopg.OperationalError("gone")
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rig.appender._recorder, "end", fail)
+        return fail
+
+    with ends_replaced(rig, failing):
         yield
 
 
@@ -44,17 +46,30 @@ def commits_that_fail(rig: StoredRig, *, after_all: bool) -> Iterator[None]:
 def commits_that_take(rig: StoredRig) -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
     """The first one says that a commit is about to be made; it is after the second."""
     committing, go_on = asyncio.Event(), asyncio.Event()
-    end = rig.appender._recorder.end
 
-    async def slowly(*values: Any) -> None:
-        committing.set()
-        await go_on.wait()
-        await end(*values)
+    def slow(end: Commit) -> Commit:
+        async def slowly(*values: Any) -> Any:
+            committing.set()
+            await go_on.wait()
+            return await end(*values)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rig.appender._recorder, "end", slowly)
+        return slowly
+
+    with ends_replaced(rig, slow):
         yield committing, go_on
         go_on.set()
+
+
+@contextmanager
+def ends_replaced(
+    rig: StoredRig, replaced: Callable[[Commit], Commit]
+) -> Iterator[None]:
+    """Both ways in which an append ends."""
+    recorder = rig.appender._recorder
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("end", "append_if"):
+            patch.setattr(recorder, name, replaced(getattr(recorder, name)))
+        yield
 
 
 async def one_waits(rig: StoredRig) -> asyncio.Task[Outcome]:

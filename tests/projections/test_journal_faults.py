@@ -24,6 +24,7 @@ from tests.projections.journal_contract import (
     check_the_order_of,
     records_in,
     stored,
+    until,
 )
 from tests.support.builders import acquire, release, renew, request, to
 
@@ -40,6 +41,7 @@ def test_a_connection_lost_between_appends_is_not_noticed(journal_url: str) -> N
             await begin(rig, "e")
             for ticket in "ab":
                 kill_sessions(journal_url)
+                await until(lambda: not rig.appender._recorder.is_open)
                 outcome = await rig.journal.execute(to("e", request(ticket)))
             assert list(outcome.states[0].queue.tickets) == ["a", "b"]
             check_the_order_of(records_in(journal_url))

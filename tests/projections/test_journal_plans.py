@@ -89,16 +89,21 @@ def appending(url: str) -> Connection[DictRow]:
     """
     connection = Database(url).connect()
     connection.execute(STATEMENTS["by_index"])
-    for name in ("tip", "news"):
+    for name in ("tip", "news", "append_if"):
         connection.execute(sql.SQL(f"PREPARE {name} AS {STATEMENTS[name]}"))
     for _ in range(8):
         connection.execute("EXECUTE tip")
         connection.execute("EXECUTE news('{e1,e2}', '{0,7}', 5000)")
+        connection.execute("EXECUTE append_if(-1, 0, 0, '{}', '{}', '{}', '{}')")
     return connection
 
 
 def check_the_appender(connection: Connection[DictRow]) -> None:
     assert reads(connection, "tip") == {BY_POSITION}
+    for events in ("{}", "{e1,e2,e3}"):
+        columns = [events, "{1,2,3}", events, events]
+        found = reads(connection, "append_if", ["9", "0", "250000", *columns])
+        assert found == {BY_POSITION}
     for limit in ("10", "32000"):
         found = reads(connection, "news", ["{e1,e2,e3}", "{490,500,0}", limit])
         assert found == {BY_STREAM}

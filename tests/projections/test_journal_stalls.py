@@ -95,7 +95,7 @@ def test_while_the_database_is_down_what_is_due_causes_no_storm(
 ) -> None:
     attempts: list[float] = []
 
-    async def refuse() -> Any:
+    async def refuse(*_: Any) -> Any:
         attempts.append(monotonic())
         raise psycopg.OperationalError("connection refused")
 
@@ -103,7 +103,8 @@ def test_while_the_database_is_down_what_is_due_causes_no_storm(
         async with stored(journal_url) as rig:
             waiting = await one_waits(rig)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(rig.appender._recorder, "open", refuse)
+                for name in ("open", "append_if"):
+                    patch.setattr(rig.appender._recorder, name, refuse)
                 let_it_be_due(rig)
                 await until(
                     lambda: monotonic() - attempts[0] > 0.1 if attempts else False

@@ -1,0 +1,149 @@
+"""What is decided ahead of the lock counts only if it would be decided so under it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from tests.projections.journal_contract import (
+    StoredRig,
+    check_the_order_of,
+    do,
+    kinds,
+    parked,
+    records_in,
+    stored,
+    taken,
+    until,
+    wait_for,
+)
+from tests.support.builders import nudge, release, request, to
+
+HAND_OVER = ["LockReleased", "LockGranted", "LockAcquired"]
+
+
+@asynccontextmanager
+async def alone(url: str) -> AsyncIterator[StoredRig]:
+    """A process that decides ahead; `a` holds `e`, and `b` is in the queue."""
+    async with stored(url) as rig:
+        await taken(rig, "b")
+        await do(rig, nudge())
+        assert rig.appender._is_alone
+        yield rig
+
+
+def counted(rig: StoredRig, patch: pytest.MonkeyPatch) -> list[bool]:
+    """For each append ahead, whether it was right."""
+    append_if, verdicts = rig.appender._recorder.append_if, []
+
+    async def count(*values: Any) -> Any:
+        now = await append_if(*values)
+        verdicts.append(now is not None)
+        return now
+
+    patch.setattr(rig.appender._recorder, "append_if", count)
+    return verdicts
+
+
+def test_who_is_alone_appends_in_one_round_trip(
+    journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with alone(journal_url) as rig:
+            verdicts = counted(rig, monkeypatch)
+            await do(rig, request("c"))
+            waiting = wait_for(rig, "b")
+            await parked(rig, 1)
+            await do(rig, release("a"))
+            await waiting
+            assert verdicts
+            assert all(verdicts)
+            check_the_order_of(records_in(journal_url))
+
+    asyncio.run(scenario())
+
+
+def test_what_others_appended_meanwhile_undoes_it(
+    journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one who was woken in vain is woken once more, and by the right event."""
+
+    async def scenario() -> None:
+        async with alone(journal_url) as rig, stored(journal_url) as theirs:
+            waiting = wait_for(rig, "b")
+            await parked(rig, 1)
+            await do(theirs, request("c"))
+            verdicts = counted(rig, monkeypatch)
+            given_back = await do(rig, release("a"))
+            held = await waiting
+            assert verdicts == [False]
+            records = records_in(journal_url)
+            check_the_order_of(records)
+            assert kinds([record.event for record in records[-3:]]) == HAND_OVER
+            assert records[-1].origin.cause == held.position - 1 == given_back.position
+            assert list(held.states[0].queue.tickets) == ["b", "c"]
+            await do(rig, nudge())
+            assert rig.appender._is_alone
+
+    asyncio.run(scenario())
+
+
+def test_who_was_parked_in_vain_is_parked_once(journal_url: str) -> None:
+    async def scenario() -> None:
+        async with alone(journal_url) as rig, stored(journal_url) as theirs:
+            await do(theirs, request("c"))
+            waiting = wait_for(rig, "b")
+            await parked(rig, 1)
+            await do(rig, release("a"))
+            assert kinds((await waiting).events) == ["LockAcquired"]
+            assert len(rig.parking) == 0
+
+    asyncio.run(scenario())
+
+
+def test_who_is_out_of_time_while_it_is_undone_is_answered(
+    journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with alone(journal_url) as rig:
+            waiting = wait_for(rig, "b", 0.05)
+            await parked(rig, 1)
+            began = monotonic()
+
+            async def too_late(*_: Any) -> None:
+                await until(lambda: monotonic() - began > 0.1)
+
+            monkeypatch.setattr(rig.appender._recorder, "append_if", too_late)
+            await do(rig, release("a"))
+            assert kinds((await waiting).events) == ["LockAcquired"]
+            assert len(rig.parking) == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_went_wrong_decides_nothing(
+    journal_url: str, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """As when the machine has slept, and its monotonic time stood still."""
+
+    async def scenario() -> None:
+        async with alone(journal_url) as rig:
+            right = await do(rig, nudge())
+            verdicts = counted(rig, monkeypatch)
+            rig.appender._read_at = (right.at + timedelta(hours=hours), monotonic())
+            outcome = await do(rig, request("c"))
+            assert verdicts == [False]
+            assert abs(outcome.at - right.at) < timedelta(minutes=1)
+            assert kinds(outcome.events) == ["LockRequested"]
+            await rig.journal.execute(to("e", request("d")))
+            assert verdicts == [False, True]
+            check_the_order_of(records_in(journal_url))
+
+    asyncio.run(scenario())
