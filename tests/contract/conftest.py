@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.contract.replay import example
-from tests.support.client import Caller, Json, made
+from tests.contract.stage import REPOSITORIES, Stage
+from tests.support.client import Caller, made
+from tests.support.fake_org.org import Org, artifact, package
+from tests.support.fake_org.server import FakeSalesforce
+from tests.support.running import Api
 
-REPOSITORIES = ("myorg/myrepo", "myorg/my-salesforce-project")
-AUTH_URL = "force://PlatformCLI::5Aep861@mycompany.my.salesforce.com"
-GIVEN = (
-    "repositoryIdentifier", "name", "description", "category", "salesforceUsername",
-    "isActive", "isDefault", "metadata", "tags", "branch",
-)  # fmt: skip
+EXAMPLES = "tests/contract/test_examples.py::"
+VERDICTS = {"passed": "pass", "failed": "FAIL", "error": "FAIL"}
 
 
-@pytest.fixture(autouse=True)
-def repositories(owner: Caller) -> Iterator[None]:
-    """Registered, with their org, and empty before and after."""
+@pytest.fixture(scope="session")
+def api(asking: Api) -> Api:
+    """The one that asks an org, so that nothing of what an org tells is left out."""
+    return asking
+
+
+@pytest.fixture
+def org(salesforce: FakeSalesforce) -> Org:
+    """The one of the examples, as it was when they were made."""
+    return salesforce.org(
+        example("create").body["salesforceUsername"],
+        has_single_access=False,
+        artifacts=[artifact("billing", "1.2.0.7", "53cb98f", "unlocked")],
+        packages=[package("billing", "04t000000000001")],
+    )
+
+
+@pytest.fixture
+def stage(
+    api: Api, salesforce: FakeSalesforce, org: Org, owner: Caller
+) -> Iterator[Stage]:
+    """Repositories and org are registered; no environments before and after."""
     for name in REPOSITORIES:
         body = {"identifier": name, "remoteUrl": f"https://github.com/{name}"}
         assert owner.post("/projects", body).status_code in {201, 409}
-    username = example("create").body["salesforceUsername"]
-    owner.org(AUTH_URL, username=username)
-    yield
+    owner.org(org.auth_url, username=org.username)
+    yield Stage(api, salesforce, org, owner)
     for name in REPOSITORIES:
         groups = made(owner.get("/environments", repositoryIdentifier=name))
         for environment in (e for group in groups.values() for e in group):
@@ -36,6 +53,18 @@ def repositories(owner: Caller) -> Iterator[None]:
             assert owner.delete(f"/environments/{environment['id']}").is_success
 
 
-def put_there(owner: Caller, like: Json, **otherwise: Any) -> Json:
-    """An environment as the example `like` shows it."""
-    return owner.environment(**{key: like[key] for key in GIVEN} | otherwise)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Every documented answer that was replayed, each on a line, with its verdict."""
+    told = {
+        report.nodeid.partition("[")[2].removesuffix("]"): verdict
+        for outcome, verdict in VERDICTS.items()
+        for report in terminalreporter.getreports(outcome)
+        if report.nodeid.startswith(EXAMPLES) and "[" in report.nodeid
+    }
+    if not told:
+        return
+    terminalreporter.section("the reference API's examples, replayed")
+    for line in sorted(told, key=lambda line: line.split()[1:]):
+        terminalreporter.line(f"{told[line]}  {line}")
+    passed = list(told.values()).count("pass")
+    terminalreporter.line(f"{passed} of {len(told)} documented answers pass")

@@ -1,58 +1,38 @@
-"""What is asked of an org, as a client of the reference API knows it."""
+"""What is asked of an org, beyond the examples."""
 
 from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
-
-from domain.roles import Role
-from tests.contract.replay import differences, example
-from tests.support.client import Caller, Json, made
-from tests.support.fake_org.org import Org
-from tests.support.running import Api
-from tests.support.salesforce import Site, site
+from tests.contract.replay import example
+from tests.contract.stage import Stage
+from tests.support.client import made
 
 
-@pytest.fixture
-def ours(asking: Api, org: Org) -> Site:
-    return site(asking, org, repositoryIdentifier="myorg/myrepo", name="production")
-
-
-@pytest.fixture
-def caller(ours: Site) -> Caller:
-    return ours.caller(Role.APPLICATION)
-
-
-def test_the_front_door_redirects_unless_told_otherwise(
-    caller: Caller, ours: Site
-) -> None:
+def test_the_front_door_is_the_same_url_told_or_redirected_to(stage: Stage) -> None:
+    there, caller = stage.production(), stage.application()
     front_door = example("frontdoor")
-    ours.org.has_single_access = False  # As when the example was made.
-    answer = front_door.send(caller, id=ours.environment["id"])
-    assert answer.status_code == 302
-    told = made(caller.get(f"{ours.path}/frontdoor", redirect="false"))
-    for url in answer.headers["location"], told["url"]:
-        theirs, mine = urlsplit(front_door.answer["url"]), urlsplit(url)
-        assert mine.path == theirs.path
-        assert parse_qs(mine.query).keys() == parse_qs(theirs.query).keys()
-        assert parse_qs(mine.query)["retURL"] == ["/"]
+    path = f"/environments/{there['id']}/frontdoor"
+    redirected = front_door.send(caller, **there).headers["location"]
+    told = made(caller.get(path, redirect="false"))["url"]
+    theirs = urlsplit(front_door.answer["url"])
+    for url in redirected, told:
+        ours = parse_qs(urlsplit(url).query)
+        assert ours.keys() == parse_qs(theirs.query).keys()
+        assert ours["retURL"] == ["/"]
 
 
-def test_artifacts_answer_as_the_example(caller: Caller, ours: Site) -> None:
-    artifacts, by_name = example("artifacts"), example("artifacts_by_name")
-    first = made(artifacts.send(caller, id=ours.environment["id"]))
-    assert first == made(by_name.send(caller, name="production")) | {"cached": False}
-    theirs: Json = artifacts.answer
-    assert first.keys() == theirs.keys()
-    assert not list(differences({"retrievedAt": theirs["retrievedAt"]}, first))
-    for artifact in first["artifacts"]:
-        assert artifact.keys() == theirs["artifacts"][0].keys()
+def test_artifacts_have_the_fields_of_the_example_and_no_others(stage: Stage) -> None:
+    there = stage.production(by_name=True)
+    artifacts = example("artifacts_by_name")
+    ours = made(artifacts.send(stage.owner, **there))
+    assert ours.keys() == artifacts.answer.keys()
+    assert ours["artifacts"][0].keys() == artifacts.answer["artifacts"][0].keys()
+    assert not ours["cached"]
 
 
-def test_acquire_answers_with_a_front_door(caller: Caller, ours: Site) -> None:
-    held = caller.lock(ours.environment).hold()
-    theirs = example("acquire_by_name").answer
-    assert {key for key in theirs if held[key] is None} == set()
-    assert urlsplit(held["frontDoorUrl"]).path == urlsplit(theirs["frontDoorUrl"]).path
-    assert held["sfdxAuthUrl"].startswith("force://PlatformCLI::")
+def test_the_holder_is_told_of_the_org_that_was_registered(stage: Stage) -> None:
+    held = stage.application().lock(stage.production()).hold()
+    assert held["sfdxAuthUrl"] == stage.org.auth_url
+    assert held["salesforceUsername"] == stage.org.username
+    assert {key for key in example("acquire").answer if held[key] is None} == set()
