@@ -7,7 +7,7 @@ DATA   ?= .berth
 PORT   ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test bench faults fmt clean
+.PHONY: help install up test bench faults contract fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,6 +34,9 @@ bench: $(READY) ## the table of what Berth reaches on this machine
 
 faults: $(READY) ## kill everything under load for ten minutes, then check every promise
 	$(BIN)/python -m tests.faults
+
+contract: $(READY) ## everything that the API document allows or forbids, for minutes
+	BERTH_CONTRACT_TIMES=20 $(BIN)/pytest tests/contract --timeout=3600
 
 fmt: $(READY) ## format, and mend what the linter can
 	$(BIN)/ruff format .

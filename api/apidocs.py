@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from importlib.metadata import version
 from typing import Any
 
@@ -10,28 +11,14 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
+from api.apidocs_links import add_links
 from api.apidocs_page import page
-from api.errors import ErrorBody
+from api.apidocs_refusals import OPEN_PATHS, Document, refusals_of
+from api.apidocs_shapes import correct, shapes
 from api.examples import EXAMPLES
-from api.schemas import LockWaitTimeout
 
-MEDIA_JSON = "application/json"
 # Litestar lets only the end of a path have slashes; see api/audit.py.
 CUT_SHORT = "/sfp/api/environments/repository/{repository_identifier}"
-OPEN_PATHS = ("/sfp/api/ping", "/sfp/api/health/")
-# What any route may answer besides its own success.
-REFUSALS = {
-    "400": "Something in the request is not acceptable; `field` names it",
-    "401": "No token, or one that is not good",
-    "403": "Not with this role, or not with somebody else's ticket",
-    "404": "There is no such thing",
-    "409": "Its present state forbids this, or the Idempotency-Key is another's",
-    "410": "Too late: the lease is over",
-    "413": "The body is larger than 256 KiB",
-    "415": "The body is not JSON, or is compressed",
-    "429": "A limit on how much may wait is reached",
-    "503": "The database did not answer: the outcome is not known; ask again",
-}
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -40,18 +27,18 @@ IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 
-Document = dict[str, Any]
-
 
 def complete(document: Document) -> Document:
-    """What Litestar cannot know: examples, and how requests are refused."""
-    schemas = document["components"]["schemas"]
+    """What Litestar cannot know: examples, links, and how requests are refused."""
+    document = deepcopy(document)
+    schemas, paths = document["components"]["schemas"], document["paths"]
+    schemas.update(shapes())
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
-    if cut_short := document["paths"].pop(CUT_SHORT, None):
-        document["paths"][f"{CUT_SHORT}/audit"] = cut_short
-    for path, operations in document["paths"].items():
+    if cut_short := paths.pop(CUT_SHORT, None):
+        paths[f"{CUT_SHORT}/audit"] = cut_short
+    for path, operations in paths.items():
         for method, operation in operations.items():
             if path.startswith(OPEN_PATHS):
                 operation["security"] = []
@@ -60,23 +47,10 @@ def complete(document: Document) -> Document:
                     *operation.get("parameters", ()),
                     IDEMPOTENCY_KEY,
                 ]
-            _add_refusals(path, operation)
+            correct(operation)
+            operation["responses"] |= refusals_of(path, method, operation)
+    add_links(paths)
     return document
-
-
-def _add_refusals(path: str, operation: Document) -> None:
-    reference = {"$ref": f"#/components/schemas/{ErrorBody.__name__}"}
-    for status, description in REFUSALS.items():
-        operation["responses"][status] = {
-            "description": description,
-            "content": {MEDIA_JSON: {"schema": reference}},
-        }
-    if path.endswith("/acquire"):
-        waited = {"$ref": f"#/components/schemas/{LockWaitTimeout.__name__}"}
-        operation["responses"]["408"] = {
-            "description": "Not yet: the ticket keeps its place",
-            "content": {MEDIA_JSON: {"schema": waited}},
-        }
 
 
 class JsonDocument(OpenAPIRenderPlugin):

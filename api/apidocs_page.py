@@ -125,7 +125,7 @@ def _names(schema: Any) -> Iterator[str]:
 
 
 def _kind(schema: Document) -> str:
-    kinds = [schema, *schema.get("oneOf", [])]
+    kinds = [schema, *schema.get("oneOf", []), *schema.get("anyOf", [])]
     named = [k.get("format") or k.get("type") or "" for k in kinds]
     return " or ".join(str(kind) for kind in named if kind) or "object"
 

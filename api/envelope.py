@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import msgspec
 from litestar.enums import ScopeType
@@ -16,6 +17,8 @@ HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 )
+# To msgspec, the text "null" is a value of every parameter that may be absent.
+NULL = re.compile(rb"(?:^|&)(authType|category|isActive|timeoutSeconds)=null(?:&|$)")
 
 
 class Envelope:
@@ -44,6 +47,11 @@ class Envelope:
 
         if field := _unreadable(scope):
             why = f"the {field} has a character that no text can have"
+            await _answer(scope, send_with_headers, 400, why, field)
+            return
+        if null := NULL.search(scope["query_string"]):
+            field = null[1].decode()
+            why = f"{field}: null is none of its values"
             await _answer(scope, send_with_headers, 400, why, field)
             return
         try:

@@ -207,12 +207,15 @@ QUERIES = {
         "category",
         ("prod", "Test", ""),
     ),
-    "/environments?category=": ("category", ("prod", "Release", "", "0")),
-    "/environments/{id}?authType=": ("authType", ("token", "AccessToken", "", "0")),
+    "/environments?category=": ("category", ("prod", "Release", "", "0", "null")),
+    "/environments/{id}?authType=": (
+        "authType",
+        ("token", "AccessToken", "", "0", "null"),
+    ),
     "/environments/{id}/frontdoor?redirect=": ("redirect", ("maybe", "2", "")),
     "/environments/{id}/frontdoor?retURL=": ("retURL", ("//evil", "evil", "")),
     "/environments/{id}/artifacts?forceRefresh=": ("forceRefresh", ("maybe", "")),
-    "/environments?isActive=": ("isActive", ("maybe", "2", "")),
+    "/environments?isActive=": ("isActive", ("maybe", "2", "", "null")),
 }
 ODD_IDS = (
     "1",

@@ -1,0 +1,60 @@
+"""How each operation may refuse, for the OpenAPI document: no more, and no less."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.errors import ErrorBody
+from api.schemas import LockWaitTimeout
+
+Document = dict[str, Any]
+MEDIA_JSON = "application/json"
+OPEN_PATHS = ("/sfp/api/ping", "/sfp/api/health/")
+# The whole installation's: what they list is never missing.
+LISTS = ("/environments", "/projects", "/orgs", "/application-tokens")
+CHANGES = {"post", "put", "patch", "delete"}
+WAITS = ("/lock", "/acquire")
+REFUSALS = {
+    "400": "Something in the request is not acceptable; `field` names it",
+    "401": "No token, or one that is not good",
+    "403": "Not with this role, or not with somebody else's ticket",
+    "404": "There is no such thing",
+    "408": "The request did not arrive in time",
+    "409": "Its present state forbids this, or the Idempotency-Key is another's",
+    "410": "Too late: the lease is over",
+    "413": "The body is larger than 256 KiB",
+    "415": "The body is not JSON, or is compressed",
+    "429": "A limit on how much may wait is reached",
+    "431": "The head of the request is larger than 32 KiB",
+    "503": "The database did not answer: the outcome is not known; ask again",
+}
+NOT_YET = "Not yet: the ticket keeps its place; or the request did not arrive in time"
+
+
+def refusals_of(path: str, method: str, operation: Document) -> Document:
+    """The responses to add to those that Litestar knows of."""
+    statuses = {"400", "408", "431", "503"}
+    if not path.startswith(OPEN_PATHS):
+        statuses |= {"401", "403"}
+        if method != "get" or not path.endswith(LISTS):
+            statuses.add("404")
+    if method in CHANGES:
+        statuses.add("409")
+    if "requestBody" in operation:
+        statuses |= {"413", "415"}
+    if method in CHANGES and path.endswith(WAITS):
+        statuses.add("429")
+    if path.endswith("/renew"):
+        statuses.add("410")
+    shape = {"$ref": f"#/components/schemas/{ErrorBody.__name__}"}
+    told = {status: _response(REFUSALS[status], shape) for status in sorted(statuses)}
+    if path.endswith("/acquire"):
+        waited = {"$ref": f"#/components/schemas/{LockWaitTimeout.__name__}"}
+        told["408"] = _response(NOT_YET, {"anyOf": [waited, shape]})
+    if method == "head":
+        told = {s: {"description": r["description"]} for s, r in told.items()}
+    return told
+
+
+def _response(description: str, schema: Document) -> Document:
+    return {"description": description, "content": {MEDIA_JSON: {"schema": schema}}}

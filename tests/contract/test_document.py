@@ -1,0 +1,118 @@
+"""The API document is true: whatever it allows or forbids is sent, by whomever.
+
+`make contract` looks longer. What is found can be sent again with the `curl` command
+that the failure shows.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+
+from domain.roles import Role
+from tests.contract.attack import (
+    AnyCase,
+    Attacker,
+    Document,
+    Operation,
+    document_of,
+    fill,
+    looking,
+    operations,
+    something,
+)
+from tests.contract.stage import Stage
+from tests.support.client import Caller
+from tests.support.running import Api
+
+# Cases of each operation: as many as each kind of caller is good for.
+CASES = {Role.OWNER: 8, Role.APPLICATION: 4, Role.MEMBER: 3}
+OPEN = {"/sfp/api/ping", "/sfp/api/health/live", "/sfp/api/health/ready"}
+
+
+@pytest.fixture(scope="module")
+def document(api: Api) -> Document:
+    return document_of(api)
+
+
+@pytest.mark.parametrize("role", CASES)
+def test_what_is_allowed_is_answered_as_documented(
+    document: Document, stage: Stage, role: Role
+) -> None:
+    caller = stage.api.caller(role)
+    attacker = Attacker(caller)
+    holder = stage.owner if role is Role.MEMBER else caller
+    for operation in operations(document):
+        send_allowed(stage, attacker, operation, holder, CASES[role])
+
+
+def send_allowed(
+    stage: Stage, attacker: Attacker, operation: Operation, holder: Caller, cases: int
+) -> None:
+    """`is_near`: about what is there, not about what nobody has heard of."""
+    known = something(stage, holder)
+
+    @looking(cases)
+    @given(operation.as_strategy(), st.booleans())
+    def send(case: AnyCase, is_near: bool) -> None:
+        if is_near:
+            fill(case, known)
+        attacker.send(case)
+
+    send()
+
+
+@pytest.mark.parametrize("role", CASES)
+def test_what_is_not_allowed_is_refused_as_documented(
+    document: Document, stage: Stage, role: Role
+) -> None:
+    attacker = Attacker(stage.api.caller(role))
+    for operation in operations(document):
+
+        @looking(CASES[role])
+        @given(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
+        def send(case: AnyCase) -> None:
+            attacker.send(case)
+
+        with suppress(Unsatisfiable):  # Some take nothing, and some take any text.
+            send()
+    assert len(attacker.labels) > len(operations(document)) / 2
+
+
+def test_without_a_token_nothing_but_the_open_routes_answers(
+    document: Document,
+) -> None:
+    """400, for a URL that is none, comes before anybody is asked who he is."""
+    attacker = Attacker()
+    for operation in operations(document):
+
+        @looking(2)
+        @given(operation.as_strategy())
+        def send(case: AnyCase) -> None:
+            attacker.send(case)
+
+        send()
+        expected = 200 if operation.path in OPEN else 401
+        assert set(attacker.came_to(operation.label)) - {400} == {expected}
+
+
+def test_every_reference_of_the_document_leads_somewhere(document: Document) -> None:
+    components = document.raw_schema["components"]["schemas"]
+    referred = set(references(document.raw_schema))
+    assert "ErrorBody" in referred
+    assert referred <= components.keys()
+
+
+def references(part: object) -> list[str]:
+    """The name of each schema that `part` refers to."""
+    if isinstance(part, dict):
+        here = [part["$ref"].rpartition("/")[2]] if "$ref" in part else []
+        return here + [name for value in part.values() for name in references(value)]
+    if isinstance(part, list):
+        return [name for value in part for name in references(value)]
+    return []
