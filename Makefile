@@ -5,9 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.installed
 DATA   ?= .berth
 PORT   ?= 8080
+ORG_PORT ?= 9090
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test bench faults contract fmt clean
+.PHONY: help install up org test bench faults contract fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -22,6 +23,9 @@ $(READY): pyproject.toml constraints.txt
 
 up: $(READY) ## run Berth here, with its own PostgreSQL and NATS (DATA=.berth PORT=8080)
 	@$(BIN)/berth up --data-dir $(DATA) --port $(PORT)
+
+org: $(READY) ## a made-up Salesforce org to try Berth with (ORG_PORT=9090)
+	@$(BIN)/python -m tests.support.fake_org --port $(ORG_PORT)
 
 test: $(READY) ## lint, types, architecture and every test
 	$(BIN)/ruff format --check .
