@@ -108,6 +108,11 @@ def test_every_reference_of_the_document_leads_somewhere(document: Document) -> 
     assert referred <= components.keys()
 
 
+def test_the_document_is_the_same_each_time(api: Api) -> None:
+    texts = {api.http.get(f"{api.url}/sfp/apidocs-json").text for _ in range(2)}
+    assert len(texts) == 1
+
+
 def references(part: object) -> list[str]:
     """The name of each schema that `part` refers to."""
     if isinstance(part, dict):
