@@ -19,6 +19,8 @@ from workers.settings import SettingsError
 from workers.supervisor import AlreadyRunningError
 
 app = App(name="berth", help="An open server for shared deployment environments.")
+vault = App(name="vault", help="The keys that credentials are encrypted with.")
+app.command(vault)
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65_535))]
 Days = Annotated[int, Parameter(validator=Number(gte=1, lte=3_650))]
 
@@ -82,6 +84,18 @@ def token(*, subject: str, role: Role = Role.MEMBER, days: Days = 30) -> None:
         How long it is good for.
     """
     print(commands.token(subject, role, timedelta(days=days)))
+
+
+@vault.command
+def rotate(*, data_dir: Path | None = None) -> int:
+    """Put every credential under the newest of BERTH_VAULT_KEYS, while Berth serves.
+
+    Parameters
+    ----------
+    data_dir
+        The folder of a `berth up` that does not run: it is given a new key.
+    """
+    return commands.rotate_vault(data_dir)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvloop
 
-from api import first_start
+from api import first_start, vault_rotation
 from api.access_log import AccessLog
 from api.app import build
 from api.person_tokens import Signer
@@ -90,6 +90,12 @@ def rebuild_view(name: str) -> None:
         raise SettingsError(f"no view {name}; there are {', '.join(sorted(VIEWS))}")
     rebuild(from_environment().database_url, view, _show_progress)
     print(file=sys.stderr)
+
+
+def rotate_vault(data_dir: Path | None) -> int:
+    if data_dir is None:
+        return vault_rotation.rotate_by_settings()
+    return vault_rotation.rotate_in(data_dir)
 
 
 def _show_progress(position: int, tip: int) -> None:

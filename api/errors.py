@@ -107,6 +107,18 @@ def issuer_unavailable(
     return answer(request, 503, str(error), "ISSUER_UNAVAILABLE", headers=later)
 
 
+def vault_closed(request: AnyRequest, error: errors.VaultClosed) -> Response[ErrorBody]:
+    """Another process may have the key: the message is for who runs Berth."""
+    log.error(
+        "vault closed",
+        key_version=error.version,
+        reason=str(error),
+        request_id=request_id_of(request.scope),
+    )
+    later = {"Retry-After": "5"}
+    return answer(request, 503, str(error), "VAULT_CLOSED", headers=later)
+
+
 def undecodable(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
     """A body that is not JSON, or not the JSON we asked for."""
     text = str(error)
@@ -163,6 +175,7 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     errors.DomainError: refused,
     errors.JournalUnavailable: unavailable,
     errors.IssuerUnavailable: issuer_unavailable,
+    errors.VaultClosed: vault_closed,
     DecodeError: undecodable,
     UnicodeDecodeError: undecodable,
     ValidationError: undecodable,

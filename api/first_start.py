@@ -8,7 +8,7 @@ import secrets
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from workers.supervisor import Command, Supervisor
 OWNER_TOKEN_VALID_FOR = timedelta(days=365)
 OWNER_TOKEN_RENEWED_BEFORE = timedelta(days=30)
 READY_SECONDS_MAX = 60
+VAULT_KEYS = "vault-key"
 
 
 def up(data_dir: Path, port: int) -> None:
@@ -32,7 +33,7 @@ def up(data_dir: Path, port: int) -> None:
     with Supervisor(data_dir) as supervisor:
         environment = {
             "BERTH_SECRET": _kept(data_dir / "secret", _new_secret),
-            "BERTH_VAULT_KEYS": "1:" + _kept(data_dir / "vault-key", _new_key),
+            "BERTH_VAULT_KEYS": vault_keys_text(data_dir),
             "BERTH_PORT": str(port),
         }
         if not os.environ.get("BERTH_DATABASE_URL"):
@@ -51,6 +52,21 @@ def up(data_dir: Path, port: int) -> None:
         supervisor.wait_until(lambda: _answers(url), READY_SECONDS_MAX)
         _say(url, data_dir, token)
         supervisor.watch()
+
+
+def vault_keys_text(data_dir: Path) -> str:
+    """As BERTH_VAULT_KEYS. A file with one bare key, as at first, is of version 1."""
+    text = _kept(data_dir / VAULT_KEYS, lambda: _key_text(new_vault_key()))
+    return text if ":" in text else f"1:{text}"
+
+
+def write_vault_keys(data_dir: Path, keys: Mapping[int, bytes]) -> None:
+    texts = [f"{version}:{_key_text(key)}" for version, key in sorted(keys.items())]
+    _write(data_dir / VAULT_KEYS, ",".join(texts))
+
+
+def new_vault_key() -> bytes:
+    return secrets.token_bytes(KEY_BYTES)
 
 
 def _say(url: str, data_dir: Path, token: Path) -> None:
@@ -102,14 +118,19 @@ def _write(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # Else the name could still be lost with the power.
+    finally:
+        os.close(folder)
 
 
 def _new_secret() -> str:
     return secrets.token_urlsafe(48)
 
 
-def _new_key() -> str:
-    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+def _key_text(key: bytes) -> str:
+    return base64.b64encode(key).decode()
 
 
 def _answers(url: str) -> bool:

@@ -28,7 +28,13 @@ from litestar.types import (
 from api.auth import Authenticator
 from api.once import Once
 from api.requests import BODY_BYTES_MAX
-from domain.errors import DomainError, Invalid, IssuerUnavailable, JournalUnavailable
+from domain.errors import (
+    DomainError,
+    Invalid,
+    IssuerUnavailable,
+    JournalUnavailable,
+    VaultClosed,
+)
 from projections.storage.answers import TAKEN_SECONDS, Answer, Answers, Taken
 
 NAME = "Idempotency-Key"
@@ -75,6 +81,7 @@ class IdempotencyKeys:
             HTTPException,
             IssuerUnavailable,
             JournalUnavailable,
+            VaultClosed,
         ) as refusal:
             # The route's guard raises it, so that it is told and recorded as any other.
             scope["state"]["refusal"] = refusal

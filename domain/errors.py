@@ -204,3 +204,11 @@ class IssuerUnavailable(Exception):
     def __init__(self, message: str, *, retry_after_seconds: int) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class VaultClosed(Exception):
+    """What is asked for is encrypted under a key that this process does not have."""
+
+    def __init__(self, message: str, *, version: int) -> None:
+        super().__init__(message)
+        self.version = version

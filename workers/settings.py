@@ -12,11 +12,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from projections.storage.keyring import Keyring
 from workers.salesforce.hosts import Hosts, hosts_from
 from workers.trust import Issuer, TrustError, load_trust
 
 SECRET_LENGTH_MIN = 32
 KEY_BYTES = 32
+VERSION_DIGITS_MAX = 9
 Network = IPv4Network | IPv6Network
 
 
@@ -33,7 +35,7 @@ class Credentials(StrEnum):
 
 
 class Settings(Struct, frozen=True):
-    """`secret` signs the tokens; `vault_keys` encrypt credentials, by version.
+    """`secret` signs the tokens; `vault_keys` encrypt credentials.
 
     `issuers` are those whose OIDC tokens are believed; `trusted_proxies`, the networks
     of those whose X-Forwarded-For is.
@@ -43,7 +45,7 @@ class Settings(Struct, frozen=True):
     database_url: str
     nats_url: str
     secret: bytes
-    vault_keys: dict[int, bytes]
+    vault_keys: Keyring
     host: str = "127.0.0.1"
     port: int = 8080
     issuers: Sequence[Issuer] = ()
@@ -86,20 +88,38 @@ def _secret(environment: Mapping[str, str]) -> bytes:
     return secret
 
 
-def _vault_keys(environment: Mapping[str, str]) -> dict[int, bytes]:
-    """`BERTH_VAULT_KEYS=1:<base64>,2:<base64>`: 32 bytes each; the highest wraps."""
+def _vault_keys(environment: Mapping[str, str]) -> Keyring:
+    """`BERTH_VAULT_VERSION` is the one that encrypts, while not all know the next."""
+    keys = vault_keys_from(_required(environment, "BERTH_VAULT_KEYS"))
+    chosen = environment.get("BERTH_VAULT_VERSION")
+    if chosen is None:
+        return Keyring(keys)
+    if chosen not in map(str, keys):
+        raise SettingsError("BERTH_VAULT_VERSION is none of those in BERTH_VAULT_KEYS")
+    return Keyring(keys, int(chosen))
+
+
+def vault_keys_from(text: str) -> dict[int, bytes]:
+    """`1:<base64>,2:<base64>`: versions from 1, and 32 bytes each."""
     keys: dict[int, bytes] = {}
-    for part in _required(environment, "BERTH_VAULT_KEYS").split(","):
+    for part in text.split(","):
         version, _, key = part.strip().partition(":")
+        is_number = version.isascii() and version.isdecimal()
+        if not is_number or not 0 < len(version) <= VERSION_DIGITS_MAX:
+            raise _not_keys("must look like 1:<base64>,2:<base64>")
+        if int(version) in keys or int(version) == 0:
+            raise _not_keys(f"has version {version} twice, or it is 0")
         try:
             keys[int(version)] = base64.b64decode(key, validate=True)
         except (ValueError, binascii.Error):
-            raise SettingsError(
-                "BERTH_VAULT_KEYS must look like 1:<base64>,2:<base64>"
-            ) from None
-    if any(len(key) != KEY_BYTES for key in keys.values()):
-        raise SettingsError(f"a key in BERTH_VAULT_KEYS is not {KEY_BYTES} bytes long")
+            raise _not_keys(f"has no base64 for version {version}") from None
+        if len(keys[int(version)]) != KEY_BYTES:
+            raise _not_keys(f"has a version {version} that is not {KEY_BYTES} bytes")
     return keys
+
+
+def _not_keys(what: str) -> SettingsError:
+    return SettingsError(f"BERTH_VAULT_KEYS {what}")
 
 
 def _port(environment: Mapping[str, str]) -> int:

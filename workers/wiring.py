@@ -20,14 +20,16 @@ from projections.storage.journal import StoredJournal
 from projections.storage.reader import Reader
 from projections.storage.sealing import Seal
 from projections.storage.vault import Vault
+from projections.storage.vault_use import VaultUse
 from projections.views import VIEWS
-from workers import doorbell, lock_expiry
+from workers import doorbell, lock_expiry, vault_check
 from workers.doorbell import Doorbell, Lookout
 from workers.lock_expiry import LockExpiry
 from workers.loop import run_forever
 from workers.salesforce import Salesforce
 from workers.salesforce.inventory import Inventory
 from workers.settings import Settings
+from workers.vault_check import VaultCheck
 
 READERS_MAX = 8
 SECRETS_MAX = 4
@@ -48,6 +50,7 @@ class Services:
     answers: Answers
     salesforce: Salesforce
     inventory: Inventory
+    vault_use: VaultUse
 
 
 @asynccontextmanager
@@ -71,6 +74,7 @@ async def running(
         vault=vault,
         salesforce=salesforce,
         inventory=Inventory(salesforce, ArtifactCache(secrets)),
+        vault_use=VaultUse(secrets),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -92,10 +96,13 @@ def _always(services: Services) -> Sequence[Any]:
     bell = Doorbell(services.settings.nats_url, journal.ring)
     journal.announce = bell.announce
     look = Lookout(services.reader.streams_since, journal.ring)
+    given = services.settings.vault_keys.versions
+    check = VaultCheck(given, services.vault_use.by_version)
     return (
         run_forever("journal", journal.run, RETRY_EVERY_SECONDS),
         run_forever("doorbell", bell.run, RETRY_EVERY_SECONDS),
         run_forever("lookout", look.run_once, doorbell.LOOK_EVERY_SECONDS),
+        run_forever("vault-check", check.run_once, vault_check.EVERY_SECONDS),
     )
 
 

@@ -13,19 +13,22 @@ from collections.abc import Mapping
 from typing import Any, LiteralString
 
 import msgspec
+import structlog
 from cryptography.exceptions import InvalidTag
 from msgspec import Struct
+from msgspec.structs import replace
 
-from domain.errors import AnswerLost, KeyInUse, KeyReused
+from domain.errors import AnswerLost, KeyInUse, KeyReused, VaultClosed
 from domain.ids import new_id
 from projections.storage.database import Database
-from projections.storage.sealing import Seal
+from projections.storage.sealing import Seal, version_of
 from projections.storage.threads import in_thread
 
 TAKEN_SECONDS = 6
 SEED_BYTES = 32
 SWEPT_AT_ONCE = 5_000
 ROWS_MAX = 2_000_000
+log = structlog.get_logger()
 
 TAKE: LiteralString = """
 INSERT INTO idempotent_request AS known
@@ -101,7 +104,8 @@ class Answers:
         """The request, to carry it out, or what was answered to it before.
 
         `KeyReused` if the name stands for another request; `KeyInUse` while somebody
-        else is at it; `AnswerLost` without the key that sealed it.
+        else is at it; `AnswerLost` if the key that sealed it has been taken away;
+        `VaultClosed` if that is a new one, which this process has not been given yet.
         """
         return await in_thread(self._take, name, fingerprint)
 
@@ -137,7 +141,12 @@ class Answers:
             if mine is None:
                 found = cursor.execute(FIND, values, prepare=True).fetchone()
         if mine is not None:
-            return Taken(name, mine["id"], attempt, self._open(mine))
+            taken = Taken(name, mine["id"], attempt, b"")
+            try:
+                return replace(taken, seed=self._open(mine))
+            except VaultClosed:
+                self._update(GIVE_BACK, taken, {})
+                raise
         if found is None:  # It was swept away just now.
             raise KeyInUse("this Idempotency-Key is just being forgotten; ask again")
         if found["fingerprint"] != fingerprint:
@@ -147,9 +156,13 @@ class Answers:
         return msgspec.msgpack.decode(self._open(found), type=Answer)
 
     def _open(self, row: Mapping[str, Any]) -> bytes:
+        version = version_of(row["sealed"])
         try:
             return self._seal.open(row["id"], row["sealed"])
-        except (LookupError, InvalidTag):
+        except (VaultClosed, InvalidTag) as error:
+            if version > max(self._seal.keys.versions):
+                raise
+            log.warning("answer lost", key_version=version, reason=type(error).__name__)
             raise AnswerLost(
                 "the vault key that this request is sealed with is gone"
             ) from None

@@ -7,12 +7,14 @@ over another opens nothing (DESIGN section 4).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import LiteralString
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from domain.errors import VaultClosed
 from projections.storage.database import Database
+from projections.storage.keyring import Keyring
 from projections.storage.threads import in_thread
 
 KEY_BYTES = 32
@@ -33,15 +35,12 @@ FORGET: LiteralString = "DELETE FROM credential WHERE id = %s"
 
 
 class Vault:
-    """`keys` are the installation's wrapping keys by version; the highest one wraps."""
-
-    def __init__(self, database: Database, keys: Mapping[int, bytes]) -> None:
+    def __init__(self, database: Database, keys: Keyring) -> None:
         self._database = database
-        self._keys = {version: AESGCM(key) for version, key in keys.items()}
-        self._version = max(keys)
+        self._keys = keys
 
     def __repr__(self) -> str:
-        return f"Vault(key versions {sorted(self._keys)})"
+        return f"Vault({self._keys})"
 
     async def put(self, credential_id: str, secret: str) -> None:
         """Once for each id: a request that is carried out again puts the same."""
@@ -52,7 +51,7 @@ class Vault:
         await in_thread(self._replace, credential_id, secret)
 
     async def get(self, credential_id: str) -> str | None:
-        """The secret; None if it was erased."""
+        """The secret; None if it was erased. `VaultClosed` without its key."""
         return await in_thread(self._get, credential_id)
 
     async def forget(self, credential_id: str) -> None:
@@ -71,8 +70,8 @@ class Vault:
         data_key = AESGCM.generate_key(bit_length=KEY_BYTES * 8)
         associated = credential_id.encode()
         return (
-            self._version,
-            _seal(self._keys[self._version], data_key, associated),
+            self._keys.version,
+            wrap(self._keys, credential_id, data_key),
             _seal(AESGCM(data_key), secret.encode(), associated),
         )
 
@@ -82,13 +81,33 @@ class Vault:
         if row is None:
             return None
         associated = credential_id.encode()
-        wrapping = self._keys[row["key_version"]]
-        data_key = _open(wrapping, row["wrapped_key"], associated)
+        data_key = unwrap(
+            self._keys, credential_id, row["key_version"], row["wrapped_key"]
+        )
         return _open(AESGCM(data_key), row["ciphertext"], associated).decode()
 
     def _forget(self, credential_id: str) -> None:
         with self._database.cursor() as cursor:
             cursor.execute(FORGET, [credential_id])
+
+
+def wrap(keys: Keyring, credential_id: str, data_key: bytes) -> bytes:
+    """Under the version that encrypts now."""
+    wrapping = AESGCM(keys.key(keys.version))
+    return _seal(wrapping, data_key, credential_id.encode())
+
+
+def unwrap(keys: Keyring, credential_id: str, version: int, wrapped: bytes) -> bytes:
+    """`VaultClosed` if that version is not here, or is another key here."""
+    wrapping = AESGCM(keys.key(version))
+    try:
+        return _open(wrapping, wrapped, credential_id.encode())
+    except InvalidTag:
+        raise VaultClosed(
+            f"version {version} of the vault's keys does not open credential"
+            f" {credential_id} here",
+            version=version,
+        ) from None
 
 
 def _seal(key: AESGCM, plain: bytes, associated: bytes) -> bytes:
