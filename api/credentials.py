@@ -46,6 +46,9 @@ class Told(Struct):
     instance_url: str | None = None
     front_door_url: str | None = None
 
+    def __repr__(self) -> str:
+        return "Told(...)"
+
 
 async def org_of(desk: Desk, username: str | None) -> OrgRegistered:
     """The org registered under `username` now; `OrgNotFound` if there is none."""

@@ -17,6 +17,8 @@ from domain import errors
 log = structlog.get_logger()
 AnyRequest = Request[Any, Any, Any]
 MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")
+# What was sent is not repeated: somebody may have mistaken a field for another.
+REPEATED = re.compile(r"(?<=Invalid enum value) ('.*'|\S+)", re.DOTALL)
 
 STATUS: dict[type[errors.DomainError], int] = {
     errors.Invalid: 400,
@@ -126,6 +128,7 @@ def undecodable(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
         message = f"the body is not JSON: {text}"
         return answer(request, 400, message, "INVALID_JSON", field="body")
     what, _, path = text.partition(" - at `$")
+    what = REPEATED.sub("", what)
     if "unknown field" in what or "required field" in what:
         path = what.rpartition("field `")[2].rstrip("`")
     field = path.strip("`.") or "body"
@@ -141,7 +144,7 @@ def invalid_parameter(
         return answer(request, 400, f"{name} is required", "INVALID", field=name)
     problems = error.extra if isinstance(error.extra, list) else []
     told = {
-        _as_sent(p["key"]): p["message"]
+        _as_sent(p["key"]): REPEATED.sub("", p["message"])
         for p in problems
         if p.get("key", "data") != "data"  # An absent body is said to be one, too.
     } or {"body": "a JSON object is required"}

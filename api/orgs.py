@@ -117,7 +117,7 @@ class OrgsController(Controller):
             directory, sql["list_orgs"], {"username_key": fold(username)}
         )
         if not found.rows:  # Somebody has removed it meanwhile.
-            raise OrgNotFound(f"no Salesforce org is registered for {username}")
+            raise OrgNotFound("no Salesforce org is registered under this username")
         return shown(found.rows[0])
 
     @get("/orgs", guards=[allow(Role.MEMBER)], summary="List orgs")

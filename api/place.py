@@ -68,7 +68,7 @@ class Names:
         self._known.pop(key, None)
         found = await environments(self._reader, project=key[0], name_key=key[1])
         if not found:
-            raise EnvironmentNotFound(f"no environment {name} in {repository}")
+            raise EnvironmentNotFound(f"no environment {name} in that repository")
         self._known[key] = found[0].id
         if len(self._known) > REMEMBERED_MAX:
             self._known.popitem(last=False)

@@ -140,7 +140,7 @@ def named(identifier: str) -> str:
 async def one(views: Reader, identifier: str) -> ProjectAnswer:
     found = await rows(views, fold(named(identifier)))
     if not found:
-        raise ProjectNotFound(f"no repository {named(identifier)}")
+        raise ProjectNotFound("no such repository")
     return shown(found[0])
 
 

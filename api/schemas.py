@@ -25,9 +25,15 @@ class Body(
 ):
     """What a caller sends: every field known, every value checked."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"  # It may have a secret in it.
+
 
 class Answer(Struct, frozen=True, kw_only=True, rename="camel"):
     """What a caller gets."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"  # It may have a secret in it.
 
 
 class EnvironmentBody(

@@ -93,7 +93,9 @@ def decide(command: OrgCommand, orgs: Orgs, _: datetime) -> Sequence[OrgEvent]:
         case RegisterOrg():
             return register(command, orgs)
         case RemoveOrg():
-            org = orgs.by_username(command.username)
+            org = orgs.known.get(fold(command.username))
+            if org is None:  # What stood in the query is not repeated.
+                raise OrgNotFound("no Salesforce org is registered under this username")
             removed = OrgRemoved(org.org_id, org.username, org.credential_id)
             if orgs.default_dev_hub != org.org_id:
                 return [removed]

@@ -83,7 +83,7 @@ def the_one_meant(command: EnvironmentCommand, details: Details | None) -> Detai
     asked = command.repository and fold(command.repository)
     full = fold(details.repository)
     if asked and asked not in (full, full.rpartition("/")[2]):
-        raise EnvironmentNotFound(f"no such environment in {command.repository}")
+        raise EnvironmentNotFound("no such environment in that repository")
     return details
 
 

@@ -82,6 +82,9 @@ class Answer(Struct, frozen=True):
     headers: list[tuple[bytes, bytes]]
     body: bytes
 
+    def __repr__(self) -> str:
+        return f"Answer({self.status})"
+
 
 class Taken(Struct, frozen=True):
     """A request that is ours to carry out. The `seed` is for its secrets."""
@@ -90,6 +93,9 @@ class Taken(Struct, frozen=True):
     id: str
     attempt: str
     seed: bytes
+
+    def __repr__(self) -> str:
+        return f"Taken({self.id})"
 
 
 class Answers:

@@ -118,7 +118,7 @@ def test_a_head_opens_nothing(here: Site) -> None:
         ("singleaccess", Reply(500), "no front door"),
         ("singleaccess", Reply(302, headers=(("location", "/"),)), "no front door"),
         ("singleaccess", Reply(200, {"frontdoor_uri": "https://evil.example/"}),
-            "not a host of Salesforce's"),
+            "its host is not one of Salesforce's"),
         ("singleaccess", Reply(200, {"frontdoor_uri": "http://[a"}), "not one"),
         ("singleaccess", Reply(200, {"frontdoor_uri": 7}), "no front door"),
         ("singleaccess", Reply(401), "refuses the access token it just issued"),

@@ -184,7 +184,7 @@ def test_a_secret_that_is_shown_once_is_shown_once_more_to_the_same_request(
         post(owner, "/application-tokens", {"name": "ci"}, key=key), first
     )
     assert api.bearing(token).get("/environments").is_success
-    secret = token.rpartition("_")[2]
+    secret = token[-43:]  # It may have a _ of its own.
     for row in installation.query(
         "SELECT row_to_json(idempotent_request)::text AS text,"
         " encode(sealed, 'escape') AS sealed FROM idempotent_request"

@@ -65,7 +65,7 @@ def test_another_s_auth_url_is_refused(registrar: Caller, org: Org) -> None:
         ("token", Reply(200, {"access_token": "a\nb", "instance_url": "x"}),
             "no access token"),
         ("token", Reply(200, {"access_token": "a", "instance_url": "http://10.0.0.1"}),
-            "10.0.0.1 is not a host of Salesforce's"),
+            "its host is not one of Salesforce's"),
         ("userinfo", Reply(200, {"preferred_username": 7}), "does not say whose"),
         ("userinfo", Reply(200, {"preferred_username": "a\nb"}), "does not say whose"),
         ("userinfo", Reply(200, raw=b"\x1f\x8b"), "does not say whose"),

@@ -27,6 +27,11 @@ class AuthUrl:
         return AuthUrl(self.client_id, self.client_secret, refresh_token, self.host)
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What of it nobody may see; an app need not have a secret of its own."""
+        return tuple(filter(None, (self.client_secret, self.refresh_token)))
+
+    @property
     def text(self) -> str:
         parts = (self.client_id, self.client_secret, self.refresh_token)
         return f"{SCHEME}{':'.join(parts)}@{self.host}"

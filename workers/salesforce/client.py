@@ -47,7 +47,10 @@ class Salesforce:
             session, newer = await self._sessions.exchange(auth_url)
             actual = await self._username(session)
         if fold(actual) != fold(username):
-            raise SalesforceRefused(f"this auth URL is of {actual}, not of {username}")
+            secrets = (*auth_url.secrets, *newer.secrets, session.token)
+            is_one = any(secret in actual for secret in secrets)
+            whose = "another user" if is_one else actual
+            raise SalesforceRefused(f"this auth URL is of {whose}, not of {username}")
         return newer, session.instance_url
 
     async def session(self, credential_id: str) -> Session:

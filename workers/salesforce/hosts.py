@@ -76,8 +76,9 @@ class Hosts:
         is_own = any(address.host.endswith(f".{domain}") for domain in DOMAINS)
         if is_own and address.scheme in {"", "https"} and address.port in {None, 443}:
             return Address("https", address.host, None).origin
+        # Which one is not said: where a host should be, a secret may stand by mistake.
         raise SalesforceRefused(
-            f"{address.host} is not a host of Salesforce's over https;"
+            "its host is not one of Salesforce's over https;"
             " BERTH_SALESFORCE_HOSTS can allow others"
         )
 

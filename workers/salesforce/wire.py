@@ -9,6 +9,7 @@ environment.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ PAUSES_SECONDS = (0.1, 0.4)
 PAUSE_SECONDS_MAX = 2.0
 AGAIN = {429, 503}
 UNAUTHORIZED = 401
+CODE = re.compile(r"[A-Z]{2,30}(_[A-Z]{1,30}){0,7}|[a-z]{2,30}(_[a-z]{1,30}){0,7}")
 SESSION_OVER = {"INVALID_SESSION_ID", "invalid_token", "invalid_session"}
 UNREACHABLE: dict[type[Exception], str] = {
     httpx2.ConnectError: "cannot be connected to",
@@ -65,7 +67,8 @@ class Answer:
     def code(self) -> str:
         """Salesforce's name for what went wrong: OAuth and REST spell it differently.
 
-        Only the name is ever repeated: messages may have anything in them.
+        Only the name is ever repeated, if it looks like one: an org may put anything
+        it was sent into its answer.
         """
         first: Any = self.content
         if isinstance(self.content, list) and self.content:
@@ -73,8 +76,7 @@ class Answer:
         if not isinstance(first, dict):
             return ""
         code = first.get("errorCode") or first.get("error")
-        is_name = isinstance(code, str) and code.isascii() and code.isidentifier()
-        return str(code)[:100] if is_name else ""
+        return code if isinstance(code, str) and CODE.fullmatch(code) else ""
 
 
 class Wire:

@@ -52,6 +52,7 @@ class Org:
 
     `gate`, while closed, keeps every answer back. `scripted` are answers out of turn by
     endpoint: `token`, `userinfo`, `identity`, `singleaccess`, `query`, `tooling`.
+    `mark` is in every secret that it makes up.
     """
 
     host: str
@@ -79,6 +80,7 @@ class Org:
     has_single_access: bool = True
     instance_url: str = ""
     expires_in: int | None = None
+    mark: str = ""
     slow_seconds: float = 0
     gate: threading.Event = field(default_factory=threading.Event)
     asked: Counter[str] = field(default_factory=Counter)
@@ -128,7 +130,7 @@ class Org:
             return oauth_error("invalid_client", "invalid client credentials")
         if self.is_expired or form.get("refresh_token") != self.refresh_token:
             return oauth_error("invalid_grant", "expired access/refresh token")
-        token = f"00D000000000001!{secrets.token_urlsafe()}"
+        token = f"00D000000000001!{self._secret()}"
         self.tokens.add(token)
         self.given.add(token)
         answer: Record = {
@@ -143,7 +145,7 @@ class Org:
             answer["expires_in"] = self.expires_in
         if self.rotates:
             self.past_tokens.add(self.refresh_token)
-            self.refresh_token = secrets.token_urlsafe()
+            self.refresh_token = self._secret()
             answer["refresh_token"] = self.refresh_token
         return Reply(content=answer)
 
@@ -155,11 +157,14 @@ class Org:
     def single_access(self, form: dict[str, str]) -> Reply:
         if not self.has_single_access:
             return Reply(403, {"error": "invalid_scope", "error_description": "web"})
-        ticket = secrets.token_urlsafe(16)
+        ticket = self._secret(16)
         url = f"{self.instance_url}/secur/frontdoor.jsp?otp={ticket}"
         return Reply(
             content={"frontdoor_uri": f"{url}&startURL={form['redirect_uri']}"}
         )
+
+    def _secret(self, length_bytes: int = 32) -> str:
+        return self.mark + secrets.token_urlsafe(length_bytes)
 
     def query(self, records: list[Record], path: str, start: int) -> Reply:
         page = records[start : start + self.page_size]
