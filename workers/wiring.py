@@ -22,7 +22,8 @@ from projections.storage.sealing import Seal
 from projections.storage.vault import Vault
 from projections.storage.vault_use import VaultUse
 from projections.views import VIEWS
-from workers import doorbell, lock_expiry, vault_check
+from workers import credential_sweep, doorbell, lock_expiry, vault_check
+from workers.credential_sweep import CredentialSweep
 from workers.doorbell import Doorbell, Lookout
 from workers.lock_expiry import LockExpiry
 from workers.loop import run_forever
@@ -109,9 +110,13 @@ def _always(services: Services) -> Sequence[Any]:
 def _workers(services: Services) -> Sequence[Any]:
     """What happens without a request. Every one may run in many processes."""
     expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
+    unused = CredentialSweep(services.journal, services.vault)
     return (
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
         run_forever("answer-sweep", services.answers.sweep, SWEEP_EVERY_SECONDS),
+        run_forever(
+            "credential-sweep", unused.run_once, credential_sweep.EVERY_SECONDS
+        ),
         *(
             run_forever(
                 f"view-keeper {view.name}",

@@ -7,6 +7,7 @@ over another opens nothing (DESIGN section 4).
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import LiteralString
 
 from cryptography.exceptions import InvalidTag
@@ -30,6 +31,10 @@ UPDATE credential SET key_version = %s, wrapped_key = %s, ciphertext = %s WHERE 
 """
 GET: LiteralString = """
 SELECT key_version, wrapped_key, ciphertext FROM credential WHERE id = %s
+"""
+# A request may be carried out again for a day, and then puts what it put before.
+SETTLED: LiteralString = """
+SELECT id FROM credential WHERE created_at < clock_timestamp() - interval '25 hours'
 """
 FORGET: LiteralString = "DELETE FROM credential WHERE id = %s"
 
@@ -56,6 +61,10 @@ class Vault:
 
     async def forget(self, credential_id: str) -> None:
         await in_thread(self._forget, credential_id)
+
+    async def settled(self) -> Sequence[str]:
+        """The ids of those put so long ago that whoever was to use them does."""
+        return await in_thread(self._settled)
 
     def _put(self, credential_id: str, secret: str) -> None:
         with self._database.cursor() as cursor:
@@ -85,6 +94,10 @@ class Vault:
             self._keys, credential_id, row["key_version"], row["wrapped_key"]
         )
         return _open(AESGCM(data_key), row["ciphertext"], associated).decode()
+
+    def _settled(self) -> Sequence[str]:
+        with self._database.cursor() as cursor:
+            return [row["id"] for row in cursor.execute(SETTLED).fetchall()]
 
     def _forget(self, credential_id: str) -> None:
         with self._database.cursor() as cursor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, LiteralString
 
 import psycopg
@@ -11,6 +12,8 @@ from tests.support.canaries import tables
 from tests.support.client import Caller, made
 from tests.support.running import Installation
 from tests.support.salesforce import Site
+from workers.credential_sweep import CredentialSweep
+from workers.wiring import running
 
 LATEST: LiteralString = "SELECT * FROM credential ORDER BY ctid DESC"
 FILE: LiteralString = (
@@ -60,6 +63,39 @@ def test_registering_again_erases_the_one_before(
     owner.org("force://PlatformCLI::another@acme.my.salesforce.com", username=username)
     assert not is_anywhere(row, installation)
     assert row["id"] not in stored(installation)
+
+
+def test_what_a_killed_process_left_behind_is_erased_a_day_later(
+    owner: Caller, installation: Installation
+) -> None:
+    """A removal or a registration may have ended between the journal and the vault."""
+    _, used = registered(owner, installation)
+    settings = installation.settings
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute(
+            "INSERT INTO credential (id, key_version, wrapped_key, ciphertext)"
+            " SELECT unnest(%s::text[]), key_version, wrapped_key, ciphertext"
+            " FROM credential WHERE id = %s",
+            [["left behind", "about to be used"], used["id"]],
+        )
+        connection.execute(
+            "UPDATE credential SET created_at = created_at - interval '26 hours'"
+            " WHERE id = ANY(%s)",
+            [["left behind", used["id"]]],
+        )
+
+    async def sweep() -> list[int]:
+        async with running(settings) as services:
+            sweeping = CredentialSweep(services.journal, services.vault)
+            return [await sweeping.run_once() for _ in range(2)]
+
+    assert asyncio.run(sweep()) == [1, 0]
+    left = stored(installation)
+    assert "left behind" not in left
+    assert {used["id"], "about to be used"} <= left.keys()
+    installation.query(
+        "DELETE FROM credential WHERE id = 'about to be used' RETURNING id"
+    )
 
 
 def test_what_an_org_told_goes_with_its_credential(

@@ -1,0 +1,37 @@
+"""Erases credentials that no org uses: of requests that were cut off in the middle.
+
+A credential is put before its org is registered, and erased after that is removed; a
+process that is killed in between leaves one behind. Which are in use, the journal says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.decider import Journal, Look, Step
+from domain.event import system
+from domain.org import STREAM, Orgs, orgs
+from projections.storage.vault import Vault
+
+EVERY_SECONDS = 600
+SWEEPER = system("credential-sweep")
+
+
+@dataclass(frozen=True)
+class CredentialSweep:
+    journal: Journal
+    vault: Vault
+
+    async def run_once(self) -> int:
+        """Erase those of them that are old enough; return how many."""
+        # Looked at before the journal: what is registered in between is not among them.
+        settled = await self.vault.settled()
+        if not settled:
+            return 0
+        outcome = await self.journal.execute(Step(orgs, STREAM, Look(by=SWEEPER)))
+        known: Orgs = outcome.states[0]
+        used = {org.credential_id for org in known.known.values()}
+        left = [credential_id for credential_id in settled if credential_id not in used]
+        for credential_id in left:
+            await self.vault.forget(credential_id)
+        return len(left)
