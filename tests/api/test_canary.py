@@ -84,12 +84,15 @@ def test_a_canary_that_is_planted_is_found(
         connection.execute("CREATE TABLE planted (content text)")
         connection.execute("INSERT INTO planted VALUES (%s)", [needle.decode()])
         in_tables = planted.found(tables(evidence.url))
+        connection.execute("DELETE FROM planted")
+        in_tables_then = planted.found(tables(evidence.url))
+        in_files = planted.found(data_files(evidence.url, evidence.postgres))
         connection.execute("DROP TABLE planted")
     assert any("table planted" in place for place in in_tables)
     assert planted.found(others.answers)
     assert planted.found(logs(tmp_path))
-    assert not planted.found(tables(evidence.url))
-    assert planted.found(data_files(evidence.url, evidence.postgres))
+    assert not in_tables_then
+    assert in_files
 
 
 async def publish(url: str, needle: bytes) -> None:

@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from psycopg import sql
 
 CONNECT_SECONDS_MAX = 10
+LAST = "eavesdropper.stops"
 TABLES = """
 SELECT table_schema, table_name FROM information_schema.tables
 WHERE table_schema NOT IN ('pg_catalog', 'information_schema')
@@ -105,6 +106,7 @@ class Eavesdropper:
         self._url = url
         self._ready: Future[None] = Future()
         self._stop = threading.Event()
+        self._has_heard_all = asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._listen()))
         self.heard: list[tuple[str, bytes]] = []
 
@@ -128,9 +130,15 @@ class Eavesdropper:
         await client.flush()
         self._ready.set_result(None)
         await asyncio.to_thread(self._stop.wait)
-        await client.drain()
+        # What was published before this is heard before this.
+        await client.publish(LAST)
+        await asyncio.wait_for(self._has_heard_all.wait(), CONNECT_SECONDS_MAX)
+        await client.close()
 
     async def _hear(self, message: Msg) -> None:
+        if message.subject == LAST:
+            self._has_heard_all.set()
+            return
         lines = [message.subject, *(f"{k}: {v}" for k, v in self._headers(message))]
         content = "\n".join(lines).encode() + message.data
         self.heard.append((f"NATS {message.subject}", content))
