@@ -26,7 +26,7 @@ REFUSALS = {
     "415": "The body is not JSON, or is compressed",
     "429": "A limit on how much may wait is reached",
     "431": "The head of the request is larger than 32 KiB",
-    "503": "The database did not answer: the outcome is not known; ask again",
+    "503": "The database did not answer, or a key is missing: ask again",
 }
 NOT_YET = "Not yet: the ticket keeps its place; or the request did not arrive in time"
 
