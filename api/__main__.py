@@ -65,7 +65,7 @@ def rebuild(view: str) -> None:
     Parameters
     ----------
     view
-        Its name: environment_listing, audit_log or directory.
+        Its name: environment_listing, audit_log, release_history or directory.
     """
     commands.rebuild_view(view)
 

@@ -30,8 +30,8 @@ from workers.wiring import running
 
 FLUSH_EVERY_SECONDS = 10
 BAR_WIDTH = 40
-# The event loop and the journal's thread share one interpreter lock, and hand it over
-# many times in an append: at the default of 5 ms, the other one waits too long for it.
+# The event loop shares one interpreter lock with the threads that read views and the
+# vault: at the default of 5 ms, a request would wait too long for one of them.
 SWITCH_INTERVAL_SECONDS = 0.000_5
 GC_THRESHOLDS = (50_000, 20, 100)
 

@@ -22,7 +22,7 @@ from domain.decider import Journal, Look, Outcome, Step
 from domain.errors import AlreadyCarriedOut, Forbidden, Unauthenticated
 from domain.event import Actor
 from domain.ids import new_id, ticket_id_of
-from domain.once import CarryOut, RequestCarriedOut
+from domain.once import Carried, CarryOut, RequestCarriedOut
 from domain.roles import Role
 from projections.storage.reader import Reader
 from workers.wiring import Services
@@ -69,6 +69,16 @@ class Desk(Struct, frozen=True):
         except (Forbidden, Unauthenticated) as refusal:
             await self.refused(refusal)
             raise
+
+    async def is_done(self) -> bool:
+        """Whether what comes next was carried out in an earlier attempt."""
+        if self.once is None:
+            return False
+        stream = carrying_out.stream_of(self.once.id)
+        look = Step(carrying_out.once, stream, Look(by=self.actor))
+        outcome = await self._execute(self.caller.guard, [look], 0)
+        carried: Carried = outcome.states[0]
+        return carried.parts > self.once.parts
 
     async def _execute_once(
         self, once: Once, steps: Sequence[Step], wait_seconds: float

@@ -80,6 +80,10 @@ def status_of(error: errors.DomainError) -> int:
 
 def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBody]:
     status = status_of(error)
+    if isinstance(error, errors.SalesforceRefused):
+        request.scope["state"]["is_of_the_moment"] = (
+            True  # No answer to keep for a day.
+        )
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}}
     if isinstance(error, errors.KeyInUse):
         headers[status] = {"Retry-After": "1"}

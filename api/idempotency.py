@@ -108,7 +108,7 @@ class IdempotencyKeys:
         scope["state"]["once"] = Once(taken.id, taken.seed)
         renewing = asyncio.create_task(self._renew(taken))
         try:
-            outbox = Outbox(self._answers, taken, send)
+            outbox = Outbox(self._answers, taken, scope, send)
             await self._app(scope, receive, outbox.send)
         finally:
             renewing.cancel()
@@ -123,9 +123,12 @@ class IdempotencyKeys:
 class Outbox:
     """Holds an answer back until it is kept: who has it can rely on that."""
 
-    def __init__(self, answers: Answers, taken: Taken, send: Send) -> None:
+    def __init__(
+        self, answers: Answers, taken: Taken, scope: Scope, send: Send
+    ) -> None:
         self._answers = answers
         self._taken = taken
+        self._scope = scope
         self._send = send
         self._messages: list[Message] = []
 
@@ -142,7 +145,9 @@ class Outbox:
 
     async def _keep(self) -> None:
         answer = _answer(self._messages)
-        if answer.status in NOT_KEPT or len(answer.body) > KEPT_BYTES_MAX:
+        is_of_the_moment = self._scope["state"].get("is_of_the_moment", False)
+        is_kept = answer.status not in NOT_KEPT and not is_of_the_moment
+        if not is_kept or len(answer.body) > KEPT_BYTES_MAX:
             await self._answers.give_back(self._taken)
         else:
             await self._answers.keep(self._taken, answer)

@@ -85,7 +85,8 @@ class OrgsController(Controller):
         check_default(is_default=data.is_default, is_dev_hub=data.is_dev_hub)
         check_host(desk, parsed)
         instance_url = data.instance_url
-        if desk.services.settings.salesforce_check:
+        is_done = await desk.is_done()  # Then to ask again might use the URL up.
+        if desk.services.settings.salesforce_check and not is_done:
             with refusing("register the org"):
                 kept, instance_url = await desk.services.salesforce.identify(
                     parsed, username
@@ -102,7 +103,8 @@ class OrgsController(Controller):
             is_default=data.is_default,
             metadata=data.metadata,
         )
-        await vault.put(command.credential_id, auth_url)
+        if not is_done:
+            await vault.put(command.credential_id, auth_url)
         try:
             outcome = await desk.execute(Step(decider, STREAM, command))
         except Unauthenticated:

@@ -122,7 +122,10 @@ class Batch:
         for call, stream, key in self._woken:
             call.cause = None
             if not call.answer.done() and not call.is_overdue:
-                self._parking.park(call, stream, self.deciders[stream], key)
+                decider = self.deciders[stream]
+                self._parking.park(call, stream, decider, key)
+                until = decider.due(self._known[stream].state)
+                self._parking.look_again(stream, until)
         return [call for call, _, _ in self._woken if call.is_overdue]
 
     def fail(self, error: Exception, calls: Sequence[Call]) -> None:

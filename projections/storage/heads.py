@@ -51,10 +51,6 @@ class Heads(Mapping[str, Head]):
             self._heads[stream] = head
             self._heads.move_to_end(stream)
 
-    def drop(self, streams: Iterable[str]) -> None:
-        for stream in streams:
-            self._heads.pop(stream, None)
-
     def forget(self) -> None:
         """Down to the limit, the ones unused for longest first."""
         while len(self._heads) > self._limit:

@@ -97,8 +97,12 @@ class StoredJournal:
             if not calls and not touched:
                 continue
             self._expect_an_answer(calls)
-            batch = await self._appender.append(calls, touched, self._latecomers)
-            self._expect_nothing()
+            try:
+                batch = await self._appender.append(calls, touched, self._latecomers)
+            finally:
+                self._expect_nothing()
+            if batch.error:
+                self._look_again_at(touched)
             self._settle(batch)
             if self._calls or self._touched:
                 self._bell.set()
@@ -132,6 +136,11 @@ class StoredJournal:
                 break
             late.append(self._calls.popleft())
         return late
+
+    def _look_again_at(self, touched: Deciders) -> None:
+        """Who waits there has not been told of what others appended."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(RETRY_SECONDS, self.ring, list(touched))
 
     def _expect_an_answer(self, calls: Sequence[Call]) -> None:
         loop = asyncio.get_running_loop()

@@ -104,9 +104,6 @@ class Parking:
             call.place = None
         return calls
 
-    def streams(self) -> Sequence[str]:
-        return list(self._stands)
-
     def decider_of(self, stream: str) -> Decider[Any, Any, Any] | None:
         stand = self._stands.get(stream)
         return stand.decider if stand else None

@@ -161,9 +161,9 @@ class Recorder:
 
     def close(self) -> None:
         """Whatever was not committed is undone by the database."""
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
 
     def first_tip(self) -> Tip:
         """Where the journal ends; `JournalUnavailable` if the database is not there."""

@@ -24,7 +24,9 @@ NONCE_BYTES = 12
 PUT: LiteralString = """
 INSERT INTO credential (id, key_version, wrapped_key, ciphertext)
 VALUES (%s, %s, %s, %s)
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id) DO UPDATE SET
+    key_version = excluded.key_version, wrapped_key = excluded.wrapped_key,
+    ciphertext = excluded.ciphertext
 """
 REPLACE: LiteralString = """
 UPDATE credential SET key_version = %s, wrapped_key = %s, ciphertext = %s WHERE id = %s
@@ -48,7 +50,7 @@ class Vault:
         return f"Vault({self._keys})"
 
     async def put(self, credential_id: str, secret: str) -> None:
-        """Once for each id: a request that is carried out again puts the same."""
+        """One for each id: whoever carries a request out again puts the latest."""
         await in_thread(self._put, credential_id, secret)
 
     async def replace(self, credential_id: str, secret: str) -> None:

@@ -35,6 +35,7 @@ class Wire:
         self._results: list[PGresult] = []
         self._answer: asyncio.Future[list[PGresult]] | None = None
         self._is_full = False
+        self._is_closed = False
         self._pg.enter_pipeline_mode()
         self._loop.add_reader(self._socket, self._read)
 
@@ -61,6 +62,9 @@ class Wire:
 
     def close(self) -> None:
         """Whatever was not committed is undone by the server."""
+        if self._is_closed:
+            return  # By now the number of its socket may be another's.
+        self._is_closed = True
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._pg.finish()

@@ -16,6 +16,7 @@ from httpx2 import Response
 from domain.roles import Role
 from projections.storage.answers import TAKEN_SECONDS
 from tests.support.client import Caller, Json, made, refused, unique
+from tests.support.fake_org.org import Org, Reply
 from tests.support.running import HOST, Api, Installation, free_port, until
 
 NAME = "Idempotency-Key"
@@ -251,3 +252,37 @@ def test_a_503_is_no_answer_and_the_same_key_is_good_at_once(
     ticket = made(first)["ticketId"]
     assert owner.ask("POST", path, headers=headers, **query).content == first.content
     assert made(owner.lock(environment).acquire(ticket, 0))["fence"] == 1
+
+
+def test_an_org_that_was_registered_is_not_asked_again(
+    installation: Installation, asking: Api, org: Org
+) -> None:
+    """Its auth URL may have been used up; and what came of it is known."""
+    registrar = asking.caller(Role.OWNER)
+    body = {"username": org.username, "sfdxAuthUrl": org.auth_url}
+    headers = {NAME: unique("key")}
+    path = "/auth/salesforce/register"
+    first = registrar.ask("POST", path, body, headers=headers)
+    made(first)
+    asked = dict(org.asked)
+    lose = """UPDATE idempotent_request SET status = NULL, taken_until = now()
+        WHERE created_at = (SELECT max(created_at) FROM idempotent_request)
+        RETURNING id"""
+    assert installation.query(lose)
+    org.always["token"] = Reply(500)
+    again = registrar.ask("POST", path, body, headers=headers)
+    assert made(again) == made(first)
+    assert dict(org.asked) == asked
+
+
+def test_an_org_that_would_not_answer_may_be_asked_again_with_the_same_key(
+    asking: Api, org: Org
+) -> None:
+    registrar = asking.caller(Role.OWNER)
+    body = {"username": org.username, "sfdxAuthUrl": org.auth_url}
+    headers = {NAME: unique("key")}
+    path = "/auth/salesforce/register"
+    org.always["token"] = Reply(500)
+    refused(registrar.ask("POST", path, body, headers=headers), 400)
+    del org.always["token"]
+    made(registrar.ask("POST", path, body, headers=headers))

@@ -147,7 +147,7 @@ def open_rig(request: pytest.FixtureRequest) -> OpenRig:
             yield rig
             check_the_order_of(rig.records())
             assert len(rig.parking) == 0
-            assert not rig.parking.streams()
+            assert "e" not in rig.parking
 
     return opened
 

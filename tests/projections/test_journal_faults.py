@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from dataclasses import replace as variant
 from datetime import datetime
+from fcntl import F_DUPFD, fcntl
 from typing import Any
 
+import psycopg
 import pytest
 from structlog.testing import capture_logs
 
@@ -20,6 +23,7 @@ from tests.projections.journal_breakage import (
     one_waits,
 )
 from tests.projections.journal_contract import (
+    ENOUGH_SECONDS,
     begin,
     check_the_order_of,
     records_in,
@@ -128,5 +132,74 @@ def test_a_failed_append_does_not_postpone_the_next_look(journal_url: str) -> No
             assert rig.parking.next_due() == held.states[0].queue.holder.expires_at
             waiting.cancel()
             await asyncio.wait([waiting])
+
+    asyncio.run(scenario())
+
+
+def test_a_lost_connection_leaves_alone_who_has_its_number_now(
+    journal_url: str,
+) -> None:
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "e")
+            wire = rig.appender._recorder._wire
+            assert wire is not None
+            kill_sessions(journal_url)
+            await until(lambda: not wire.is_open)
+            ends = os.pipe()
+            ours, theirs = (fcntl(end, F_DUPFD, 500) for end in ends)
+            for end in ends:
+                os.close(end)
+            number, heard = os.dup2(ours, wire._socket), asyncio.Event()
+            asyncio.get_running_loop().add_reader(number, heard.set)
+            rig.appender.close()
+            os.write(theirs, b"x")
+            async with asyncio.timeout(ENOUGH_SECONDS):
+                await heard.wait()
+            asyncio.get_running_loop().remove_reader(number)
+            for end in (number, ours, theirs):
+                os.close(end)
+
+    asyncio.run(scenario())
+
+
+def test_who_should_have_been_woken_by_a_failed_append_is_woken_later(
+    journal_url: str,
+) -> None:
+    """Nobody rings a second time for what another process has appended."""
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig, stored(journal_url) as theirs:
+            waiting = await one_waits(rig)
+            await theirs.journal.execute(to("e", release("a")))
+            with commits_that_fail(rig, after_all=False):
+                rig.journal.ring(["e"])
+                with pytest.raises(JournalUnavailable):
+                    await rig.journal.execute(to("e", request("c")))
+            held = await waiting
+            assert held.states[0].queue.holder.id == "b"
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_again_after_an_append_in_vain_is_looked_at_when_due(
+    journal_url: str,
+) -> None:
+    async def scenario() -> None:
+        async with stored(journal_url) as rig, stored(journal_url) as theirs:
+            waiting = await one_waits(rig)
+            held = await rig.journal.execute(to("e", acquire("a")))
+            await theirs.journal.execute(to("e", request("c")))
+            assert rig.appender._is_alone
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(rig.appender._recorder, "begin", gone)
+                with pytest.raises(JournalUnavailable):
+                    await rig.journal.execute(to("e", release("a")))
+            assert rig.parking.next_due() == held.states[0].queue.holder.expires_at
+            waiting.cancel()
+            await asyncio.wait([waiting])
+
+    async def gone(*_: Any) -> None:
+        raise psycopg.OperationalError("gone")
 
     asyncio.run(scenario())
