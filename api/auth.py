@@ -163,6 +163,9 @@ def actor_of(connection: Connection, identity: Identity = ANYBODY) -> Actor:
     """Who makes a request, and where it comes from."""
     agent = header(connection.scope, b"user-agent")
     peers: Peers = connection.app.state.peers
+    # An application's token is looked at by its guard.
+    is_dated = identity is not ANYBODY and identity.token_id is None
+    until = identity.expires_at if is_dated else None
     return Actor(
         id=identity.id,
         role=identity.role,
@@ -171,6 +174,7 @@ def actor_of(connection: Connection, identity: Identity = ANYBODY) -> Actor:
         ip=peers.address_of(connection.scope),
         user_agent=agent[:USER_AGENT_LENGTH_MAX] if agent else None,
         repositories=identity.repositories,
+        good_until=until,
     )
 
 

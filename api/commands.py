@@ -25,7 +25,7 @@ from projections.storage.migrate import migrate
 from projections.views import VIEWS
 from workers.logs import configure_logs
 from workers.loop import run_forever
-from workers.settings import Settings, SettingsError, from_environment
+from workers.settings import Settings, SettingsError, from_environment, secret_from
 from workers.wiring import running
 
 FLUSH_EVERY_SECONDS = 10
@@ -110,7 +110,7 @@ def _show_progress(position: int, tip: int) -> None:
 
 
 def token(subject: str, role: Role, valid_for: timedelta) -> str:
-    return Signer(from_environment().secret).issue(subject, role, valid_for)
+    return Signer(secret_from()).issue(subject, role, valid_for)
 
 
 def _prepare() -> Settings:

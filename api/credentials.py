@@ -93,6 +93,7 @@ async def for_reader(
 ) -> Told:
     """One kind of credential for who does not hold the lock: on record each time."""
     await desk.require(Role.APPLICATION)
+    await desk.require_reach(details.repository)
     services, told = desk.services, Told()
     if kind is AuthType.AUTH_URL:
         async with desk.refusals_on_record():

@@ -254,4 +254,4 @@ def require_orgs(desk: Desk, *usernames: str | None | UnsetType) -> list[Step]:
     named = tuple(name for name in usernames if isinstance(name, str))
     if not named:
         return []
-    return [Step(orgs, STREAM, RequireOrg(by=desk.actor, usernames=named))]
+    return [Step(orgs, STREAM, RequireOrg(by=desk.actor, usernames=named, to_use=True))]

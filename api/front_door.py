@@ -59,6 +59,7 @@ class FrontDoorController(Controller):
         path = local_path(ret_url, RETURN_URL)
         found = await place.listed()
         desk, details = place.desk, found.details
+        await desk.require_reach(details.repository)
         with refusing("generate frontdoor URL"):
             org = await org_of(desk, details.salesforce_username)
             url = await desk.services.salesforce.front_door(org.credential_id, path)
@@ -80,5 +81,6 @@ class FrontDoorController(Controller):
         """As GET, but nobody is let in: Salesforce is not asked, nothing is opened."""
         local_path(ret_url, RETURN_URL)
         found = await place.listed()
+        await place.desk.require_reach(found.details.repository)
         with refusing("generate frontdoor URL"):
             await org_of(place.desk, found.details.salesforce_username)

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
-from domain.errors import Forbidden
+from domain.errors import Forbidden, Unauthenticated
 from domain.event import Actor, Command, Event
 from domain.naming import fold
 
@@ -81,8 +81,11 @@ class Decider(Generic[C, E, S]):
         def decide(command: C, state: S, at: datetime) -> Sequence[E] | Wait:
             if isinstance(command, Look):
                 return ()
-            if command.by.repositories is not None:
-                check_reach(command.by, belongs_to(command, state))
+            by = command.by
+            if by.good_until is not None and at >= by.good_until:
+                raise Unauthenticated("this token has expired")
+            if by.repositories is not None:
+                check_reach(by, belongs_to(command, state))
             return rules(command, state, at)
 
         # Here, where every decision passes, and not in each rule, which might forget.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec import Struct
 
 from domain.roles import Role
@@ -16,7 +18,7 @@ class Actor(Struct, frozen=True):
 
     `id` is the subject of a person's token or the name of an application; since the
     two could be spelled alike, `application` tells them apart. `repositories`, folded,
-    are those it may act on; None is every one.
+    are those it may act on; None is every one. After `good_until` it may do nothing.
     """
 
     id: str
@@ -26,6 +28,7 @@ class Actor(Struct, frozen=True):
     ip: str | None = None
     user_agent: str | None = None
     repositories: frozenset[str] | None = None
+    good_until: datetime | None = None
 
     def is_same_as(self, id: str, application: str | None) -> bool:  # noqa: A002
         return self.id == id and self.application == application

@@ -68,9 +68,14 @@ class RemoveOrg(Command, frozen=True, kw_only=True):
 
 
 class RequireOrg(Command, frozen=True, kw_only=True):
-    """Refuses with `OrgNotFound` unless every one of `usernames` is registered."""
+    """Refuses with `OrgNotFound` unless every one of `usernames` is registered.
+
+    `to_use` says that an environment is to stand for them: who holds its lock is told
+    their credentials, so that is not for an owner of some repositories to say.
+    """
 
     usernames: tuple[str, ...]
+    to_use: bool = False
 
 
 OrgCommand = RegisterOrg | RemoveOrg | RequireOrg
@@ -151,7 +156,7 @@ def evolve(orgs: Orgs, event: OrgEvent) -> Orgs:
 
 def belongs_to(command: OrgCommand, _: Orgs) -> Reach:
     """Several repositories may share an org."""
-    is_harmless = isinstance(command, RequireOrg)
+    is_harmless = isinstance(command, RequireOrg) and not command.to_use
     return Reach.EVERYBODY if is_harmless else Reach.INSTALLATION
 
 

@@ -63,7 +63,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         database_url=_required(environment, "BERTH_DATABASE_URL"),
         nats_url=_required(environment, "BERTH_NATS_URL"),
-        secret=_secret(environment),
+        secret=secret_from(environment),
         vault_keys=_vault_keys(environment),
         host=environment.get("BERTH_HOST", "127.0.0.1"),
         port=_port(environment),
@@ -81,7 +81,7 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     raise SettingsError(f"{name} is not set")
 
 
-def _secret(environment: Mapping[str, str]) -> bytes:
+def secret_from(environment: Mapping[str, str] = os.environ) -> bytes:
     secret = _required(environment, "BERTH_SECRET").encode()
     if len(secret) < SECRET_LENGTH_MIN:
         raise SettingsError(f"BERTH_SECRET has fewer than {SECRET_LENGTH_MIN} bytes")

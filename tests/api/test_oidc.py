@@ -136,6 +136,27 @@ def test_nor_of_what_all_repositories_share(admins: Caller) -> None:
         refused(answer, 403, "FORBIDDEN")
 
 
+def test_a_limited_owner_lets_no_environment_stand_for_an_org(
+    oidc_api: Api, admins: Caller, places: dict[str, Json]
+) -> None:
+    """Else it would be told the credentials of any org that somebody registered."""
+    username = unique("prod@bank.example")
+    oidc_api.caller(Role.OWNER).org(username=username)
+    new = {"repositoryIdentifier": SHOP, "name": unique("e"), "category": "dev"}
+    path = f"/environments/{places[SHOP]['id']}"
+    for field in ("salesforceUsername", "devHubUsername"):
+        refused(admins.post("/environments", new | {field: username}), 403, "FORBIDDEN")
+        refused(admins.patch(path, {field: username}), 403, "FORBIDDEN")
+
+
+def test_the_front_door_of_another_is_shut_before_anybody_is_asked(
+    admins: Caller, places: dict[str, Json]
+) -> None:
+    path = f"/environments/{places[BANK]['id']}/frontdoor"
+    for method in ("GET", "HEAD"):
+        assert admins.ask(method, path).status_code == 403
+
+
 @pytest.mark.usefixtures("places")
 def test_a_limited_owner_is_an_owner_at_home(admins: Caller) -> None:
     new = admins.environment(repositoryIdentifier=SHOP, name=unique("e"))

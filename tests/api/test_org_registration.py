@@ -62,6 +62,8 @@ def test_another_s_auth_url_is_refused(registrar: Caller, org: Org) -> None:
         ("token", oauth_error("invalid_client_id", "x"), "client id is not known"),
         ("token", oauth_error("odd", "5Aep861"), "refuses the refresh token (odd)"),
         ("token", Reply(404), "refuses the refresh token (404)"),
+        ("token", Reply(500), "the org answered 500; try again later"),
+        ("token", Reply(302), "the org answered 302; try again later"),
         ("token", Reply(200, {"access_token": "a\nb", "instance_url": "x"}),
             "no access token"),
         ("token", Reply(200, {"access_token": "a", "instance_url": "http://10.0.0.1"}),

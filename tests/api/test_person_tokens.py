@@ -5,13 +5,19 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.http_limits import HEAD_BYTES_MAX
+from api.person_tokens import Signer
+from domain.roles import Role
 from tests.support.client import Caller, Json, made, refused
 from tests.support.running import SECRET, Api, until
 
@@ -146,3 +152,18 @@ def test_a_token_larger_than_any_head_is_refused(owner: Caller) -> None:
     headers = {"authorization": "Bearer " + "x" * HEAD_BYTES_MAX}
     answer = owner.ask("GET", "/environments", headers=headers)
     refused(answer, 431)
+
+
+def test_a_token_from_the_command_line_takes_the_secret_and_nothing_else() -> None:
+    secret = "s" * 40
+    command = [sys.executable, "-m", "api", "token", "--subject", "ada@example.org"]
+    told = subprocess.run(
+        [*command, "--role", "member", "--days", "2"],
+        env={"PATH": os.environ["PATH"], "BERTH_SECRET": secret},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    person = Signer(secret.encode()).verify(told.stdout.strip())
+    assert (person.subject, person.role) == ("ada@example.org", Role.MEMBER)

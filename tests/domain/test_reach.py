@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from importlib import import_module
 from pkgutil import walk_packages
 from typing import Any
@@ -17,7 +18,12 @@ from domain.environment.details import RegisterEnvironment, RetireEnvironment
 from domain.environment.environment import environment
 from domain.environment.events import Category, EnvironmentRegistered
 from domain.environment.lock import RequestLock
-from domain.errors import EnvironmentNotFound, Forbidden, ProjectNotFound
+from domain.errors import (
+    EnvironmentNotFound,
+    Forbidden,
+    ProjectNotFound,
+    Unauthenticated,
+)
 from domain.event import Actor, Command, Event
 from domain.once import CarryOut, RequestCarriedOut, once
 from domain.org import OrgRegistered, RegisterOrg, RemoveOrg, RequireOrg, orgs
@@ -162,3 +168,13 @@ def test_an_org_is_not_registered_twice_by_one_command() -> None:
         credential_id=ORG.credential_id,
     )
     Spec(orgs, [ORG]).when(command, NOON).then()
+
+
+def test_whose_token_has_run_out_decides_nothing() -> None:
+    """Also when it was good while its call began to wait."""
+    late = replace(CI, repositories=None, good_until=NOON)
+    command = RequestLock(by=late, ticket_id="t")
+    state = environment.fold([SHOP])
+    with pytest.raises(Unauthenticated):
+        environment.decide(command, state, NOON)
+    assert environment.decide(command, state, NOON - timedelta(microseconds=1))

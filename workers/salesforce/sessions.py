@@ -21,6 +21,7 @@ from workers.salesforce.together import Together
 from workers.salesforce.wire import Answer, Wire, within
 
 KEPT_SECONDS = 600
+OUT_OF_ORDER = (*range(300, 400), *range(500, 600))
 MARGIN_SECONDS = 60
 REMEMBERED_MAX = 10_000
 ROTATION_SECONDS = 0.3
@@ -185,4 +186,6 @@ def _reason(answer: Answer) -> str:
     for key in (described, answer.code):
         if isinstance(key, str) and key in REASONS:
             return REASONS[key]
+    if answer.status in OUT_OF_ORDER:
+        return f"the org answered {answer.status}; try again later"
     return f"the org refuses the refresh token ({answer.code or answer.status})"
