@@ -47,6 +47,10 @@ class Appender:
         """Where the journal ends, and its time; `JournalUnavailable` if not known."""
         return self._recorder.first_tip()
 
+    def lose_if_silent(self) -> None:
+        """An append that will never be answered comes to its end."""
+        self._recorder.lose_if_silent()
+
     def close(self) -> None:
         self._recorder.close()
 

@@ -159,6 +159,7 @@ class StoredJournal:
         for call in late:
             if call.place is None:  # Else it waits for its turn, not for us.
                 call.settle(JournalUnavailable("the database did not answer"))
+        self._appender.lose_if_silent()
         self._expect_an_answer(())  # For those who come from now on.
 
     def _settle(self, batch: Batch) -> None:

@@ -145,7 +145,7 @@ class Recorder:
 
     async def open(self) -> None:
         """Be ready to append; whatever was begun and not committed is undone."""
-        if self._wire is None or not self._wire.is_open:
+        if not self.is_open:
             self._wire = Wire(await self._database.connect_async())
             await self._wire.prepare(STATEMENTS)
             await self._ask(Ask("by_index"))
@@ -164,6 +164,10 @@ class Recorder:
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.close()
+
+    def lose_if_silent(self) -> None:
+        if self._wire is not None:
+            self._wire.lose_if_silent()
 
     def first_tip(self) -> Tip:
         """Where the journal ends; `JournalUnavailable` if the database is not there."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import LiteralString, NamedTuple
 
 import psycopg
@@ -15,6 +16,8 @@ from psycopg import AsyncConnection
 from psycopg.abc import Buffer
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format
 from psycopg.pq.abc import PGresult
+
+SILENT_SECONDS_MAX = 12  # Longer than waiting for a lock and a statement may take.
 
 
 class Ask(NamedTuple):
@@ -34,6 +37,7 @@ class Wire:
         self._loop = asyncio.get_running_loop()
         self._results: list[PGresult] = []
         self._answer: asyncio.Future[list[PGresult]] | None = None
+        self._asked_at = 0.0
         self._is_full = False
         self._is_closed = False
         self._pg.enter_pipeline_mode()
@@ -69,9 +73,16 @@ class Wire:
         self._loop.remove_writer(self._socket)
         self._pg.finish()
 
+    def lose_if_silent(self) -> None:
+        """Whoever does not answer for longer than any statement may take is gone."""
+        silent_seconds = monotonic() - self._asked_at
+        if self._answer is not None and silent_seconds > SILENT_SECONDS_MAX:
+            self._lose(psycopg.OperationalError("the database has fallen silent"))
+
     async def _round_trip(self) -> list[PGresult]:
         self._pg.pipeline_sync()
         self._results = []
+        self._asked_at = monotonic()
         self._answer = self._loop.create_future()
         self._write()
         return await self._answer
@@ -99,8 +110,19 @@ class Wire:
                 continue  # The end of one statement's results.
             if result.status == ExecStatus.PIPELINE_SYNC:
                 self._settle()
-            else:
-                self._results.append(result)
+                return
+            self._results.append(result)
+        self._listen_again()
+
+    def _listen_again(self) -> None:
+        """There is more to come, be it the end.
+
+        A server that dies while it is asked leaves an error on the socket. That makes
+        libuv call once and then stop looking: the end that follows a last word would
+        never be seen.
+        """
+        self._loop.remove_reader(self._socket)
+        self._loop.add_reader(self._socket, self._read)
 
     def _settle(self) -> None:
         answer, self._answer = self._answer, None

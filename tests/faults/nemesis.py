@@ -20,6 +20,7 @@ from workers.supervisor import Command
 REST_SECONDS = (0.5, 2.5)
 FREEZE_SECONDS = (0.5, 5.0)
 AIM_MAX = 1_000
+AIM_SECONDS_MAX = 3
 ANSWER_SECONDS = 0.02
 
 
@@ -153,16 +154,23 @@ class Nemesis:
         self.faults.append(fault)
 
     def _stop_an_append(self, api: Command, aim: Aim) -> tuple[datetime, bool]:
-        """Stop it, and let it go on, until it is caught at the right moment."""
+        """Stop it at the right moment; whatever else it does, when none comes by.
+
+        It is stopped only once it is seen there: to stop it again and again until it
+        happens to be there would leave it no time to do anything else.
+        """
         pid = pid_of(api)
-        for _ in range(AIM_MAX):
+        over_at = self._watch.now() + timedelta(seconds=AIM_SECONDS_MAX)
+        while self._watch.now() < over_at:
+            if not aim.is_appending(api.name):
+                continue
             began_at = self._watch.now()
             os.kill(pid, SIGSTOP)
             self._rest(ANSWER_SECONDS)  # What it sent before is still answered.
             if aim.is_appending(api.name):
                 return began_at, True
             os.kill(pid, SIGCONT)
-            self._rest(self._chance.uniform(0, 0.01))
+        began_at = self._watch.now()
         os.kill(pid, SIGSTOP)
         return began_at, False
 

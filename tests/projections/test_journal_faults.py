@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace as variant
 from datetime import datetime
 from fcntl import F_DUPFD, fcntl
+from signal import SIGCONT, SIGSTOP, SIGTERM
 from typing import Any
 
 import psycopg
 import pytest
+import uvloop
 from structlog.testing import capture_logs
 
 from domain.decider import Step
@@ -201,5 +203,49 @@ def test_who_waits_again_after_an_append_in_vain_is_looked_at_when_due(
 
     async def gone(*_: Any) -> None:
         raise psycopg.OperationalError("gone")
+
+    asyncio.run(scenario())
+
+
+def test_a_session_that_ends_with_our_question_unread_is_noticed(
+    journal_url: str,
+) -> None:
+    """On the loop that Berth runs on: it stops looking at a socket with an error."""
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "e")
+            backend = rig.appender._recorder._wire._pg.backend_pid  # type: ignore[union-attr]
+            os.kill(backend, SIGSTOP)
+            asked = asyncio.create_task(rig.journal.execute(to("e", request("a"))))
+            await until(lambda: rig.appender._recorder._wire._answer is not None)  # type: ignore[union-attr]
+            os.kill(backend, SIGTERM)
+            os.kill(backend, SIGCONT)
+            async with asyncio.timeout(ENOUGH_SECONDS / 2):
+                outcome = await asked  # It had not begun, so it was tried once more.
+            assert list(outcome.states[0].queue.tickets) == ["a"]
+
+    uvloop.run(scenario())
+
+
+def test_a_database_that_has_fallen_silent_is_given_up(
+    journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network may drop what is sent and never say so."""
+    monkeypatch.setattr("projections.storage.journal.PATIENCE_SECONDS", 1)
+    monkeypatch.setattr("projections.storage.wire.SILENT_SECONDS_MAX", 0.5)
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "e")
+            backend = rig.appender._recorder._wire._pg.backend_pid  # type: ignore[union-attr]
+            os.kill(backend, SIGSTOP)
+            try:
+                with pytest.raises(JournalUnavailable):
+                    await rig.journal.execute(to("e", request("a")))
+                outcome = await rig.journal.execute(to("e", request("b")))
+            finally:
+                os.kill(backend, SIGCONT)
+            assert list(outcome.states[0].queue.tickets) == ["b"]
 
     asyncio.run(scenario())
