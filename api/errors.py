@@ -28,6 +28,7 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.Conflict: 409,
     errors.LeaseOver: 410,
     errors.SalesforceRefused: 400,
+    errors.TaskOver: 400,
     errors.TooMany: 429,
 }
 

@@ -22,7 +22,7 @@ LEFT = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 PURE = {
     *("__future__", "collections", "dataclasses", "datetime", "domain", "enum"),
     *("functools", "hashlib", "hmac", "math", "msgspec", "re", "typing"),
-    *("unicodedata", "urllib", "uuid", "zoneinfo"),
+    *("unicodedata", "urllib", "uuid", "zlib", "zoneinfo"),
 }
 Node = TypeVar("Node", bound=ast.AST)
 SQL = re.compile(

@@ -1,0 +1,1 @@
+"""Tasks: work that is asked for, tried, and comes to one end."""

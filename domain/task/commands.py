@@ -1,0 +1,81 @@
+"""What may be asked of a task."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from domain.event import Command
+from domain.task.events import FailureReason, Order
+
+
+class SubmitTask(Command, frozen=True, kw_only=True):
+    """`ready_at` is now unless given; a schedule gives `schedule_id` and `slot`."""
+
+    order: Order
+    ready_at: datetime | None = None
+    schedule_id: str | None = None
+    slot: datetime | None = None
+
+
+class StartAttempt(Command, frozen=True, kw_only=True):
+    """`lease_id` is the worker's to make up, once for each start."""
+
+    worker: str
+    lease_id: str
+
+
+class OfAttempt(Command, frozen=True, kw_only=True):
+    """From whoever runs an attempt; refused once that is over."""
+
+    attempt: int
+    lease_id: str
+
+
+class ExtendLease(OfAttempt, frozen=True, kw_only=True):
+    """The worker's heartbeat."""
+
+
+class ReportProgress(OfAttempt, frozen=True, kw_only=True):
+    percent: float
+    message: str = ""
+
+
+class CompleteAttempt(OfAttempt, frozen=True, kw_only=True):
+    result: Any = None
+
+
+class FailAttempt(OfAttempt, frozen=True, kw_only=True):
+    """`may_retry` is false when trying again cannot help."""
+
+    reason: FailureReason
+    message: str
+    stack: str | None = None
+    may_retry: bool = True
+
+
+class ConfirmCancellation(OfAttempt, frozen=True, kw_only=True):
+    """What ran was made to stop."""
+
+
+class AwaitCancellation(OfAttempt, frozen=True, kw_only=True):
+    """Waits until the attempt should stop."""
+
+
+class CancelTask(Command, frozen=True, kw_only=True):
+    """Nothing is left to do if it never began; else its worker is told to stop it."""
+
+
+class AwaitEnd(Command, frozen=True, kw_only=True):
+    """Waits for it."""
+
+
+AttemptCommand = (
+    ExtendLease
+    | ReportProgress
+    | CompleteAttempt
+    | FailAttempt
+    | ConfirmCancellation
+    | AwaitCancellation
+)
+TaskCommand = SubmitTask | StartAttempt | AttemptCommand | CancelTask | AwaitEnd

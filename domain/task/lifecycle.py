@@ -1,0 +1,238 @@
+"""The rules of a task's life: who may run it, when, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from domain.decider import Decider, Reach, Wait
+from domain.errors import (
+    AttemptRunning,
+    NotYourTask,
+    StaleAttempt,
+    TaskNotFound,
+    TaskNotReady,
+    TaskOver,
+)
+from domain.event import Actor
+from domain.roles import Role
+from domain.task.commands import (
+    AttemptCommand,
+    AwaitCancellation,
+    AwaitEnd,
+    CancelTask,
+    CompleteAttempt,
+    ConfirmCancellation,
+    ExtendLease,
+    FailAttempt,
+    ReportProgress,
+    StartAttempt,
+    SubmitTask,
+    TaskCommand,
+)
+from domain.task.events import (
+    FailureReason,
+    Order,
+    Submitter,
+    TaskAttemptFailed,
+    TaskCancellationRequested,
+    TaskCancelled,
+    TaskCompleted,
+    TaskEvent,
+    TaskFailed,
+    TaskLeaseExtended,
+    TaskProgressed,
+    TaskStalled,
+    TaskStarted,
+    TaskSubmitted,
+)
+from domain.task.retry import backoff_delay
+from domain.task.task import Task, TaskState, evolve, status_of
+
+Decision = Sequence[TaskEvent] | Wait
+STALLED = "its worker fell silent"
+
+
+def stream_of(operation_id: str) -> str:
+    return f"tasks/{operation_id}"
+
+
+def submitter_of(by: Actor) -> Submitter:
+    limit = None if by.repositories is None else sorted(by.repositories)
+    return Submitter(by.id, by.role, by.application, limit)
+
+
+def decide(command: TaskCommand, task: Task, at: datetime) -> Decision:
+    if isinstance(command, SubmitTask):
+        return submit(command, task, at)
+    order = task.order
+    if order is None:
+        raise TaskNotFound("no such task")
+    if isinstance(command, AttemptCommand):
+        return of_attempt(command, task, order, at)
+    match command:
+        case StartAttempt():
+            return start(command, task, order, at)
+        case CancelTask():
+            return cancel(command, task)
+        case AwaitEnd():
+            check_is_theirs(command.by, task)
+            return [] if task.state.is_over else Wait("end")
+        case _:
+            assert_never(command)
+
+
+def submit(command: SubmitTask, task: Task, at: datetime) -> Sequence[TaskEvent]:
+    if task.order is not None:
+        return []  # Submitted already: nothing to append.
+    return [
+        TaskSubmitted(
+            order=command.order,
+            submitter=submitter_of(command.by),
+            ready_at=max(at, command.ready_at or at),
+            schedule_id=command.schedule_id,
+            slot=command.slot,
+        )
+    ]
+
+
+def start(
+    command: StartAttempt, task: Task, order: Order, at: datetime
+) -> Sequence[TaskEvent]:
+    """One attempt at a time, each with a higher number than the one before."""
+    if task.state.is_over:
+        raise TaskOver(f"this task is {task.state}", status=status_of(task.state))
+    if task.state.is_active:
+        if command.lease_id == task.lease_id:
+            return []  # The same start, told again.
+        raise AttemptRunning(f"attempt {task.attempt} of this task is running")
+    if task.ready_at is None or at < task.ready_at:
+        raise TaskNotReady("it is not time for this task yet")
+    until = lease_from(at, order)
+    return [TaskStarted(task.attempt + 1, command.lease_id, command.worker, until)]
+
+
+def of_attempt(
+    command: AttemptCommand, task: Task, order: Order, at: datetime
+) -> Decision:
+    is_its_own = (command.attempt, command.lease_id) == (task.attempt, task.lease_id)
+    if is_its_own and is_told_again(command, task):
+        return []
+    if not is_its_own or not task.state.is_active:
+        raise StaleAttempt(f"attempt {command.attempt} of this task is over")
+    attempt, is_cancelling = task.attempt, task.state is TaskState.CANCELLING
+    match command:
+        case ExtendLease():
+            return [TaskLeaseExtended(attempt, lease_from(at, order))]
+        case ReportProgress():
+            return [TaskProgressed(attempt, command.percent, command.message)]
+        case CompleteAttempt():
+            return [TaskCompleted(attempt, command.result)]
+        case FailAttempt() if not is_cancelling:
+            return [failure(command, task, order, at)]
+        case FailAttempt() | ConfirmCancellation():
+            return [TaskCancelled(attempt, task.cancelled_by or command.by.id)]
+        case AwaitCancellation():
+            return [] if is_cancelling else Wait("cancel")
+        case _:
+            assert_never(command)
+
+
+def is_told_again(command: AttemptCommand, task: Task) -> bool:
+    """Whether it is the report that ended the task, which may have been answered."""
+    match command:
+        case CompleteAttempt():
+            return task.state is TaskState.COMPLETED
+        case FailAttempt():
+            return task.state in {TaskState.FAILED, TaskState.CANCELLED}
+        case ConfirmCancellation():
+            return task.state is TaskState.CANCELLED
+        case _:
+            return False
+
+
+def failure(command: FailAttempt, task: Task, order: Order, at: datetime) -> TaskEvent:
+    failures = task.failures + 1
+    if not command.may_retry or failures >= order.retry.attempts:
+        return TaskFailed(task.attempt, command.reason, command.message, command.stack)
+    return TaskAttemptFailed(
+        attempt=task.attempt,
+        reason=command.reason,
+        message=command.message,
+        ready_at=at + backoff_delay(order.retry.backoff, failures, task.lease_id),
+        stack=command.stack,
+    )
+
+
+def cancel(command: CancelTask, task: Task) -> Sequence[TaskEvent]:
+    check_is_theirs(command.by, task)
+    match task.state:
+        case TaskState.PENDING:
+            return [TaskCancelled(task.attempt, command.by.id)]
+        case TaskState.RUNNING:
+            return [TaskCancellationRequested(task.attempt, command.by.id)]
+        case TaskState.CANCELLING | TaskState.CANCELLED:
+            return []  # Asked for already.
+        case TaskState.COMPLETED | TaskState.FAILED:
+            status = status_of(task.state)
+            raise TaskOver(f"this task is {status} already", status=status)
+        case _:
+            assert_never(task.state)
+
+
+def check_is_theirs(by: Actor, task: Task) -> None:
+    """`NotYourTask` unless `by` submitted it or is an owner."""
+    whose = task.submitter
+    is_theirs = whose is not None and by.is_same_as(whose.id, whose.application)
+    if not is_theirs and not by.role.includes(Role.OWNER):
+        raise NotYourTask("this task is somebody else's")
+
+
+def lease_from(at: datetime, order: Order) -> datetime:
+    return at + timedelta(milliseconds=order.lock_duration_ms)
+
+
+def lapse(task: Task, at: datetime) -> Sequence[TaskEvent]:
+    """A worker that does not report has lost its attempt."""
+    if task.order is None or task.lease_until is None or at < task.lease_until:
+        return []
+    attempt = task.attempt
+    if task.state is TaskState.CANCELLING:
+        return [TaskCancelled(attempt, task.cancelled_by)]
+    if task.stalls < task.order.retry.max_stalled_count:
+        return [TaskStalled(attempt, ready_at=at)]
+    return [TaskFailed(attempt, FailureReason.STALLED, STALLED)]
+
+
+def due(task: Task) -> datetime | None:
+    return task.lease_until
+
+
+def wakes(event: TaskEvent) -> str | None:
+    match event:
+        case TaskCompleted() | TaskFailed() | TaskCancelled():
+            return "end"
+        case TaskCancellationRequested():
+            return "cancel"
+        case _:
+            return None
+
+
+def belongs_to(command: TaskCommand, task: Task) -> str | Reach:
+    if isinstance(command, SubmitTask):
+        return command.order.repository or Reach.INSTALLATION
+    if task.order is None:
+        return Reach.EVERYBODY  # Where nothing is, nothing happens.
+    return task.order.repository or Reach.INSTALLATION
+
+
+lifecycle = Decider(
+    initial=Task(),
+    decide=decide,
+    evolve=evolve,
+    lapse=lapse,
+    due=due,
+    wakes=wakes,
+    belongs_to=belongs_to,
+)
