@@ -15,6 +15,8 @@ import select
 import signal
 import socket
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,62 +24,83 @@ import msgspec
 
 from workers.embedded.launch import die_with_parent
 from workers.running.handlers import Handler, Handlers
-from workers.running.keeper import keep
+from workers.running.keeper import DESCRIPTORS, stand_by
 from workers.running.system import adopt_orphans, children, kill, ring_on_child
 from workers.running.task import Loaded
 from workers.running.wire import LENGTH, Ready, Setting, frame
 
-DESCRIPTORS: Final = 3  # the keeper's channel, the task's line and its output
+_AGAIN_SECONDS: Final = 0.05
+SPARES: Final = 4  # a fork takes milliseconds, which nobody should wait for
 
 
-def serve(worker: socket.socket, handlers: Loaded, root: str) -> None:
-    """Fork a keeper for each request, and end with the worker."""
-    bell = ring_on_child()
-    keepers: set[int] = set()
-    while True:
-        ready, _, _ = select.select([worker.fileno(), bell], [], [])
-        if bell in ready:
-            os.read(bell, 1024)
-            _reap(keepers)
-        if worker.fileno() in ready:
-            word, descriptors, _, _ = socket.recv_fds(worker, 1, DESCRIPTORS)
-            if not word:
+class Forking:
+    """Keepers that stand by for a task, and those that have one."""
+
+    def __init__(self, worker: socket.socket, handlers: Loaded, root: str) -> None:
+        self._worker = worker
+        self._handlers = handlers
+        self._root = root
+        self._spares: list[tuple[int, socket.socket]] = []
+        self._keepers: set[int] = set()
+
+    def serve(self) -> None:
+        """Hand each request to a keeper; end with the worker."""
+        worker, bell = self._worker.fileno(), ring_on_child()
+        while True:
+            patience = 0 if len(self._spares) < SPARES else None
+            ready, _, _ = select.select([worker, bell], [], [], patience)
+            if bell in ready:
+                os.read(bell, 1024)
+                self._reap()
+            if worker in ready:
+                word, descriptors, _, _ = socket.recv_fds(self._worker, 1, DESCRIPTORS)
+                if not word:
+                    return
+                self._hand_over(descriptors)
+            elif not ready:
+                self._fork()
+
+    def _hand_over(self, descriptors: list[int]) -> None:
+        """If that fails, the worker sees its channel to the keeper closed."""
+        if not self._spares:
+            self._fork()
+        if self._spares and len(descriptors) == DESCRIPTORS:
+            _, link = self._spares.pop(0)
+            with link, suppress(OSError):
+                socket.send_fds(link, [b"T"], descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _fork(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                keeper = os.fork()
+            except OSError as error:
+                ours.close()
+                sys.stderr.write(f"no process for a task: {error}\n")
+                time.sleep(_AGAIN_SECONDS)
                 return
-            if len(descriptors) == DESCRIPTORS:
-                _fork(keepers, worker, handlers, descriptors, root)
-            for descriptor in descriptors:
-                os.close(descriptor)
+            if keeper == 0:
+                self._worker.close()
+                ours.close()
+                for _, link in self._spares:
+                    link.close()
+                stand_by(self._handlers, theirs, self._root)
+        self._keepers.add(keeper)
+        self._spares.append((keeper, ours))
 
-
-def _fork(
-    keepers: set[int],
-    worker: socket.socket,
-    handlers: Loaded,
-    descriptors: list[int],
-    root: str,
-) -> None:
-    try:
-        keeper = os.fork()
-    except OSError as error:  # too many processes: the worker sees its channel closed
-        sys.stderr.write(f"no process for a task: {error}\n")
-        return
-    if keeper:
-        keepers.add(keeper)
-        return
-    worker.close()
-    channel, line, output = descriptors
-    keep(handlers, socket.socket(fileno=channel), line, output, root)
-
-
-def _reap(keepers: set[int]) -> None:
-    """Forget the keepers that ended. If one was killed, its task came to us."""
-    try:
-        while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
-            keepers.discard(ended[0])
-    except ChildProcessError:
-        return
-    for child in set(children()) - keepers:
-        kill(child)
+    def _reap(self) -> None:
+        """Forget the keepers that ended. If one was killed, its task came to us."""
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+                self._keepers.discard(ended[0])
+        for keeper, link in self._spares:
+            if keeper not in self._keepers:
+                link.close()
+        self._spares = [one for one in self._spares if one[0] in self._keepers]
+        for child in set(children()) - self._keepers:
+            kill(child)
 
 
 def _load(references: dict[str, str]) -> Loaded:
@@ -119,7 +142,7 @@ def main() -> None:
     worker.sendall(frame(Ready(timeouts, unusable, _threads())))
     gc.collect()
     gc.freeze()  # a collection in a child would touch, and so copy, every page
-    serve(worker, handlers, setting.root)
+    Forking(worker, handlers, setting.root).serve()
 
 
 if __name__ == "__main__":

@@ -23,31 +23,53 @@ from workers.running.task import Loaded, carry_out
 TERMINATE: Final = b"T"
 KILL: Final = b"K"
 STATUS: Final = struct.Struct("=i")
+DESCRIPTORS: Final = 3  # the channel, the task's line to the worker, and its output
 
 
-def keep(
-    handlers: Loaded, channel: socket.socket, line: int, output: int, root: str
-) -> NoReturn:
-    """Fork the task, see it to its end, and end with it.
+def stand_by(handlers: Loaded, link: socket.socket, root: str) -> NoReturn:
+    """Have a process ready for the next task, see that to its end, and end with it.
 
-    A process of its own for each task: whatever the task's descendants do (new
-    sessions, orphans), they come to this one, and so it is known whose they were.
+    `link` is to the fork server, which passes on the descriptors of one task. A keeper
+    for each task: whatever the task's descendants do (new sessions, orphans), they
+    come to this process, and so it is known whose they were.
     """
     adopt_orphans()
     folder = tempfile.mkdtemp(prefix="task-", dir=root)
     bell = ring_on_child()
     keeper = os.getpid()
+    to_task, from_keeper = socket.socketpair()
     task = os.fork()
     if task == 0:
-        carry_out(handlers, keeper, line, output, folder)
-    os.close(line)
-    os.close(output)
-    _obey(channel, bell, task)
+        link.close()
+        to_task.close()
+        carry_out(handlers, keeper, from_keeper, folder)
+    from_keeper.close()
+    channel = _pass_on(link, to_task)
+    if channel:
+        _obey(channel, bell, task)
     status = _end(task)
     _remove(Path(folder))
-    with suppress(OSError):  # nobody is left to hear it
-        channel.sendall(STATUS.pack(status))
+    if channel:
+        with suppress(OSError):  # nobody is left to hear it
+            channel.sendall(STATUS.pack(status))
     os._exit(0)
+
+
+def _pass_on(link: socket.socket, to_task: socket.socket) -> socket.socket | None:
+    """Give the task what is its, and return the channel to its worker.
+
+    None if the fork server has ended, and there will be no task.
+    """
+    with link, to_task:
+        _, descriptors, _, _ = socket.recv_fds(link, 1, DESCRIPTORS)
+        if len(descriptors) != DESCRIPTORS:
+            return None
+        channel, line, output = descriptors
+        with suppress(OSError):  # it has ended already, which will be seen
+            socket.send_fds(to_task, [b"T"], [line, output])
+        os.close(line)
+        os.close(output)
+    return socket.socket(fileno=channel)
 
 
 def _obey(channel: socket.socket, bell: int, task: int) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -48,13 +49,16 @@ class _Unfit(Exception):
 
 
 def carry_out(
-    handlers: Loaded, keeper: int, line: int, output: int, folder: str
+    handlers: Loaded, keeper: int, source: socket.socket, folder: str
 ) -> NoReturn:
-    """Become the task that is assigned over `line`; this process ends with it."""
+    """Wait for a task's descriptors, become that task, and end with it."""
     os.setsid()
     die_with_parent(signal.SIGKILL, keeper)
-    _keep_only(line, output)
     _settle_in(folder)
+    _, descriptors, _, _ = socket.recv_fds(source, 1, 2)
+    if not descriptors:  # there will be no task
+        os._exit(0)
+    _keep_only(*descriptors)
     talk = Line(_LINE)
     outcome = _outcome(talk, handlers, Path(folder))
     with suppress(OSError, ValueError):  # the handler may have closed them
