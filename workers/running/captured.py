@@ -45,8 +45,9 @@ class Captured:
             return [self._readable(bytes(self._line))] if self._line else []
         raw = b"".join(self._tail)
         if self._left_out_bytes:  # what is left of a line may end in half a secret
-            lost, _, raw = raw.partition(b"\n")
-            self._left_out_bytes += len(lost)
+            whole_lines = raw.partition(b"\n")[2]
+            self._left_out_bytes += len(raw) - len(whole_lines)
+            raw = whole_lines
         last: deque[str] = deque()
         room = self._tail_bytes_max
         lines = raw.split(b"\n")

@@ -34,7 +34,10 @@ def stand_by(handlers: Loaded, link: socket.socket, root: str) -> NoReturn:
     come to this process, and so it is known whose they were.
     """
     adopt_orphans()
-    folder = tempfile.mkdtemp(prefix="task-", dir=root)
+    try:
+        folder = tempfile.mkdtemp(prefix="task-", dir=root)
+    except FileNotFoundError:  # the worker has ended, and taken them all away
+        os._exit(0)
     bell = ring_on_child()
     keeper = os.getpid()
     to_task, from_keeper = socket.socketpair()

@@ -54,11 +54,11 @@ def carry_out(
     """Wait for a task's descriptors, become that task, and end with it."""
     os.setsid()
     die_with_parent(signal.SIGKILL, keeper)
-    _settle_in(folder)
     _, descriptors, _, _ = socket.recv_fds(source, 1, 2)
     if not descriptors:  # there will be no task
         os._exit(0)
     _keep_only(*descriptors)
+    _settle_in(folder)
     talk = Line(_LINE)
     outcome = _outcome(talk, handlers, Path(folder))
     with suppress(OSError, ValueError):  # the handler may have closed them
