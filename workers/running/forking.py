@@ -72,6 +72,8 @@ class Forking:
             os.close(descriptor)
 
     def _fork(self) -> None:
+        # After days of waiting, whatever tidies /tmp may have taken it away.
+        Path(self._root).mkdir(mode=0o700, exist_ok=True)
         ours, theirs = socket.socketpair()
         with theirs:
             try:

@@ -101,6 +101,8 @@ def _settle_in(folder: str) -> None:
     os.environ.update(kept | {"HOME": folder, "TMPDIR": folder})
     time.tzset()
     tempfile.tempdir = None  # an import may have asked, and then it is remembered
+    # After days of waiting, whatever tidies /tmp may have taken it away.
+    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chdir(folder)
     os.umask(0o077)
 

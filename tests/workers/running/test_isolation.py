@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.workers.running.stage import Ear, assigned, carried_out, server
+from workers.embedded.process import wait_for
 from workers.running import Completed
+from workers.running.forking import SPARES
 
 
 def looked_around(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
@@ -46,6 +49,23 @@ def test_a_folder_that_it_has_closed_is_removed(tmp_path: Path) -> None:
             return await asyncio.to_thread(os.path.lexists, ending.result)
 
     assert not asyncio.run(close())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whatever_tidies_the_temporary_folder_does_no_harm(tmp_path: Path) -> None:
+    def all_stand_by() -> bool:
+        return len(list(tmp_path.glob("*/task-*"))) == SPARES
+
+    async def tidy() -> None:
+        async with server(tmp_path) as forking:
+            assert await asyncio.to_thread(wait_for, all_stand_by, 10)
+            for folder in await asyncio.to_thread(tmp_path.iterdir):
+                await asyncio.to_thread(shutil.rmtree, folder)
+            for _ in range(12):  # more than stood by
+                ending = await forking.run(assigned("look_around"), Ear())
+                assert isinstance(ending, Completed), ending
+
+    asyncio.run(tidy())
     assert list(tmp_path.iterdir()) == []
 
 
