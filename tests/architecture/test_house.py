@@ -36,6 +36,10 @@ CATCH_ALL = {
     "projections/storage/append.py": "a failed append is its callers' answer",
     "projections/storage/batch.py": "one call's error is no other's",
     "workers/loop.py": "nothing may end a worker's loop",
+    "workers/running/fork_server.py": "what was opened is closed, and it goes on",
+    "workers/running/forking.py": "a handler that cannot be imported is no other's",
+    "workers/running/run.py": "what was opened is closed, and it goes on",
+    "workers/running/task.py": "whatever a handler raises is how its task ends",
 }
 
 # Where SQL stands beside the code, and why it must.
