@@ -9,6 +9,7 @@ from domain.once import RequestCarriedOut
 from domain.org import OrgEvent
 from domain.project_events import ProjectEvent
 from domain.release import ReleaseEvent
+from domain.review_index import ReviewEnvironmentChosen
 from domain.token import TokenEvent
 
 AnyEvent = (
@@ -18,6 +19,7 @@ AnyEvent = (
     | TokenEvent
     | AccessEvent
     | ReleaseEvent
+    | ReviewEnvironmentChosen
     | RequestCarriedOut
 )
 

@@ -121,6 +121,30 @@ class EnvironmentInactive(Conflict):
     code = "ENVIRONMENT_INACTIVE"
 
 
+class NotInPool(Conflict):
+    """The environment does not carry the tag of this pool."""
+
+    code = "NOT_IN_POOL"
+
+
+class ReviewTaken(Conflict):
+    """The review environment is in use by another issue."""
+
+    code = "REVIEW_ENVIRONMENT_TAKEN"
+
+
+class ReviewNotAssigned(Conflict):
+    """The issue has no review environment there."""
+
+    code = "REVIEW_ENVIRONMENT_NOT_ASSIGNED"
+
+
+class ReviewMoved(Conflict):
+    """The issue was given another review environment at the same time."""
+
+    code = "REVIEW_ENVIRONMENT_MOVED"
+
+
 class ProjectExists(Conflict):
     """A repository is registered under this identifier."""
 

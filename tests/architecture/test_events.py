@@ -45,6 +45,12 @@ TAGS = [
     "project.revised",
     "release.published",
     "request.carried_out",
+    "review.assigned",
+    "review.environment_chosen",
+    "review.expired",
+    "review.extended",
+    "review.transitioned",
+    "review.unassigned",
     "token.issued",
     "token.revoked",
 ]
