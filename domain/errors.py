@@ -145,6 +145,12 @@ class ReviewMoved(Conflict):
     code = "REVIEW_ENVIRONMENT_MOVED"
 
 
+class PoolBusy(Conflict):
+    """No review environment of the pool was free in time."""
+
+    code = "POOL_BUSY"
+
+
 class ProjectExists(Conflict):
     """A repository is registered under this identifier."""
 

@@ -32,6 +32,7 @@ from domain.errors import (
     Invalid,
     LeaseOver,
     NotInPool,
+    ReviewMoved,
     ReviewNotAssigned,
     ReviewTaken,
 )
@@ -132,7 +133,7 @@ def decide(
             return [ReviewUnassigned(review.issue, command.operation_id, by)]
         case RequireElsewhere():
             if review and review.is_live and is_of(review, command):
-                raise ReviewTaken(f"{command.issue} has {details.name} already")
+                raise ReviewMoved(f"{command.issue} has {details.name} already")
             return []
         case _:
             assert_never(command)
