@@ -102,8 +102,5 @@ WHERE requested_by = %(requested_by)s
 SELECT environment_id FROM lock_ticket
 WHERE coalesce(expires_at, lapses_at) <= clock_timestamp() AND ended_at IS NULL
 UNION
-(
-    SELECT id FROM environment WHERE review_until <= statement_timestamp()
-    ORDER BY review_until LIMIT 1000  -- So that its index is used in any case.
-)
+SELECT id FROM environment WHERE review_until <= statement_timestamp()
 LIMIT 1000;
