@@ -26,7 +26,8 @@ OPERATIONS_REMEMBERED_MAX = 16
 class Assignment(Struct, frozen=True):
     """Whose it is while `InUse`, and whose it was once `Expired`.
 
-    `operations` are the tasks that have changed it, the latest ones.
+    `operations` are the tasks that have changed it, the latest ones. They alone still
+    matter once it is `Available`: one that is carried out again changes nothing.
     """
 
     issue: str
@@ -49,6 +50,21 @@ class Assignment(Struct, frozen=True):
         return issue is None or fold(issue) == fold(self.issue)
 
 
+def remembered(review: Assignment | None, operation_id: str | None) -> tuple[str, ...]:
+    """The tasks that have changed it, and now this one."""
+    before = review.operations if review else ()
+    if operation_id is None or operation_id in before:
+        return before
+    return (*before, operation_id)[-OPERATIONS_REMEMBERED_MAX:]
+
+
+def had(review: Assignment | None) -> Assignment | None:
+    """The assignment that there is or was last; none once it was given back."""
+    if review is None or review.status is ReviewStatus.AVAILABLE:
+        return None
+    return review
+
+
 def evolve(review: Assignment | None, event: ReviewEvent) -> Assignment | None:
     match event:
         case ReviewAssigned():
@@ -60,18 +76,24 @@ def evolve(review: Assignment | None, event: ReviewEvent) -> Assignment | None:
                 until=event.until,
                 status=ReviewStatus.IN_USE,
                 requested_by=event.requested_by,
-                operations=(event.operation_id,),
+                operations=remembered(review, event.operation_id),
             )
         case ReviewExtended():
             assert review is not None
-            operations = (*review.operations, event.operation_id)
-            remembered = operations[-OPERATIONS_REMEMBERED_MAX:]
-            return replace(review, until=event.until, operations=remembered)
-        case ReviewTransitioned(status=ReviewStatus.EXPIRED) | ReviewExpired():
+            operations = remembered(review, event.operation_id)
+            return replace(review, until=event.until, operations=operations)
+        case ReviewTransitioned(status=status):
+            assert review is not None
+            operations = remembered(review, event.operation_id)
+            return replace(review, status=status, operations=operations)
+        case ReviewUnassigned():
+            assert review is not None
+            operations = remembered(review, event.operation_id)
+            available = ReviewStatus.AVAILABLE
+            return replace(review, status=available, operations=operations)
+        case ReviewExpired():
             assert review is not None
             return replace(review, status=ReviewStatus.EXPIRED)
-        case ReviewTransitioned() | ReviewUnassigned():
-            return None
         case _:
             assert_never(event)
 

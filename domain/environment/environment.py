@@ -46,7 +46,7 @@ AnyCommand = DetailsCommand | LockCommand | Requirement | AnyReviewCommand
 class Environment(Struct, frozen=True):
     """`details` is empty before the registration and after the end.
 
-    `review` is empty unless an issue has it, or had it and let its time run out.
+    `review` is empty until an issue has had it.
     """
 
     details: Details | None = None

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from domain.environment.assignment import Assignment
+from domain.environment.assignment import Assignment, had
 from domain.environment.command import EnvironmentCommand
 from domain.environment.details import Details
 from domain.environment.review_events import (
@@ -127,10 +127,7 @@ def decide(
         case TransitionReview():
             return transition(command, review)
         case UnassignReview():
-            if not (review and review.is_live and is_of(review, command)):
-                return []  # It was given back, or is another's by now.
-            by = command.by.id
-            return [ReviewUnassigned(review.issue, command.operation_id, by)]
+            return unassign(command, review)
         case RequireElsewhere():
             if review and review.is_live and is_of(review, command):
                 raise ReviewMoved(f"{command.issue} has {details.name} already")
@@ -169,6 +166,7 @@ def is_of(review: Assignment, command: ReviewCommand) -> bool:
 
 def meant(review: Assignment | None, command: ReviewCommand) -> Assignment:
     """The assignment, live or over, if it is the one that `command` means."""
+    review = had(review)
     if review is not None and is_of(review, command):
         return review
     if review is not None and review.is_live:
@@ -220,10 +218,23 @@ def prolong(
     return [ReviewExtended(review.issue, until, command.operation_id, by)]
 
 
+def unassign(
+    command: UnassignReview, review: Assignment | None
+) -> Sequence[ReviewEvent]:
+    if not (review and review.is_live and is_of(review, command)):
+        return []  # It was given back, or is another's by now.
+    if command.operation_id in review.operations:
+        return []  # This task gave it back before: somebody else has it now.
+    by = command.by.id
+    return [ReviewUnassigned(review.issue, command.operation_id, by)]
+
+
 def transition(
     command: TransitionReview, review: Assignment | None
 ) -> Sequence[ReviewEvent]:
-    if review is None and command.status is ReviewStatus.AVAILABLE:
+    if review and command.operation_id in review.operations:
+        return []  # This task said so before.
+    if had(review) is None and command.status is ReviewStatus.AVAILABLE:
         return []  # It is that already.
     found = meant(review, command)
     if found.status is command.status:

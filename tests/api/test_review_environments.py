@@ -29,7 +29,7 @@ def put(
         "by": CI,
         "issue": "A-1",
         "pool": "core",
-        "operation_id": "task",
+        "operation_id": kind.__name__,
     }
     command = kind(**(told | values))
     installation.decide(Step(rules, environment["id"], command))
@@ -88,5 +88,5 @@ def test_nobody_has_to_come_by_for_it_to_expire(
         "pool": "core",
         "branch": None,
         "expires_at": shown["expiresAt"],
-        "operation_id": "task",
+        "operation_id": "AssignReview",
     }

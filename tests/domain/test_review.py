@@ -62,7 +62,8 @@ AVAILABLE, EXPIRED = ReviewStatus.AVAILABLE, ReviewStatus.EXPIRED
 def ask(
     kind: type[ReviewCommand], issue: str | None = "A", **values: Any
 ) -> ReviewCommand:
-    facts = {"issue": issue, "pool": "core", "operation_id": "task"}
+    task = "fetch" if kind in {AssignReview, KeepReview} else "task"
+    facts = {"issue": issue, "pool": "core", "operation_id": task}
     return kind(**({"by": by(issue or "any")} | facts | values))
 
 
@@ -184,6 +185,15 @@ def test_it_is_given_back_once() -> None:
     LENT.when(ask(UnassignReview), at(1)).then(back)
     LENT.given(back).when(ask(UnassignReview), at(2)).then()
     LENT.given(back).when(assign("B"), at(2)).then(lent("B", until=2 + DAY, since=2))
+
+
+def test_a_task_that_is_carried_out_again_does_not_give_back_another_s() -> None:
+    back = ReviewUnassigned("A", "t1", "by-A")
+    said = ReviewTransitioned("A", EXPIRED, "t1", "by-A")
+    unassign = ask(UnassignReview, None, operation_id="t1")
+    expire = ask(TransitionReview, None, operation_id="t1", status=EXPIRED)
+    for happened, again in ((back, unassign), (said, expire)):
+        LENT.given(happened, lent("B", until=90)).when(again, at(1)).then()
 
 
 def test_giving_back_does_not_touch_who_has_it_next() -> None:

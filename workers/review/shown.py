@@ -6,13 +6,14 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
+from domain.environment.assignment import had
 from domain.environment.environment import Environment
 from domain.environment.review_events import ReviewStatus
 
 
 def shown(id: str, environment: Environment, at: datetime, pool: str) -> dict[str, Any]:  # noqa: A002
     """`pool` is the one asked about; if nobody has it, nothing else says which."""
-    details, review = environment.details, environment.review
+    details, review = environment.details, had(environment.review)
     assert details is not None
     left = ceil((review.until - at).total_seconds()) if review else 0
     return {
