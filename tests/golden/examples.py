@@ -33,6 +33,14 @@ from domain.environment.events import (
     LockRequested,
     LockWithdrawn,
 )
+from domain.environment.review_events import (
+    ReviewAssigned,
+    ReviewExpired,
+    ReviewExtended,
+    ReviewStatus,
+    ReviewTransitioned,
+    ReviewUnassigned,
+)
 from domain.event import Event
 from domain.once import RequestCarriedOut
 from domain.org import DefaultDevHubChosen, OrgRegistered, OrgRemoved
@@ -48,6 +56,7 @@ from domain.project_events import (
 )
 from domain.record import Origin, Recorded
 from domain.release import ReleasePublished
+from domain.review_index import ReviewEnvironmentChosen
 from domain.roles import Role
 from domain.task.events import (
     Backoff,
@@ -77,6 +86,7 @@ TICKET = "ticket_0d9f3c52-3f5e-4b8e-9d57-6a1c6f0b7e03"
 ORG = "5c3d1f7e-0b1a-4a56-8c7e-9e2f4d6b8a04"
 CREDENTIAL = "9a1b2c3d-4e5f-4a6b-8c7d-0e1f2a3b4c05"
 RELEASE = "7d6f1a2b-3c4d-4e5f-8a9b-0c1d2e3f4a06"
+TASK = "2f1e0d9c-8b7a-4c5d-9e3f-1a0b2c3d4e07"
 USERNAME = "uat@acme.example"
 HALF_PAST = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 
@@ -250,6 +260,33 @@ EXAMPLES: list[AnyEvent] = [
     ),
     TaskCancellationRequested(attempt=2, requested_by="olga"),
     TaskCancelled(attempt=2, requested_by="olga"),
+    ReviewAssigned(
+        issue="ISSUE-123",
+        pool="core",
+        branch="feature/123",
+        assigned_at=datetime(2026, 1, 1, 12, tzinfo=UTC),
+        until=HALF_PAST,
+        operation_id=TASK,
+        requested_by="ci",
+    ),
+    ReviewExtended(
+        issue="ISSUE-123", until=HALF_PAST, operation_id=TASK, extended_by="ci"
+    ),
+    ReviewTransitioned(
+        issue="ISSUE-123",
+        status=ReviewStatus.EXPIRED,
+        operation_id=TASK,
+        transitioned_by="ci",
+    ),
+    ReviewUnassigned(issue="ISSUE-123", operation_id=TASK, unassigned_by="ci"),
+    ReviewExpired(issue="ISSUE-123"),
+    ReviewEnvironmentChosen(
+        repository="acme/shop",
+        pool="core",
+        issue="ISSUE-123",
+        environment_id=ENVIRONMENT,
+        previous_id=OTHER,
+    ),
     RequestCarriedOut(part=1),
     EnvironmentRead(environment_id=ENVIRONMENT, repository="acme/shop"),
     CredentialsRead(

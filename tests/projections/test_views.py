@@ -20,6 +20,13 @@ from domain.environment.events import (
     EnvironmentRetired,
     EnvironmentRevised,
 )
+from domain.environment.review_events import (
+    ReviewExpired,
+    ReviewExtended,
+    ReviewStatus,
+    ReviewTransitioned,
+    ReviewUnassigned,
+)
 from domain.event import Event
 from domain.org import DefaultDevHubChosen, OrgRegistered, OrgRemoved
 from domain.project_events import (
@@ -48,6 +55,7 @@ from tests.support.builders import (
     forced,
     granted,
     lapsed,
+    lent,
     registered,
     released,
     renewed,
@@ -131,6 +139,14 @@ STORY: Sequence[tuple[str, Event]] = [
     ("uat", granted("f", 3, until=600)),
     ("uat", forced("f", 3)),
     ("uat", requested("g")),
+    ("uat", lent("ISSUE-1", until=60)),
+    ("uat", ReviewExtended("ISSUE-1", at(90), "task", "ci")),
+    ("uat", ReviewTransitioned("ISSUE-1", ReviewStatus.AVAILABLE, "task", "ci")),
+    ("uat", lent("ISSUE-2", until=120)),
+    ("uat", ReviewUnassigned("ISSUE-2", "task", "ci")),
+    ("uat", lent("ISSUE-3", until=120)),
+    ("uat", ReviewExtended("ISSUE-3", at(150), "task", "ci")),
+    ("uat", ReviewExpired("ISSUE-3")),
     ("orgs", OrgRegistered("o", "hub@acme.example", "k", is_dev_hub=True)),
     ("orgs", DefaultDevHubChosen("o", None)),
     ("orgs", OrgRegistered("p", "other@acme.example", "l")),
@@ -251,6 +267,7 @@ def test_of_two_rebuilds_at_once_the_later_one_wins(
         ("revise_environments", "environment_pkey"),
         ("set_defaults", "environment_pkey"),
         ("raise_fences", "environment_pkey"),
+        ("change_reviews", "environment_pkey"),
         ("change_tickets", "lock_ticket_pkey"),
     ],
 )
