@@ -31,8 +31,8 @@ from api.task_schemas import (
 )
 from api.waiting import wait_for_turn
 from domain.decider import Reach, Step, StillWaiting, check_reach
-from domain.errors import NotYourTask, TaskNotFound
-from domain.ids import FORM
+from domain.errors import Invalid, NotYourTask, TaskNotFound
+from domain.ids import parse_id
 from domain.naming import fold
 from domain.roles import Role
 from domain.task.commands import AwaitEnd, CancelTask, SubmitTask
@@ -182,7 +182,7 @@ class TasksController(Controller):
         """Before the end there is no `result`."""
         found = await visible_task(desk, views, operation_id)
         if wait and not TaskState(found.rows[0]["state"]).is_over:
-            step = Step(lifecycle, stream_of(operation_id), AwaitEnd(by=desk.actor))
+            step = Step(lifecycle, stream_in(found), AwaitEnd(by=desk.actor))
             asking = desk.execute(step, wait_seconds=wait)
             with suppress(StillWaiting):  # Then it is answered as it stands.
                 await wait_for_turn(asking, desk.actor, request)
@@ -200,8 +200,8 @@ class TasksController(Controller):
         self, operation_id: FromPath[str], desk: AtDesk, views: Views
     ) -> TaskCancelledAnswer:
         """A running one is told to stop. 400 when it is completed or failed."""
-        await visible_task(desk, views, operation_id)
-        step = Step(lifecycle, stream_of(operation_id), CancelTask(by=desk.actor))
+        found = await visible_task(desk, views, operation_id)
+        step = Step(lifecycle, stream_in(found), CancelTask(by=desk.actor))
         task: Task = (await desk.execute(step)).states[0]
         is_over = task.state is TaskState.CANCELLED
         return TaskCancelledAnswer(
@@ -224,10 +224,11 @@ class TasksController(Controller):
         attempt: AttemptFilter = None,
     ) -> TaskLogsAnswer:
         """The beginning of what each of the latest 10 attempts wrote, or of one."""
-        await visible_task(desk, views, operation_id)
-        logs = await desk.services.task_log.read(operation_id, attempt)
+        found = await visible_task(desk, views, operation_id)
+        its_id: str = found.rows[0]["operation_id"]
+        logs = await desk.services.task_log.read(its_id, attempt)
         return TaskLogsAnswer(
-            operation_id=operation_id,
+            operation_id=its_id,
             attempts=[
                 AttemptLogAnswer(attempt=log.attempt, log=log.content) for log in logs
             ],
@@ -236,15 +237,20 @@ class TasksController(Controller):
 
 async def visible_task(desk: Desk, views: Reader, operation_id: str) -> Rows:
     """The task's row; `TaskNotFound`, or `NotYourTask` on record, if it is not."""
-    if not FORM.fullmatch(operation_id):
-        raise TaskNotFound("no such task")
-    values = {"operation_id": operation_id}
+    try:
+        values = {"operation_id": parse_id(operation_id, "operationId")}
+    except Invalid:
+        raise TaskNotFound("no such task") from None
     found = await views.read(task_board, sql["find_task"], values)
     if not found.rows:
         raise TaskNotFound("no such task, or it was kept long enough")
     async with desk.refusals_on_record():
         check_is_visible(desk, found.rows[0])
     return found
+
+
+def stream_in(found: Rows) -> str:
+    return stream_of(found.rows[0]["operation_id"])
 
 
 def check_is_visible(desk: Desk, row: Row) -> None:
