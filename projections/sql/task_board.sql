@@ -82,7 +82,6 @@ FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
     SELECT * FROM (
         SELECT *, NULL::timestamptz AS ended_at FROM task
-        WHERE state = wanted.state
         UNION ALL
         SELECT
             operation_id, position, task_type, priority, queue, state, ready_at, attempt,
@@ -91,9 +90,8 @@ CROSS JOIN LATERAL (
             started_at, worker, lease_until, failed_attempt, failure_reason,
             error_message, error_stack, ended_at
         FROM ended_task
-        WHERE state = wanted.state
     ) AS every
-    WHERE position < %(before)s
+    WHERE state = wanted.state AND position < %(before)s
         AND (%(type)s::text IS NULL OR task_type = %(type)s)
         AND (%(priority)s::text IS NULL OR priority = %(priority)s)
         AND (%(repository)s::text IS NULL OR repository_key = %(repository)s)
@@ -107,7 +105,6 @@ LIMIT %(limit)s;
 -- name: list_of_submitter
 SELECT * FROM (
     SELECT *, NULL::timestamptz AS ended_at FROM task
-    WHERE submitter_id = %(submitter)s
     UNION ALL
     SELECT
         operation_id, position, task_type, priority, queue, state, ready_at, attempt,
@@ -116,9 +113,8 @@ SELECT * FROM (
         started_at, worker, lease_until, failed_attempt, failure_reason,
         error_message, error_stack, ended_at
     FROM ended_task
-    WHERE submitter_id = %(submitter)s
 ) AS every
-WHERE position < %(before)s
+WHERE submitter_id = %(submitter)s AND position < %(before)s
     AND state = ANY(%(states)s::text[])
     AND (%(is_any)s OR submitter_application IS NOT DISTINCT FROM %(application)s)
     AND (%(schedule)s::text IS NULL OR schedule_id = %(schedule)s)
@@ -132,7 +128,6 @@ LIMIT %(limit)s;
 -- name: list_of_schedule
 SELECT * FROM (
     SELECT *, NULL::timestamptz AS ended_at FROM task
-    WHERE schedule_id = %(schedule)s
     UNION ALL
     SELECT
         operation_id, position, task_type, priority, queue, state, ready_at, attempt,
@@ -141,9 +136,8 @@ SELECT * FROM (
         started_at, worker, lease_until, failed_attempt, failure_reason,
         error_message, error_stack, ended_at
     FROM ended_task
-    WHERE schedule_id = %(schedule)s
 ) AS every
-WHERE position < %(before)s
+WHERE schedule_id = %(schedule)s AND position < %(before)s
     AND state = ANY(%(states)s::text[])
     AND (%(type)s::text IS NULL OR task_type = %(type)s)
     AND (%(priority)s::text IS NULL OR priority = %(priority)s)
@@ -160,14 +154,14 @@ WHERE submitter_id = %(caller)s
 -- name: ready_tasks
 -- What may be started, in the order in which it became ready.
 SELECT operation_id, queue, priority, attempt, ready_at FROM task
-WHERE state = 'pending' AND ready_at <= clock_timestamp()
+WHERE state = 'pending' AND ready_at <= statement_timestamp()
 ORDER BY ready_at
 LIMIT %(limit)s;
 
 -- name: due_tasks
 -- Whose worker has fallen silent: time has something to say.
 SELECT operation_id FROM task
-WHERE state IN ('running', 'cancelling') AND lease_until <= clock_timestamp()
+WHERE state <> 'pending' AND lease_until <= statement_timestamp()
 ORDER BY lease_until
 LIMIT %(limit)s;
 
@@ -177,5 +171,5 @@ SELECT queue, state, count(*) AS count, min(ready_at) AS oldest FROM task
 WHERE state = 'pending' GROUP BY queue, state
 UNION ALL
 SELECT queue, state, count(*), min(ready_at) FROM task
-WHERE state IN ('running', 'cancelling') GROUP BY queue, state
+WHERE state <> 'pending' GROUP BY queue, state
 ORDER BY queue, state;

@@ -30,7 +30,7 @@ CREATE TABLE task (
 );
 CREATE INDEX task_ready ON task (ready_at) INCLUDE (queue) WHERE state = 'pending';
 CREATE INDEX task_due ON task (lease_until) INCLUDE (queue, state, ready_at)
-    WHERE state IN ('running', 'cancelling');
+    WHERE state <> 'pending';
 CREATE INDEX task_by_state ON task (state, position);
 CREATE INDEX task_of_submitter ON task (submitter_id, position);
 CREATE INDEX task_of_schedule ON task (schedule_id, position)
