@@ -108,7 +108,7 @@ class TaskStatusAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     type: str
     status: str
     state: str
-    progress: int | float
+    progress: float
     message: str
     priority: str
     schedule_type: str
