@@ -35,9 +35,10 @@ from api.place import Names
 from api.projects import ProjectsController
 from api.releases import ReleasesById, ReleasesByName
 from api.requests import BODY_BYTES_MAX, StrictRequest
+from api.tasks import TasksController
 from api.tokens import TokensController
 from api.visitors import Visitors
-from api.waiting import TicketQuota
+from api.waiting import task_quota, ticket_quota
 from workers.wiring import Services
 
 ROUTES: list[Any] = [
@@ -57,6 +58,7 @@ ROUTES: list[Any] = [
     ProjectsController,
     OrgsController,
     TokensController,
+    TasksController,
     ping,
     live,
     ready,
@@ -76,7 +78,8 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
             "peers": Peers(settings.trusted_proxies),
             "access_log": access_log,
             "names": Names(services.reader),
-            "quota": TicketQuota(services.reader),
+            "quota": ticket_quota(services.reader),
+            "task_quota": task_quota(services.reader),
             "waits": Counter(),
         }
     )
