@@ -10,6 +10,7 @@ from domain.org import OrgEvent
 from domain.project_events import ProjectEvent
 from domain.release import ReleaseEvent
 from domain.task.events import TaskEvent
+from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
 
 AnyEvent = (
@@ -20,6 +21,7 @@ AnyEvent = (
     | AccessEvent
     | ReleaseEvent
     | TaskEvent
+    | ScheduleEvent
     | RequestCarriedOut
 )
 

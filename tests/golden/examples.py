@@ -69,6 +69,7 @@ from domain.task.events import (
     TaskSubmitted,
 )
 from domain.token import TokenIssued, TokenRevoked
+from tests.golden.schedules import SCHEDULES
 
 FOLDER = Path(__file__).parent
 ENVIRONMENT = "3f0c3e6e-6f0b-4a55-9a43-0d8f6d0a5a01"
@@ -250,6 +251,7 @@ EXAMPLES: list[AnyEvent] = [
     ),
     TaskCancellationRequested(attempt=2, requested_by="olga"),
     TaskCancelled(attempt=2, requested_by="olga"),
+    *SCHEDULES,
     RequestCarriedOut(part=1),
     EnvironmentRead(environment_id=ENVIRONMENT, repository="acme/shop"),
     CredentialsRead(
