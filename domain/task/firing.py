@@ -16,17 +16,14 @@ from domain.task.commands import RequireGoing, RequireOver, SubmitTask
 from domain.task.events import Order, Submitter
 from domain.task.recurrence import Overlap, Recurrence
 from domain.task.schedule import (
-    FireSlot,
-    MissSlots,
-    PutOffSlot,
     Schedule,
-    StartSchedule,
     instance_id,
     missed_by,
     schedule,
     stream_of,
     turn_of,
 )
+from domain.task.schedule_commands import FireSlot, MissSlots, PutOffSlot, StartSchedule
 
 TIMER = system("task-schedule")
 

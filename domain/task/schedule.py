@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from domain.decider import Decider, Reach
 from domain.errors import Invalid, NotYourTask, SlotTaken, TaskNotFound, TaskOver
-from domain.event import Actor, Command
+from domain.event import Actor
 from domain.ids import derived_id
 from domain.roles import Role
 from domain.task.events import Order, Submitter
@@ -30,6 +30,14 @@ from domain.task.recurrence import (
     Recurrence,
     check,
     next_slot,
+)
+from domain.task.schedule_commands import (
+    FireSlot,
+    MissSlots,
+    PutOffSlot,
+    ScheduleCommand,
+    StartSchedule,
+    StopSchedule,
 )
 from domain.task.schedule_events import (
     EndReason,
@@ -47,38 +55,6 @@ GRACE = timedelta(seconds=30)  # A slot that nobody fired so long was missed.
 QUEUED_MAX = 100
 MISSED_AT_ONCE_MAX = 1_000
 SMALLEST = timedelta(microseconds=1)
-
-
-class StartSchedule(Command, frozen=True, kw_only=True):
-    """`first_id` is the first instance's, if there is one at once."""
-
-    order: Order
-    recurrence: Recurrence
-    first_id: str
-
-
-class FireSlot(Command, frozen=True, kw_only=True):
-    """Together with the submission of `operation_id`."""
-
-    slot: datetime
-    operation_id: str
-
-
-class PutOffSlot(Command, frozen=True, kw_only=True):
-    """The instance before it goes on: queue the slot, or skip it."""
-
-    slot: datetime
-
-
-class MissSlots(Command, frozen=True, kw_only=True):
-    """Passes over those that are too late to be fired."""
-
-
-class StopSchedule(Command, frozen=True, kw_only=True):
-    """What it has fired is left alone."""
-
-
-ScheduleCommand = StartSchedule | FireSlot | PutOffSlot | MissSlots | StopSchedule
 
 
 class ScheduleState(StrEnum):
@@ -186,8 +162,14 @@ def fire(
     next_at = schedule.next_at
     if not schedule.queued:
         next_at = next_slot(schedule.recurrence, command.slot)
-    number = schedule.executions + 1
-    fired = ScheduleFired(command.slot, command.operation_id, number, at, next_at)
+    fired = ScheduleFired(
+        slot=command.slot,
+        operation_id=command.operation_id,
+        number=schedule.executions + 1,
+        fired_at=at,
+        next_at=next_at,
+        waiting=max(0, len(schedule.queued) - 1),
+    )
     return and_perhaps_the_end(schedule, fired)
 
 
@@ -195,7 +177,7 @@ def put_off(slot: datetime, schedule: Schedule) -> Sequence[ScheduleEvent]:
     next_at = next_slot(schedule.recurrence, slot)
     may_queue = schedule.recurrence.overlap is Overlap.QUEUE
     if may_queue and len(schedule.queued) < QUEUED_MAX:
-        return [ScheduleQueued(slot, next_at)]
+        return [ScheduleQueued(slot, next_at, len(schedule.queued) + 1)]
     return and_perhaps_the_end(schedule, ScheduleSkipped(slot, next_at))
 
 

@@ -27,20 +27,25 @@ class ScheduleStarted(Event, frozen=True, tag="schedule.started"):
 
 
 class ScheduleFired(Event, frozen=True, tag="schedule.fired"):
-    """`number` counts from 1; the task `operation_id` begins in the same append."""
+    """`number` counts from 1; the task `operation_id` begins in the same append.
+
+    `waiting` is how many slots are queued after that.
+    """
 
     slot: datetime
     operation_id: str
     number: int
     fired_at: datetime
     next_at: datetime | None
+    waiting: int = 0
 
 
 class ScheduleQueued(Event, frozen=True, tag="schedule.queued"):
-    """The slot is fired when the instance before it is over."""
+    """The slot is fired when the instance before it is over; `waiting`, as above."""
 
     slot: datetime
     next_at: datetime | None
+    waiting: int
 
 
 class ScheduleSkipped(Event, frozen=True, tag="schedule.skipped"):

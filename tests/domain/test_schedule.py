@@ -9,15 +9,13 @@ import pytest
 from domain.errors import Invalid, NotYourTask, SlotTaken, TaskNotFound, TaskOver
 from domain.event import Command
 from domain.task.recurrence import CatchUp, Overlap, Recurrence
-from domain.task.schedule import (
-    QUEUED_MAX,
+from domain.task.schedule import QUEUED_MAX, instance_id, schedule
+from domain.task.schedule_commands import (
     FireSlot,
     MissSlots,
     PutOffSlot,
     StartSchedule,
     StopSchedule,
-    instance_id,
-    schedule,
 )
 from domain.task.schedule_events import (
     EndReason,
@@ -156,15 +154,15 @@ def test_a_skipped_slot_does_not_count() -> None:
 
 def test_a_slot_may_wait_for_the_instance_before() -> None:
     busy = begun(overlap=Overlap.QUEUE).given(fired(60, 1, 120))
-    busy.when(put_off(120), at(121)).then(ScheduleQueued(at(120), at(180)))
-    waiting = busy.given(ScheduleQueued(at(120), at(180)))
+    busy.when(put_off(120), at(121)).then(ScheduleQueued(at(120), at(180), 1))
+    waiting = busy.given(ScheduleQueued(at(120), at(180), 1))
     waiting.when(fire(120), at(170)).then(fired(120, 2, 180, 170))
     waiting.when(fire(180), at(181)).refused(SlotTaken)
 
 
 def test_what_waits_is_fired_after_the_end_date_too() -> None:
     waiting = begun(overlap=Overlap.QUEUE, end_at=at(120)).given(
-        fired(60, 1, 120), ScheduleQueued(at(120), None)
+        fired(60, 1, 120), ScheduleQueued(at(120), None, 1)
     )
     waiting.when(fire(120), at(500)).then(
         fired(120, 2, None, 500), ScheduleEnded(EndReason.END_DATE)
@@ -174,7 +172,7 @@ def test_what_waits_is_fired_after_the_end_date_too() -> None:
 def test_only_so_many_wait() -> None:
     busy = begun(overlap=Overlap.QUEUE).given(fired(60, 1, 120))
     for n in range(QUEUED_MAX):
-        busy = busy.given(ScheduleQueued(at(120 + 60 * n), at(180 + 60 * n)))
+        busy = busy.given(ScheduleQueued(at(120 + 60 * n), at(180 + 60 * n), n + 1))
     slot = 120 + 60 * QUEUED_MAX
     busy.when(put_off(slot), at(slot)).then(ScheduleSkipped(at(slot), at(slot + 60)))
 

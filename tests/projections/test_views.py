@@ -39,6 +39,7 @@ from projections.storage.rebuild import RebuildError, rebuild
 from projections.view import View
 from projections.views import VIEWS
 from tests.golden.examples import EXAMPLES, recorded
+from tests.projections.recurring import RECURRING
 from tests.support.builders import (
     OWNER,
     acquired,
@@ -138,6 +139,7 @@ STORY: Sequence[tuple[str, Event]] = [
     ("token/t", TokenIssued("ci", "ab" * 32, at(60))),
     ("token/u", TokenIssued("old", "cd" * 32, at(60))),
     ("token/u", TokenRevoked()),
+    *RECURRING,
 ]
 
 
