@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, assert_never, get_args
-
-from msgspec import Struct, convert
 
 from domain.naming import fold
 from domain.record import Recorded
@@ -67,12 +64,13 @@ def new_row(schedule_id: str, record: Recorded, started: ScheduleStarted) -> Fac
         "id": schedule_id,
         "position": record.position,
         "task_type": order.task_type,
+        "priority": order.priority,
         "description": order.description,
         "repository": order.repository,
         "repository_key": fold(order.repository) if order.repository else None,
         "submitter_id": submitter.id,
         "submitter_application": submitter.application,
-        "started_at": record.origin.at,
+        "started_at": started.started_at,
         "state": ScheduleState.PENDING,
         "next_at": started.next_at,
         "end_at": started.recurrence.end_at,
@@ -120,22 +118,3 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
 
 
 schedule_board = View("schedule_board", ("schedule",), project, get_args(Shown))
-
-
-class Scheduled(Struct, frozen=True):
-    """A recurring task as the board shows it."""
-
-    id: str
-    state: ScheduleState
-    submitter_id: str
-    submitter_application: str | None
-    repository: str | None
-    next_at: datetime | None
-    end_at: datetime | None
-    executions: int
-    last_fired_at: datetime | None
-    ended_at: datetime | None
-
-
-def scheduled(row: Row) -> Scheduled:
-    return convert(row, Scheduled)

@@ -7,6 +7,7 @@ from projections.directory import directory
 from projections.environment_listing import environment_listing
 from projections.release_history import release_history
 from projections.schedule_board import schedule_board
+from projections.task_board import task_board
 from projections.view import View
 
 VIEWS: dict[str, View] = {
@@ -17,5 +18,6 @@ VIEWS: dict[str, View] = {
         directory,
         release_history,
         schedule_board,
+        task_board,
     )
 }

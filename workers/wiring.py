@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from domain.task.types import TaskType
 from projections.catch_up import CatchUp
 from projections.environment_listing import sql
 from projections.schedule_board import sql as schedule_sql
@@ -20,6 +21,8 @@ from projections.storage.database import Database
 from projections.storage.journal import StoredJournal
 from projections.storage.reader import Reader
 from projections.storage.sealing import Seal
+from projections.storage.shelves import Shelves
+from projections.storage.task_log import TaskLog
 from projections.storage.vault import Vault
 from projections.storage.vault_use import VaultUse
 from projections.views import VIEWS
@@ -27,6 +30,7 @@ from workers import (
     credential_sweep,
     doorbell,
     lock_expiry,
+    task_retention,
     task_schedule,
     vault_check,
 )
@@ -37,7 +41,9 @@ from workers.loop import run_forever
 from workers.salesforce import Salesforce
 from workers.salesforce.inventory import Inventory
 from workers.settings import Settings
+from workers.task_retention import TaskRetention
 from workers.task_schedule import TaskSchedule
+from workers.task_types import task_types
 from workers.vault_check import VaultCheck
 
 READERS_MAX = 8
@@ -60,6 +66,9 @@ class Services:
     salesforce: Salesforce
     inventory: Inventory
     vault_use: VaultUse
+    task_types: Mapping[str, TaskType]
+    task_log: TaskLog
+    shelves: Shelves
 
 
 @asynccontextmanager
@@ -84,6 +93,9 @@ async def running(
         salesforce=salesforce,
         inventory=Inventory(salesforce, ArtifactCache(secrets)),
         vault_use=VaultUse(secrets),
+        task_types=task_types(settings.task_types),
+        task_log=TaskLog(database),
+        shelves=Shelves(database),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -120,6 +132,11 @@ def _workers(services: Services) -> Sequence[Any]:
     expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
     recurring = TaskSchedule(partial(_due_schedules, services.reader), services.journal)
     unused = CredentialSweep(services.journal, services.vault)
+    kept = TaskRetention(
+        services.shelves,
+        services.settings.task_result_days,
+        services.settings.task_failure_days,
+    )
     return (
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
         run_forever("task-schedule", recurring.run_once, task_schedule.EVERY_SECONDS),
@@ -127,6 +144,7 @@ def _workers(services: Services) -> Sequence[Any]:
         run_forever(
             "credential-sweep", unused.run_once, credential_sweep.EVERY_SECONDS
         ),
+        run_forever("task-retention", kept.run_once, task_retention.EVERY_SECONDS),
         *(
             run_forever(
                 f"view-keeper {view.name}",

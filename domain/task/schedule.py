@@ -71,6 +71,7 @@ class Schedule(Struct, frozen=True):
     order: Order | None = None
     recurrence: Recurrence = Recurrence()
     submitter: Submitter | None = None
+    started_at: datetime | None = None
     state: ScheduleState = ScheduleState.PENDING
     next_at: datetime | None = None
     queued: tuple[datetime, ...] = ()
@@ -137,9 +138,8 @@ def start(
             "recurrenceConfig.endDate comes before anything is due",
             field="recurrenceConfig.endDate",
         )
-    started = ScheduleStarted(
-        command.order, recurrence, submitter_of(command.by), first
-    )
+    whose = submitter_of(command.by)
+    started = ScheduleStarted(command.order, recurrence, whose, at, first)
     if not is_at_once:
         return [started]
     fired = ScheduleFired(at, command.first_id, 1, at, first)
@@ -235,6 +235,7 @@ def evolve(schedule: Schedule, event: ScheduleEvent) -> Schedule:
                 order=event.order,
                 recurrence=event.recurrence,
                 submitter=event.submitter,
+                started_at=event.started_at,
                 next_at=event.next_at,
             )
         case ScheduleFired():

@@ -23,6 +23,7 @@ class ScheduleStarted(Event, frozen=True, tag="schedule.started"):
     order: Order
     recurrence: Recurrence
     submitter: Submitter
+    started_at: datetime
     next_at: datetime | None
 
 

@@ -82,7 +82,7 @@ WHERE id = %(ticket_id)s AND environment_id = %(environment_id)s;
 
 -- name: count_open_tickets
 SELECT count(*) AS open FROM lock_ticket
-WHERE requested_by = %(requested_by)s
+WHERE requested_by = %(caller)s
     AND application IS NOT DISTINCT FROM %(application)s
     AND ended_at IS NULL;
 

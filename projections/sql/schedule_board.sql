@@ -1,7 +1,7 @@
 -- name: add_schedules
 INSERT INTO schedule
 SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
-    id text, position bigint, task_type text, description text, repository text,
+    id text, position bigint, task_type text, priority text, description text, repository text,
     repository_key text, submitter_id text, submitter_application text,
     started_at timestamptz, state text, next_at timestamptz, end_at timestamptz,
     executions bigint, waiting integer, latest_id text, is_latest_over boolean,

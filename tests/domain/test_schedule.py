@@ -41,7 +41,7 @@ def minutely(**facts: Any) -> Recurrence:
 
 def begun(**facts: Any) -> Spec:
     recurrence = minutely(**facts)
-    return nothing.given(ScheduleStarted(order(), recurrence, SUBMITTER, at(60)))
+    return nothing.given(ScheduleStarted(order(), recurrence, SUBMITTER, NOON, at(60)))
 
 
 def begin(**facts: Any) -> StartSchedule:
@@ -71,19 +71,21 @@ def fired(
 
 
 def test_it_starts_with_its_first_slot() -> None:
-    started = ScheduleStarted(order(), minutely(), SUBMITTER, at(60))
+    started = ScheduleStarted(order(), minutely(), SUBMITTER, NOON, at(60))
     nothing.when(begin(), NOON).then(started)
 
 
 def test_it_may_start_with_an_instance_at_once() -> None:
-    started = ScheduleStarted(order(), minutely(immediately=True), SUBMITTER, at(60))
+    started = ScheduleStarted(
+        order(), minutely(immediately=True), SUBMITTER, NOON, at(60)
+    )
     nothing.when(begin(immediately=True), NOON).then(started, fired(0, 1, 60))
 
 
 def test_the_instance_at_once_may_be_the_only_one() -> None:
     once = minutely(immediately=True, limit=1)
     nothing.when(begin(immediately=True, limit=1), NOON).then(
-        ScheduleStarted(order(), once, SUBMITTER, at(60)),
+        ScheduleStarted(order(), once, SUBMITTER, NOON, at(60)),
         fired(0, 1, 60),
         ScheduleEnded(EndReason.LIMIT),
     )

@@ -51,6 +51,7 @@ SCHEDULES: Sequence[ScheduleEvent] = [
             catch_up=CatchUp.ALL,
         ),
         submitter=Submitter("ci", Role.APPLICATION, "ci", ["acme/shop"]),
+        started_at=HALF_PAST,
         next_at=HALF_PAST,
     ),
     ScheduleFired(

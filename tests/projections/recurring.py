@@ -23,7 +23,7 @@ from tests.support.task_words import SUBMITTER, cancelled, completed, failed, or
 def begun(seconds: float) -> ScheduleStarted:
     recurrence = Recurrence(every_ms=60_000, start_at=at(0), end_at=at(86_400))
     return ScheduleStarted(
-        order(repository="Acme/Shop"), recurrence, SUBMITTER, at(seconds)
+        order(repository="Acme/Shop"), recurrence, SUBMITTER, at(0), at(seconds)
     )
 
 

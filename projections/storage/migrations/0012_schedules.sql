@@ -4,6 +4,7 @@ CREATE TABLE schedule (
     id text PRIMARY KEY,
     position bigint NOT NULL,
     task_type text NOT NULL,
+    priority text NOT NULL,
     description text,
     repository text,
     repository_key text,
