@@ -8,6 +8,7 @@ from domain.decider import Reach, check_reach
 from domain.errors import Invalid, NotYourTask, TaskNotFound
 from domain.ids import parse_id
 from domain.roles import Role
+from domain.task.lifecycle import stream_of
 from projections import schedule_board, task_board
 from projections.schedule_board import schedule_board as schedules
 from projections.storage.reader import Reader, Rows
@@ -15,8 +16,7 @@ from projections.storage.reader import Reader, Rows
 
 async def visible_task(desk: Desk, views: Reader, operation_id: str) -> Rows:
     """The task's row; `TaskNotFound`, or `NotYourTask` on record, if it is not."""
-    check_is_an_id(operation_id)
-    values = {"operation_id": operation_id}
+    values = {"operation_id": known_id(operation_id)}
     found = await views.read(task_board.task_board, task_board.sql["find_task"], values)
     if not found.rows:
         raise TaskNotFound("no such task, or it was kept long enough")
@@ -27,8 +27,7 @@ async def visible_task(desk: Desk, views: Reader, operation_id: str) -> Rows:
 
 async def visible_schedule(desk: Desk, views: Reader, operation_id: str) -> Row | None:
     """The row of a recurring task, if it is one that the caller may see."""
-    check_is_an_id(operation_id)
-    values = {"id": operation_id}
+    values = {"id": known_id(operation_id)}
     found = await views.read(schedules, schedule_board.sql["find_schedule"], values)
     if not found.rows:
         return None
@@ -37,14 +36,12 @@ async def visible_schedule(desk: Desk, views: Reader, operation_id: str) -> Row 
     return found.rows[0]
 
 
-def check_is_an_id(operation_id: str) -> None:
-    """`TaskNotFound` unless it is one, spelled as ours are."""
+def known_id(operation_id: str) -> str:
+    """As ours are spelled; `TaskNotFound` if it is none."""
     try:
-        is_ours = parse_id(operation_id, "operationId") == operation_id
+        return parse_id(operation_id, "operationId")
     except Invalid:
-        is_ours = False
-    if not is_ours:
-        raise TaskNotFound("no such task")
+        raise TaskNotFound("no such task") from None
 
 
 def check_is_visible(desk: Desk, row: Row) -> None:
@@ -58,3 +55,7 @@ def check_is_visible(desk: Desk, row: Row) -> None:
 
 def sees_stacks(desk: Desk) -> bool:
     return desk.actor.role.includes(Role.OWNER)
+
+
+def stream_in(found: Rows) -> str:
+    return stream_of(found.rows[0]["operation_id"])

@@ -35,7 +35,7 @@ from api.task_schemas import (
     TaskStatusAnswer,
     TaskSubmittedAnswer,
 )
-from api.task_sight import sees_stacks, visible_schedule, visible_task
+from api.task_sight import sees_stacks, stream_in, visible_schedule, visible_task
 from api.waiting import wait_for_turn
 from domain.decider import Step, StillWaiting
 from domain.naming import fold
@@ -193,7 +193,7 @@ class TasksController(Controller):
             return scheduled_result(row)
         found = await visible_task(desk, views, operation_id)
         if wait and not TaskState(found.rows[0]["state"]).is_over:
-            step = Step(lifecycle, stream_of(operation_id), AwaitEnd(by=desk.actor))
+            step = Step(lifecycle, stream_in(found), AwaitEnd(by=desk.actor))
             asking = desk.execute(step, wait_seconds=wait)
             with suppress(StillWaiting):  # Then it is answered as it stands.
                 await wait_for_turn(asking, desk.actor, request)
@@ -213,8 +213,8 @@ class TasksController(Controller):
         """A running one is told to stop. 400 when it is completed or failed."""
         if row := await visible_schedule(desk, views, operation_id):
             return await stop(desk, row)
-        await visible_task(desk, views, operation_id)
-        step = Step(lifecycle, stream_of(operation_id), CancelTask(by=desk.actor))
+        found = await visible_task(desk, views, operation_id)
+        step = Step(lifecycle, stream_in(found), CancelTask(by=desk.actor))
         task: Task = (await desk.execute(step)).states[0]
         is_over = task.state is TaskState.CANCELLED
         return TaskCancelledAnswer(
@@ -237,10 +237,11 @@ class TasksController(Controller):
         attempt: AttemptFilter = None,
     ) -> TaskLogsAnswer:
         """The beginning of what each of the latest 10 attempts wrote, or of one."""
-        await visible_task(desk, views, operation_id)
-        logs = await desk.services.task_log.read(operation_id, attempt)
+        found = await visible_task(desk, views, operation_id)
+        its_id: str = found.rows[0]["operation_id"]
+        logs = await desk.services.task_log.read(its_id, attempt)
         return TaskLogsAnswer(
-            operation_id=operation_id,
+            operation_id=its_id,
             attempts=[
                 AttemptLogAnswer(attempt=log.attempt, log=log.content) for log in logs
             ],

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from domain.decider import Step
-from domain.event import system
 from domain.ids import new_id
 from domain.roles import Role
 from domain.task.commands import (
@@ -19,37 +16,21 @@ from domain.task.commands import (
     FailAttempt,
     ReportProgress,
     StartAttempt,
-    TaskCommand,
 )
 from domain.task.events import FailureReason
-from domain.task.lifecycle import lifecycle, stream_of
-from tests.support.client import Caller, Json, made, refused, unique
+from tests.support.client import Caller, made, refused, unique
 from tests.support.running import Api, Installation, until
-
-WORKER = system("worker")
-LIST = "listAssignedReviewEnvironments"
-HERE: Any = {"by": WORKER, "attempt": 1, "lease_id": "lease"}
-START = StartAttempt(by=WORKER, worker="w-1", lease_id="lease")
-NOTHING: Json = {"type": LIST, "data": {}}
-
-
-def submitted(caller: Caller, **body: Any) -> str:
-    return str(made(caller.post("/tasks", NOTHING | body))["operationId"])
-
-
-def status(caller: Caller, operation: str) -> Json:
-    return made(caller.get(f"/tasks/{operation}/status"))
-
-
-def work(installation: Installation, operation: str, *done: TaskCommand) -> None:
-    """As a worker does."""
-    stream = stream_of(operation)
-    installation.decide(*(Step(lifecycle, stream, command) for command in done))
-
-
-def listed(caller: Caller, **query: Any) -> list[str]:
-    found = made(caller.get("/tasks", **query))
-    return [task["operationId"] for task in found["tasks"]]
+from tests.support.tasks import (
+    HERE,
+    LIST,
+    NOTHING,
+    START,
+    WORKER,
+    listed,
+    status,
+    submitted,
+    work,
+)
 
 
 def test_a_task_is_pending_once_it_is_submitted(application: Caller) -> None:
@@ -264,45 +245,3 @@ def test_logs_are_those_of_each_attempt(
     assert first == {"attempt": 1, "log": "one\n"}
     assert second == {"attempt": 2, "log": "two\ufffd\nthree\n"}
     assert made(application.get(path, attempt=2))["attempts"] == [second]
-
-
-def pages(caller: Caller, **query: Any) -> Sequence[list[str]]:
-    found: list[list[str]] = []
-    after: Json = {}
-    while True:
-        page = made(caller.get("/tasks", **query, **after))
-        found.append([task["operationId"] for task in page["tasks"]])
-        if page["next"] is None:
-            return found
-        after = {"after": page["next"]}
-
-
-def test_the_newest_come_first_in_pages(
-    application: Caller, owner: Caller, installation: Installation
-) -> None:
-    tasks = [submitted(application) for _ in range(5)]
-    work(installation, tasks[1], START, CompleteAttempt(**HERE))
-    application.delete(f"/tasks/{tasks[3]}")
-    story = tasks[::-1]
-    for who in {}, {"submittedBy": application.name}:
-        caller = owner if who else application
-        assert pages(caller, limit=2, **who) == [story[:2], story[2:4], story[4:]]
-        assert listed(caller, status="completed", **who) == [tasks[1]]
-        assert listed(caller, status="cancelled", **who) == [tasks[3]]
-        assert listed(caller, status="pending", type=LIST, **who) == story[::2]
-        assert listed(caller, type="another", **who) == []
-    assert listed(owner, limit=5) == story
-    assert listed(owner, status="completed", limit=1) == [tasks[1]]
-
-
-def test_others_tasks_are_listed_for_owners_only(
-    api: Api, application: Caller, member: Caller
-) -> None:
-    submitted(application)
-    other = api.caller(Role.APPLICATION)
-    assert listed(other) == listed(other, submittedBy=application.name) == []
-    assert listed(member) == []
-
-
-def test_a_schedule_that_nobody_has_heard_of_has_no_instances(owner: Caller) -> None:
-    assert listed(owner, scheduleId=new_id()) == []
