@@ -33,6 +33,7 @@ from api.peers import Peers
 from api.person_tokens import Signer
 from api.place import Names
 from api.projects import ProjectsController
+from api.recurring import RecurringController
 from api.releases import ReleasesById, ReleasesByName
 from api.requests import BODY_BYTES_MAX, StrictRequest
 from api.tasks import TasksController
@@ -59,6 +60,7 @@ ROUTES: list[Any] = [
     OrgsController,
     TokensController,
     TasksController,
+    RecurringController,
     ping,
     live,
     ready,

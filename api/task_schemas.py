@@ -10,6 +10,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api.schemas import Answer, Body, Name
 from domain.task.events import LOCK_DURATION_MS, BackoffType, Priority
+from domain.task.recurrence import (
+    EVERY_MS_MAX,
+    EVERY_MS_MIN,
+    LIMIT_MAX,
+    PATTERN_LENGTH_MAX,
+    CatchUp,
+    Overlap,
+)
 
 DAY_MS = 86_400_000
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -18,6 +26,9 @@ Timeout = Annotated[int, Meta(ge=1, le=7 * DAY_MS)]
 Delay = Annotated[int, Meta(ge=0, le=DAY_MS)]
 Attempts = Annotated[int, Meta(ge=1, le=100)]
 Stalls = Annotated[int, Meta(ge=0, le=100)]
+Pattern = Annotated[str, Meta(min_length=1, max_length=PATTERN_LENGTH_MAX)]
+Every = Annotated[int, Meta(ge=EVERY_MS_MIN, le=EVERY_MS_MAX)]
+Firings = Annotated[int, Meta(ge=1, le=LIMIT_MAX)]
 Jitter = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -45,6 +56,7 @@ class PriorityName(StrEnum):
 class ScheduleType(StrEnum):
     IMMEDIATE = "immediate"
     SCHEDULED = "scheduled"
+    RECURRING = "recurring"
 
 
 class BackoffBody(
@@ -68,6 +80,26 @@ class RetryBody(
     max_stalled_count: Stalls = 1
 
 
+class RecurrenceBody(
+    Body, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
+):
+    """Either `pattern` (cron, 5 fields, or 6 with seconds) or `every` (milliseconds).
+
+    `overlapPolicy` is for a slot that comes while the instance before goes on,
+    `catchUp` for slots that nobody could fire in time.
+    """
+
+    pattern: Pattern | None = None
+    every: Every | None = None
+    tz: Name = "UTC"
+    start_date: Instant | None = None
+    end_date: Instant | None = None
+    limit: Firings | None = None
+    immediately: bool = False
+    overlap_policy: Overlap = Overlap.SKIP
+    catch_up: CatchUp = CatchUp.LATEST
+
+
 class TaskBody(
     Body, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
 ):
@@ -81,6 +113,7 @@ class TaskBody(
     schedule_type: ScheduleType = ScheduleType.IMMEDIATE
     scheduled_for: Instant | None = None
     retry_config: RetryBody = RetryBody()
+    recurrence_config: RecurrenceBody | None = None
 
 
 class TaskSubmittedAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
@@ -122,6 +155,9 @@ class TaskStatusAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     ended_at: datetime | None
     next_attempt_at: datetime | None
     error: TaskError | UnsetType = UNSET
+    next_run_at: datetime | None | UnsetType = UNSET
+    total_executions: int | UnsetType = UNSET
+    last_execution_at: datetime | None | UnsetType = UNSET
 
 
 class TaskResultAnswer(TaskStatusAnswer, frozen=True, kw_only=True, rename="camel"):
@@ -133,6 +169,15 @@ class TaskResultAnswer(TaskStatusAnswer, frozen=True, kw_only=True, rename="came
 class TaskCancelledAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     message: str
     status: str
+
+
+class RecurringStoppedAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
+    message: str
+    operation_id: str
+    stopped_at: datetime
+    total_executions: int
+    last_execution_at: datetime | None
+    original_end_date: datetime | None
 
 
 class TasksAnswer(Answer, frozen=True, kw_only=True, rename="camel"):

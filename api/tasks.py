@@ -9,9 +9,15 @@ from litestar import Controller, Request, delete, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.auth import allow
-from api.deps import AtDesk, Desk, Views
+from api.deps import AtDesk, Views
+from api.recurring import (
+    recurrence_of,
+    scheduled_result,
+    scheduled_status,
+    start_recurring,
+    stop,
+)
 from api.task_answers import (
-    Row,
     cursor_of,
     position_of,
     result_answer,
@@ -29,16 +35,14 @@ from api.task_schemas import (
     TaskStatusAnswer,
     TaskSubmittedAnswer,
 )
+from api.task_sight import sees_stacks, stream_in, visible_schedule, visible_task
 from api.waiting import wait_for_turn
-from domain.decider import Reach, Step, StillWaiting, check_reach
-from domain.errors import Invalid, NotYourTask, TaskNotFound
-from domain.ids import parse_id
+from domain.decider import Step, StillWaiting
 from domain.naming import fold
 from domain.roles import Role
 from domain.task.commands import AwaitEnd, CancelTask, SubmitTask
 from domain.task.lifecycle import lifecycle, stream_of
 from domain.task.task import Status, Task, TaskState, status_of
-from projections.storage.reader import Reader, Rows
 from projections.task_board import sql, task_board
 
 WAIT_SECONDS_MAX = 300
@@ -88,8 +92,11 @@ class TasksController(Controller):
     ) -> TaskSubmittedAnswer:
         """It runs as soon as a worker is free, or from `scheduledFor` on."""
         begin = ready_at(data, desk.journal.now())
+        recurrence = recurrence_of(data)
         order = await order_of(data, desk.services.task_types, views)
         await request.app.state.task_quota.check(desk.actor)
+        if recurrence is not None:
+            return await start_recurring(desk, order, recurrence)
         operation_id = desk.new_id()
         command = SubmitTask(by=desk.actor, order=order, ready_at=begin)
         step = Step(lifecycle, stream_of(operation_id), command, fresh=True)
@@ -163,6 +170,8 @@ class TasksController(Controller):
         self, operation_id: FromPath[str], desk: AtDesk, views: Views
     ) -> TaskStatusAnswer:
         """`error` is that of the latest attempt, if it failed."""
+        if row := await visible_schedule(desk, views, operation_id):
+            return scheduled_status(row)
         found = await visible_task(desk, views, operation_id)
         return status_answer(found.rows[0], found.at, with_stack=sees_stacks(desk))
 
@@ -179,7 +188,9 @@ class TasksController(Controller):
         request: AnyRequest,
         wait: Wait = 0,
     ) -> TaskResultAnswer:
-        """Before the end there is no `result`."""
+        """Before the end there is no `result`; a recurring task never has one."""
+        if row := await visible_schedule(desk, views, operation_id):
+            return scheduled_result(row)
         found = await visible_task(desk, views, operation_id)
         if wait and not TaskState(found.rows[0]["state"]).is_over:
             step = Step(lifecycle, stream_in(found), AwaitEnd(by=desk.actor))
@@ -200,6 +211,8 @@ class TasksController(Controller):
         self, operation_id: FromPath[str], desk: AtDesk, views: Views
     ) -> TaskCancelledAnswer:
         """A running one is told to stop. 400 when it is completed or failed."""
+        if row := await visible_schedule(desk, views, operation_id):
+            return await stop(desk, row)
         found = await visible_task(desk, views, operation_id)
         step = Step(lifecycle, stream_in(found), CancelTask(by=desk.actor))
         task: Task = (await desk.execute(step)).states[0]
@@ -233,34 +246,3 @@ class TasksController(Controller):
                 AttemptLogAnswer(attempt=log.attempt, log=log.content) for log in logs
             ],
         )
-
-
-async def visible_task(desk: Desk, views: Reader, operation_id: str) -> Rows:
-    """The task's row; `TaskNotFound`, or `NotYourTask` on record, if it is not."""
-    try:
-        values = {"operation_id": parse_id(operation_id, "operationId")}
-    except Invalid:
-        raise TaskNotFound("no such task") from None
-    found = await views.read(task_board, sql["find_task"], values)
-    if not found.rows:
-        raise TaskNotFound("no such task, or it was kept long enough")
-    async with desk.refusals_on_record():
-        check_is_visible(desk, found.rows[0])
-    return found
-
-
-def stream_in(found: Rows) -> str:
-    return stream_of(found.rows[0]["operation_id"])
-
-
-def check_is_visible(desk: Desk, row: Row) -> None:
-    by = desk.actor
-    if by.is_same_as(row["submitter_id"], row["submitter_application"]):
-        return
-    if not by.role.includes(Role.OWNER):
-        raise NotYourTask("this task is somebody else's")
-    check_reach(by, row["repository"] or Reach.INSTALLATION)
-
-
-def sees_stacks(desk: Desk) -> bool:
-    return desk.actor.role.includes(Role.OWNER)

@@ -11,6 +11,7 @@ from domain.project_events import ProjectEvent
 from domain.release import ReleaseEvent
 from domain.review_index import ReviewEnvironmentChosen
 from domain.task.events import TaskEvent
+from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
 
 AnyEvent = (
@@ -22,6 +23,7 @@ AnyEvent = (
     | ReleaseEvent
     | TaskEvent
     | ReviewEnvironmentChosen
+    | ScheduleEvent
     | RequestCarriedOut
 )
 

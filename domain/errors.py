@@ -235,6 +235,24 @@ class TaskNotReady(Conflict):
     code = "TASK_NOT_READY"
 
 
+class SlotTaken(Conflict):
+    """The schedule's slot has been dealt with, or is not due."""
+
+    code = "SLOT_TAKEN"
+
+
+class InstanceGoing(Conflict):
+    """The instance before this one is not over."""
+
+    code = "INSTANCE_GOING"
+
+
+class InstanceOver(Conflict):
+    """The instance before this one is over by now."""
+
+    code = "INSTANCE_OVER"
+
+
 class TaskOver(DomainError):
     """The task has come to its end; `status` says to which."""
 

@@ -6,6 +6,7 @@ from projections.audit_log import audit_log
 from projections.directory import directory
 from projections.environment_listing import environment_listing
 from projections.release_history import release_history
+from projections.schedule_board import schedule_board
 from projections.task_board import task_board
 from projections.view import View
 
@@ -16,6 +17,7 @@ VIEWS: dict[str, View] = {
         audit_log,
         directory,
         release_history,
+        schedule_board,
         task_board,
     )
 }

@@ -12,6 +12,7 @@ from typing import Any
 from domain.task.types import TaskType
 from projections.catch_up import CatchUp
 from projections.environment_listing import sql
+from projections.schedule_board import sql as schedule_sql
 from projections.storage.answers import Answers
 from projections.storage.append import Appender
 from projections.storage.artifact_cache import ArtifactCache
@@ -30,6 +31,7 @@ from workers import (
     doorbell,
     lock_expiry,
     task_retention,
+    task_schedule,
     vault_check,
 )
 from workers.credential_sweep import CredentialSweep
@@ -40,6 +42,7 @@ from workers.salesforce import Salesforce
 from workers.salesforce.inventory import Inventory
 from workers.settings import Settings
 from workers.task_retention import TaskRetention
+from workers.task_schedule import TaskSchedule
 from workers.task_types import task_types
 from workers.vault_check import VaultCheck
 
@@ -127,6 +130,7 @@ def _always(services: Services) -> Sequence[Any]:
 def _workers(services: Services) -> Sequence[Any]:
     """What happens without a request. Every one may run in many processes."""
     expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
+    recurring = TaskSchedule(partial(_due_schedules, services.reader), services.journal)
     unused = CredentialSweep(services.journal, services.vault)
     kept = TaskRetention(
         services.shelves,
@@ -135,6 +139,7 @@ def _workers(services: Services) -> Sequence[Any]:
     )
     return (
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
+        run_forever("task-schedule", recurring.run_once, task_schedule.EVERY_SECONDS),
         run_forever("answer-sweep", services.answers.sweep, SWEEP_EVERY_SECONDS),
         run_forever(
             "credential-sweep", unused.run_once, credential_sweep.EVERY_SECONDS
@@ -155,3 +160,8 @@ def _workers(services: Services) -> Sequence[Any]:
 async def _due_locks(reader: Reader) -> Sequence[str]:
     rows = await reader.peek(sql["due_locks"], {})
     return [row["environment_id"] for row in rows]
+
+
+async def _due_schedules(reader: Reader) -> Sequence[str]:
+    rows = await reader.peek(schedule_sql["due_schedules"], {})
+    return [row["id"] for row in rows]

@@ -146,6 +146,17 @@ WHERE schedule_id = %(schedule)s AND position < %(before)s
 ORDER BY position DESC
 LIMIT %(limit)s;
 
+-- name: list_instances
+-- Newest first, with their results. `ended_task` has the columns of `task`, and these.
+SELECT * FROM (
+    SELECT *, NULL::timestamptz AS ended_at, NULL AS result, NULL AS shelf FROM task
+    WHERE schedule_id = %(schedule)s
+    UNION ALL
+    SELECT * FROM ended_task WHERE schedule_id = %(schedule)s
+) AS every
+ORDER BY position DESC
+LIMIT %(limit)s;
+
 -- name: count_unfinished
 SELECT count(*) AS open FROM task
 WHERE submitter_id = %(caller)s

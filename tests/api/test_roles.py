@@ -53,6 +53,8 @@ TAKES: dict[tuple[str, str], Role | None] = {
     ("GET", "/tasks/{operation_id:str}/status"): MEMBER,
     ("GET", "/tasks/{operation_id:str}/result"): MEMBER,
     ("GET", "/tasks/{operation_id:str}/logs"): MEMBER,
+    ("POST", "/tasks/{operation_id:str}/stop-recurring"): APPLICATION,
+    ("GET", "/tasks/{operation_id:str}/recurring-instances"): MEMBER,
     ("GET", "/ping"): None,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,

@@ -19,8 +19,17 @@ LINES_MAX = 300
 VAGUE = {"utils", "util", "common", "helpers", "helper", "manager", "base", "service"}
 VAGUE_CLASS = re.compile(r"(Utils?|Helpers?|Manager|Base|Service)$")
 LEFT = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+# cronsim and zoneinfo compute: from a pattern and a zone's rules, its instants.
 PURE = {
-    *("__future__", "collections", "dataclasses", "datetime", "domain", "enum"),
+    *(
+        "__future__",
+        "collections",
+        "cronsim",
+        "dataclasses",
+        "datetime",
+        "domain",
+        "enum",
+    ),
     *("functools", "hashlib", "hmac", "math", "msgspec", "re", "typing"),
     *("unicodedata", "urllib", "uuid", "zlib", "zoneinfo"),
 }

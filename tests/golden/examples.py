@@ -59,6 +59,7 @@ from domain.release import ReleasePublished
 from domain.review_index import ReviewEnvironmentChosen
 from domain.roles import Role
 from domain.token import TokenIssued, TokenRevoked
+from tests.golden.schedules import SCHEDULES
 from tests.golden.tasks import HALF_PAST, TASK_EXAMPLES
 
 FOLDER = Path(__file__).parent
@@ -227,6 +228,7 @@ EXAMPLES: list[AnyEvent] = [
         environment_id=ENVIRONMENT,
         previous_id=OTHER,
     ),
+    *SCHEDULES,
     RequestCarriedOut(part=1),
     EnvironmentRead(environment_id=ENVIRONMENT, repository="acme/shop"),
     CredentialsRead(

@@ -44,6 +44,7 @@ from domain.task.events import (
     TaskSubmitted,
 )
 from domain.token import TokenIssued, TokenRevoked
+from tests.projections.recurring import RECURRING
 from tests.support.builders import (
     acquired,
     at,
@@ -165,4 +166,5 @@ STORY: Sequence[tuple[str, Event]] = [
     ("tasks/e", started(1)),
     ("tasks/e", TaskFailed(1, FailureReason.STALLED, "silent")),
     ("tasks/f", submitted()),
+    *RECURRING,
 ]
