@@ -9,6 +9,7 @@ from domain.once import RequestCarriedOut
 from domain.org import OrgEvent
 from domain.project_events import ProjectEvent
 from domain.release import ReleaseEvent
+from domain.task.concurrency import TaskKeyEvent
 from domain.task.events import TaskEvent
 from domain.token import TokenEvent
 
@@ -20,6 +21,7 @@ AnyEvent = (
     | AccessEvent
     | ReleaseEvent
     | TaskEvent
+    | TaskKeyEvent
     | RequestCarriedOut
 )
 

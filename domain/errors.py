@@ -205,6 +205,18 @@ class TaskNotReady(Conflict):
     code = "TASK_NOT_READY"
 
 
+class KeyBusy(Conflict):
+    """As many tasks of this concurrency key are running as may."""
+
+    code = "CONCURRENCY_KEY_BUSY"
+
+
+class SlotNeeded(Conflict):
+    """This task has a concurrency key: take a slot of it in the same append."""
+
+    code = "SLOT_NEEDED"
+
+
 class TaskOver(DomainError):
     """The task has come to its end; `status` says to which."""
 

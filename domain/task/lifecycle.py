@@ -10,6 +10,7 @@ from domain.decider import Decider, Reach, Wait
 from domain.errors import (
     AttemptRunning,
     NotYourTask,
+    SlotNeeded,
     StaleAttempt,
     TaskNotFound,
     TaskNotReady,
@@ -18,6 +19,7 @@ from domain.errors import (
 from domain.event import Actor
 from domain.roles import Role
 from domain.task.commands import (
+    AbandonAttempt,
     AttemptCommand,
     AwaitCancellation,
     AwaitEnd,
@@ -52,10 +54,15 @@ from domain.task.task import Task, TaskState, evolve, status_of
 
 Decision = Sequence[TaskEvent] | Wait
 STALLED = "its worker fell silent"
+STREAMS = "tasks/"
 
 
 def stream_of(operation_id: str) -> str:
-    return f"tasks/{operation_id}"
+    return STREAMS + operation_id
+
+
+def operation_of(stream: str) -> str:
+    return stream.removeprefix(STREAMS)
 
 
 def submitter_of(by: Actor) -> Submitter:
@@ -109,6 +116,8 @@ def start(
         raise AttemptRunning(f"attempt {task.attempt} of this task is running")
     if task.ready_at is None or at < task.ready_at:
         raise TaskNotReady("it is not time for this task yet")
+    if order.concurrency_key is not None and not command.has_slot:
+        raise SlotNeeded("this task has a concurrency key")
     until = lease_from(at, order)
     return [TaskStarted(task.attempt + 1, command.lease_id, command.worker, until)]
 
@@ -131,7 +140,9 @@ def of_attempt(
             return [TaskCompleted(attempt, command.result)]
         case FailAttempt() if not is_cancelling:
             return [failure(command, task, order, at)]
-        case FailAttempt() | ConfirmCancellation():
+        case AbandonAttempt() if not is_cancelling:
+            return [stall(task, order, at)]
+        case FailAttempt() | AbandonAttempt() | ConfirmCancellation():
             return [TaskCancelled(attempt, task.cancelled_by or command.by.id)]
         case AwaitCancellation():
             return [] if is_cancelling else Wait("cancel")
@@ -200,9 +211,13 @@ def lapse(task: Task, at: datetime) -> Sequence[TaskEvent]:
     attempt = task.attempt
     if task.state is TaskState.CANCELLING:
         return [TaskCancelled(attempt, task.cancelled_by)]
-    if task.stalls < task.order.retry.max_stalled_count:
-        return [TaskStalled(attempt, ready_at=at)]
-    return [TaskFailed(attempt, FailureReason.STALLED, STALLED)]
+    return [stall(task, task.order, at)]
+
+
+def stall(task: Task, order: Order, at: datetime) -> TaskEvent:
+    if task.stalls < order.retry.max_stalled_count:
+        return TaskStalled(task.attempt, ready_at=at)
+    return TaskFailed(task.attempt, FailureReason.STALLED, STALLED)
 
 
 def due(task: Task) -> datetime | None:
@@ -215,6 +230,8 @@ def wakes(event: TaskEvent) -> str | None:
             return "end"
         case TaskCancellationRequested():
             return "cancel"
+        case TaskSubmitted() | TaskAttemptFailed() | TaskStalled():
+            return "ready"  # Nobody waits for it, but the relay hears of it.
         case _:
             return None
 

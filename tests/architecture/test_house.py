@@ -36,6 +36,7 @@ CATCH_ALL = {
     "projections/storage/append.py": "a failed append is its callers' answer",
     "projections/storage/batch.py": "one call's error is no other's",
     "workers/loop.py": "nothing may end a worker's loop",
+    "workers/tasks/attempt.py": "a task that cannot be run has failed",
 }
 
 # Where SQL stands beside the code, and why it must.

@@ -49,6 +49,11 @@ from domain.project_events import (
 from domain.record import Origin, Recorded
 from domain.release import ReleasePublished
 from domain.roles import Role
+from domain.task.concurrency import (
+    TaskSlotGivenBack,
+    TaskSlotLapsed,
+    TaskSlotTaken,
+)
 from domain.task.events import (
     Backoff,
     BackoffType,
@@ -250,6 +255,9 @@ EXAMPLES: list[AnyEvent] = [
     ),
     TaskCancellationRequested(attempt=2, requested_by="olga"),
     TaskCancelled(attempt=2, requested_by="olga"),
+    TaskSlotTaken(operation_id=LEASE, until=HALF_PAST),
+    TaskSlotGivenBack(operation_id=LEASE),
+    TaskSlotLapsed(operation_id=LEASE),
     RequestCarriedOut(part=1),
     EnvironmentRead(environment_id=ENVIRONMENT, repository="acme/shop"),
     CredentialsRead(

@@ -1,0 +1,132 @@
+"""The work queues in JetStream: a stream for each priority, a consumer for each queue.
+
+They carry what is ready, and nothing that the journal would not know: they are kept in
+memory, and whatever is lost with them is published again. A task is in its queue at
+most once: its subject is its own, and the server takes no second message of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from msgspec import Struct
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import APIError, NoStreamResponseError
+
+from domain.task.events import Priority
+from workers.tasks.broker import Broker, BrokerUnavailable
+
+SUBJECT = "berth.v1.tasks"
+LOCAL = "local"
+QUEUED_MAX = 100_000
+ACK_SECONDS = 10
+# What JetStream says to a second message of one subject, and when a queue is full.
+NOT_STORED = 10_077
+OTHERWISE_CONFIGURED = 10_058
+
+
+class Ready(Struct, frozen=True):
+    """A task that could be started now."""
+
+    operation_id: str
+    priority: Priority
+    queue: str
+
+    @property
+    def subject(self) -> str:
+        return f"{SUBJECT}.{self.priority}.{self.queue}.{self.operation_id}"
+
+
+def stream_of(priority: Priority) -> str:
+    return f"BERTH_TASKS_{priority.upper()}"
+
+
+@dataclass(frozen=True)
+class TaskQueues:
+    """`queues` are those that somebody here or elsewhere takes work from."""
+
+    broker: Broker
+    queues: Collection[str] = (LOCAL,)
+
+    async def publish(self, tasks: Iterable[Ready]) -> int:
+        """All of them at once; how many were not there yet.
+
+        `BrokerUnavailable` if it is not known of each that it is there.
+        """
+        context = self.broker.jetstream
+        try:
+            sent = [
+                await context.publish_async(
+                    task.subject, b'{"operationId":"%s"}' % task.operation_id.encode()
+                )
+                for task in tasks
+            ]
+            answers = await asyncio.gather(*sent, return_exceptions=True)
+        except NatsError as error:
+            raise BrokerUnavailable(str(error)) from error
+        refusals = [answer for answer in answers if isinstance(answer, BaseException)]
+        for refusal in refusals:
+            if isinstance(refusal, NoStreamResponseError):
+                await self.ensure()  # Then whoever asked asks again.
+            if not _is_there(refusal):
+                raise BrokerUnavailable(str(refusal))
+        return len(answers) - len(refusals)
+
+    async def ensure(self) -> None:
+        """Make what is missing; `BrokerUnavailable` if that is not possible now."""
+        context = self.broker.jetstream
+        try:
+            for priority in Priority:
+                await _ensure_stream(context, priority)
+                for queue in self.queues:
+                    await context.add_consumer(
+                        stream_of(priority), _consumer(priority, queue)
+                    )
+        except (NatsError, TimeoutError) as error:
+            raise BrokerUnavailable(str(error)) from error
+
+
+def _is_there(refusal: BaseException) -> bool:
+    """Or its queue is full, and it is for the sweep to come back to it."""
+    return isinstance(refusal, APIError) and refusal.err_code == NOT_STORED
+
+
+async def _ensure_stream(context: JetStreamContext, priority: Priority) -> None:
+    config = StreamConfig(
+        name=stream_of(priority),
+        subjects=[f"{SUBJECT}.{priority}.*.*"],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.MEMORY,
+        discard=DiscardPolicy.NEW,
+        discard_new_per_subject=True,
+        max_msgs=QUEUED_MAX,
+        max_msgs_per_subject=1,
+    )
+    try:
+        await context.add_stream(config)
+    except APIError as error:
+        if error.err_code != OTHERWISE_CONFIGURED:
+            raise
+        await context.update_stream(config)
+
+
+def _consumer(priority: Priority, queue: str) -> ConsumerConfig:
+    return ConsumerConfig(
+        durable_name=queue,
+        filter_subject=f"{SUBJECT}.{priority}.{queue}.*",
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=ACK_SECONDS,
+        # What is put off counts, too: it must not keep the others from being taken.
+        max_ack_pending=-1,
+    )
