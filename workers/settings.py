@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -19,6 +20,8 @@ from workers.trust import Issuer, TrustError, load_trust
 SECRET_LENGTH_MIN = 32
 KEY_BYTES = 32
 VERSION_DIGITS_MAX = 9
+TASK_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+LOCAL = "local"  # The queue of what this installation's own workers run.
 Network = IPv4Network | IPv6Network
 
 
@@ -39,6 +42,9 @@ class Settings(Struct, frozen=True):
 
     `issuers` are those whose OIDC tokens are believed; `trusted_proxies`, the networks
     of those whose X-Forwarded-For is.
+    `task_types` are those that workers in other languages take; `task_slots`, how many
+    tasks one worker runs at once; `task_grace_seconds`, how long it lets them go on
+    when it has to stop.
     `salesforce_check`: an org must prove to be its username's before it is registered.
     """
 
@@ -53,6 +59,9 @@ class Settings(Struct, frozen=True):
     salesforce_hosts: Hosts = Hosts()
     salesforce_check: bool = True
     credentials: Credentials = Credentials.ALL
+    task_types: Sequence[str] = ()
+    task_slots: int = 4
+    task_grace_seconds: float = 20.0
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port})"
@@ -72,6 +81,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         salesforce_hosts=_salesforce_hosts(environment),
         salesforce_check=_is_on(environment, "BERTH_SALESFORCE_CHECK"),
         credentials=_credentials(environment),
+        task_types=_task_types(environment),
+        task_slots=_whole(environment, "BERTH_TASK_SLOTS", 4, range(1, 1_001)),
+        task_grace_seconds=_whole(
+            environment, "BERTH_TASK_GRACE_SECONDS", 20, range(3_601)
+        ),
     )
 
 
@@ -153,6 +167,25 @@ def _salesforce_hosts(environment: Mapping[str, str]) -> Hosts:
         return hosts_from(environment.get("BERTH_SALESFORCE_HOSTS", ""))
     except ValueError as error:
         raise SettingsError(f"BERTH_SALESFORCE_HOSTS: {error}") from None
+
+
+def _task_types(environment: Mapping[str, str]) -> Sequence[str]:
+    """`BERTH_TASK_TYPES=scanImage,buildDocs`; without it there are none."""
+    given = environment.get("BERTH_TASK_TYPES", "")
+    names = [part.strip() for part in given.split(",") if part.strip()]
+    for name in names:
+        if not TASK_TYPE.fullmatch(name) or name == LOCAL or names.count(name) > 1:
+            raise SettingsError(f"BERTH_TASK_TYPES: {name} is no name, or stands twice")
+    return tuple(names)
+
+
+def _whole(
+    environment: Mapping[str, str], name: str, otherwise: int, within: range
+) -> int:
+    text = environment.get(name, str(otherwise))
+    if text.isascii() and text.isdecimal() and int(text) in within:
+        return int(text)
+    raise SettingsError(f"{name} must be from {within.start} to {within.stop - 1}")
 
 
 def _is_on(environment: Mapping[str, str], name: str) -> bool:

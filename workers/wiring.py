@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +30,7 @@ from workers.loop import run_forever
 from workers.salesforce import Salesforce
 from workers.salesforce.inventory import Inventory
 from workers.settings import Settings
+from workers.tasks.dispatch import Dispatch
 from workers.vault_check import VaultCheck
 
 READERS_MAX = 8
@@ -52,6 +53,12 @@ class Services:
     salesforce: Salesforce
     inventory: Inventory
     vault_use: VaultUse
+    dispatch: Dispatch
+
+    def ring(self, streams: Collection[str]) -> None:
+        """Another process has appended to these."""
+        self.journal.ring(streams)
+        self.dispatch.nudge(streams)
 
 
 @asynccontextmanager
@@ -76,6 +83,7 @@ async def running(
         salesforce=salesforce,
         inventory=Inventory(salesforce, ArtifactCache(secrets)),
         vault_use=VaultUse(secrets),
+        dispatch=Dispatch(settings.nats_url, secrets, journal, settings.task_types),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -94,8 +102,8 @@ async def running(
 def _always(services: Services) -> Sequence[Any]:
     """What every process runs: its writer, and both ways of being woken."""
     journal = services.journal
-    bell = Doorbell(services.settings.nats_url, journal.ring)
-    journal.announce = bell.announce
+    bell = Doorbell(services.settings.nats_url, services.ring)
+    journal.announce = partial(_announce, bell, services.dispatch)
     look = Lookout(services.reader.streams_since, journal.ring)
     given = services.settings.vault_keys.versions
     check = VaultCheck(given, services.vault_use.by_version)
@@ -112,6 +120,7 @@ def _workers(services: Services) -> Sequence[Any]:
     expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
     unused = CredentialSweep(services.journal, services.vault)
     return (
+        *services.dispatch.loops(),
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
         run_forever("answer-sweep", services.answers.sweep, SWEEP_EVERY_SECONDS),
         run_forever(
@@ -127,6 +136,12 @@ def _workers(services: Services) -> Sequence[Any]:
             for view in VIEWS.values()
         ),
     )
+
+
+def _announce(bell: Doorbell, dispatch: Dispatch, streams: Collection[str]) -> None:
+    """To the other processes, and to what follows the journal in this one."""
+    bell.announce(streams)
+    dispatch.nudge(streams)
 
 
 async def _due_locks(reader: Reader) -> Sequence[str]:

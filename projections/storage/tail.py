@@ -125,7 +125,9 @@ class Tail:
     async def _rest(self, seconds: float) -> None:
         """Until there is something to do, or so long."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._nudged.wait(), seconds)
+            # Not `wait_for`, which until Python 3.12 may miss that it is cancelled.
+            async with asyncio.timeout(seconds):
+                await self._nudged.wait()
 
     def _open(self) -> Connection[DictRow]:
         connection = self._database.connect()

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -40,6 +41,7 @@ from workers.running.assignment import (
 )
 from workers.tasks.dispatch import Dispatch
 from workers.tasks.queues import LOCAL, Ready
+from workers.tasks.queues import stream_of as stream_name
 from workers.tasks.sweep import TaskSweep
 from workers.tasks.worker import TaskWorker
 
@@ -56,6 +58,14 @@ WHERE originator_id LIKE 'tasks/%' ORDER BY notification_id
 
 async def nothing(_: Assignment, __: Listener) -> None:
     """What a no-op does."""
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(SECONDS_MAX):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
 @dataclass
@@ -105,11 +115,15 @@ class Hall:
     dispatch: Dispatch
     made: int = 0
 
-    async def submit(self, task_type: str = "noop", **order: Any) -> str:
+    async def submit(
+        self, task_type: str = "noop", *, in_seconds: float = 0, **order: Any
+    ) -> str:
         self.made += 1
         operation_id = f"{task_type}-{id(self)}-{self.made}"
         wish = Order(task_type, order.pop("data", {}), **order)
-        command = SubmitTask(by=CI, order=wish)
+        later = timedelta(seconds=in_seconds)
+        ready_at = self.journal.now() + later if in_seconds else None
+        command = SubmitTask(by=CI, order=wish, ready_at=ready_at)
         stream = stream_of(operation_id)
         await self.journal.execute(Step(lifecycle, stream, command, fresh=True))
         return operation_id
@@ -126,6 +140,18 @@ class Hall:
                 if task.state is state:
                     return task
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def queued(self) -> int:
+        """How many tasks are in the queues."""
+        stream = self.dispatch.broker.jetstream.stream_info
+        infos = [await stream(stream_name(priority)) for priority in Priority]
+        return sum(info.state.messages for info in infos)
+
+    async def all_queued(self) -> None:
+        await until(self._is_all_queued)
+
+    async def _is_all_queued(self) -> bool:
+        return await self.queued() >= len(await self.ready_tasks())
 
     def records(self) -> Sequence[Recorded]:
         """All that ever happened to tasks."""
