@@ -108,7 +108,7 @@ class Tail:
         self._nudged.clear()
         tip, upto, records = await asyncio.to_thread(self._read, connection)
         if records and not await self._hand_on_in_time(records):
-            await self._rest(TRY_AGAIN_SECONDS)
+            await asyncio.sleep(TRY_AGAIN_SECONDS)
             return
         self._position = upto
         if records or upto - self._stored >= PASSED_OVER_MAX:

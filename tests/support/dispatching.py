@@ -43,7 +43,7 @@ from workers.tasks.dispatch import Dispatch
 from workers.tasks.queues import LOCAL, Ready
 from workers.tasks.queues import stream_of as stream_name
 from workers.tasks.sweep import TaskSweep
-from workers.tasks.worker import TaskWorker
+from workers.tasks.worker import TaskWorker, working
 
 SECONDS_MAX = 60
 LOOK_EVERY_SECONDS = 0.01
@@ -58,6 +58,11 @@ WHERE originator_id LIKE 'tasks/%' ORDER BY notification_id
 
 async def nothing(_: Assignment, __: Listener) -> None:
     """What a no-op does."""
+
+
+async def goes_on(_: Assignment, __: Listener) -> None:
+    """What only ends when it is made to."""
+    await asyncio.Event().wait()
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -98,8 +103,8 @@ class HereRunner:
 class NoLog:
     """Forgets what tasks write."""
 
-    async def append(self, _: str, __: int, ___: Sequence[str]) -> None:
-        pass
+    async def append(self, _: str, __: int, ___: str) -> bool:
+        return False
 
 
 async def no_answer(_: str, __: Mapping[str, Any], ___: Actor) -> Any:
@@ -146,6 +151,13 @@ class Hall:
         stream = self.dispatch.broker.jetstream.stream_info
         infos = [await stream(stream_name(priority)) for priority in Priority]
         return sum(info.state.messages for info in infos)
+
+    async def taken_by_nobody(self) -> str:
+        """A task that was delivered to somebody who died before he began."""
+        queue = f"{stream_name(Priority.LOW)}.{LOCAL}"
+        client = self.dispatch.broker.client
+        message = await client.request(f"$JS.API.CONSUMER.MSG.NEXT.{queue}", b"1")
+        return message.subject.rpartition(".")[2]
 
     async def all_queued(self) -> None:
         await until(self._is_all_queued)
@@ -209,13 +221,8 @@ class Hall:
             no_answer,
             **({"grace_seconds": 0.2} | settings),
         )
-        running = asyncio.create_task(worker.run())
-        try:
+        async with working(worker):
             yield worker
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-            await worker.leave()
 
 
 @asynccontextmanager
@@ -251,6 +258,8 @@ async def hall(
     ]
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
+        await dispatch.broker.connected()
+        await dispatch.queues.ensure()
         yield here
     finally:
         for task in reversed(tasks):
@@ -258,6 +267,3 @@ async def hall(
         await asyncio.gather(*tasks, return_exceptions=True)
         journal.close()
         database.close()
-
-
-__all__ = ["LOCAL", "Hall", "HereRunner", "Priority", "hall", "nothing"]

@@ -61,9 +61,9 @@ class Runner(Protocol):
 class TaskLog(Protocol):
     """Where what an attempt wrote is kept."""
 
-    async def append(
-        self, operation_id: str, attempt: int, lines: Sequence[str], /
-    ) -> None: ...
+    async def append(self, operation_id: str, attempt: int, content: str, /) -> bool:
+        """Add `content`; False once there is no more room."""
+        ...
 
 
 Answer = Callable[[str, dict[str, Any], Actor], Awaitable[Any]]
@@ -220,8 +220,8 @@ class Attempt:
                 return None
 
     async def _keep_log(self) -> None:
-        lease = self.lease
+        lease, content = self.lease, "".join(f"{line}\n" for line in self._lines)
         try:
-            await self.task_log.append(lease.operation_id, lease.attempt, self._lines)
+            await self.task_log.append(lease.operation_id, lease.attempt, content)
         except JournalUnavailable as error:
             log.warning("a task's log is lost", error=str(error))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 
 from domain.decider import Journal, Look, Step
 from domain.event import system
@@ -15,6 +16,8 @@ from domain.task.lifecycle import lifecycle, stream_of
 from workers.tasks.queues import Ready, TaskQueues
 
 EVERY_SECONDS = 1.0
+# What is in its queue stays there, unless NATS forgets it: so it is left alone a while.
+AGAIN_SECONDS = 10.0
 SWEEP = system("task-sweep")
 
 
@@ -22,7 +25,7 @@ SWEEP = system("task-sweep")
 class TaskSweep:
     """Any number may run: what is in its queue already is not taken a second time.
 
-    `ready_tasks` and `due_tasks` may be behind, and tell the oldest few hundred: those
+    `ready_tasks` and `due_tasks` may be behind, and tell the oldest few thousand: those
     that may be started, and those whose lease is over.
     """
 
@@ -30,6 +33,10 @@ class TaskSweep:
     due_tasks: Callable[[], Awaitable[Sequence[str]]]
     journal: Journal
     queues: TaskQueues
+    _sent: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.queues.broker.when_back.append(self._sent.clear)
 
     async def run_once(self) -> int:
         """How many were not in their queue, and how many had lost their worker."""
@@ -39,5 +46,18 @@ class TaskSweep:
         ]
         outcomes = await asyncio.gather(*map(self.journal.execute, steps))
         stalled = sum(outcome.time_passed for outcome in outcomes)
-        ready = await self.ready_tasks()
-        return stalled + (await self.queues.publish(ready) if ready else 0)
+        return stalled + await self._publish()
+
+    async def _publish(self) -> int:
+        long_ago = monotonic() - AGAIN_SECONDS
+        for operation_id in [
+            id_ for id_, sent in self._sent.items() if sent < long_ago
+        ]:
+            del self._sent[operation_id]
+        found = await self.ready_tasks()
+        ready = [task for task in found if task.operation_id not in self._sent]
+        if not ready:
+            return 0
+        new = await self.queues.publish(ready)
+        self._sent.update((task.operation_id, monotonic()) for task in ready)
+        return new

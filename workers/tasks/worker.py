@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from nats.aio.msg import Msg
@@ -43,6 +44,18 @@ LEAVE_SECONDS_MAX = 15.0
 
 def _name_here() -> str:
     return f"{socket.gethostname()}/{os.getpid()}"
+
+
+@asynccontextmanager
+async def working(worker: TaskWorker) -> AsyncIterator[None]:
+    """Take tasks inside; on the way out, see those that run to their end."""
+    taking = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+        await worker.leave()
 
 
 @dataclass

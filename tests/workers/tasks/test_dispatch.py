@@ -26,7 +26,7 @@ from domain.task.events import (
 )
 from domain.task.lifecycle import lifecycle, operation_of, stream_of
 from domain.task.task import TaskState
-from tests.support.dispatching import CI, Hall, Handler, hall, until
+from tests.support.dispatching import CI, Hall, Handler, goes_on, hall, until
 from tests.support.servers import Servers
 from workers.running.assignment import Assignment, Listener
 
@@ -40,10 +40,6 @@ def nats_url(servers: Servers) -> str:
 
 async def fails(_: Assignment, __: Listener) -> None:
     raise ValueError("as it must")
-
-
-async def goes_on(_: Assignment, __: Listener) -> None:
-    await asyncio.Event().wait()
 
 
 async def reports(_: Assignment, listener: Listener) -> Mapping[str, Any]:
