@@ -25,7 +25,7 @@ from nats.js.api import (
 from nats.js.errors import APIError, NoStreamResponseError
 
 from domain.task.events import Priority
-from workers.tasks.broker import Broker, BrokerUnavailable
+from workers.tasks.broker import ANSWER_SECONDS_MAX, Broker, BrokerUnavailable
 
 SUBJECT = "berth.v1.tasks"
 LOCAL = "local"
@@ -72,8 +72,10 @@ class TaskQueues:
                 )
                 for task in tasks
             ]
-            answers = await asyncio.gather(*sent, return_exceptions=True)
-        except NatsError as error:
+            # A server that is killed leaves some of them without an answer for ever.
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                answers = await asyncio.gather(*sent, return_exceptions=True)
+        except (NatsError, TimeoutError) as error:
             raise BrokerUnavailable(str(error)) from error
         refusals = [answer for answer in answers if isinstance(answer, BaseException)]
         for refusal in refusals:
