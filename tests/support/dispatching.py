@@ -156,7 +156,8 @@ class Hall:
         """A task that was delivered to somebody who died before he began."""
         queue = f"{stream_name(Priority.LOW)}.{LOCAL}"
         client = self.dispatch.broker.client
-        message = await client.request(f"$JS.API.CONSUMER.MSG.NEXT.{queue}", b"1")
+        ask = f"$JS.API.CONSUMER.MSG.NEXT.{queue}"
+        message = await client.request(ask, b"1", timeout=5, old_style=True)
         return message.subject.rpartition(".")[2]
 
     async def all_queued(self) -> None:
@@ -190,7 +191,7 @@ class Hall:
     async def ready_tasks(self) -> Sequence[Ready]:
         now = self.journal.now()
         return [
-            Ready(name, task.order.priority, task.order.queue)
+            Ready(name, task.order.priority, task.order.queue, task.attempt)
             for name, task in (await self.tasks()).items()
             if task.order and task.ready_at and task.state is TaskState.PENDING
             if task.ready_at <= now

@@ -11,8 +11,11 @@ import asyncio
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+import msgspec
 from msgspec import Struct
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -22,7 +25,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import APIError, NoStreamResponseError
+from nats.js.errors import APIError
 
 from domain.task.events import Priority
 from workers.tasks.broker import ANSWER_SECONDS_MAX, Broker, BrokerUnavailable
@@ -37,11 +40,12 @@ OTHERWISE_CONFIGURED = 10_058
 
 
 class Ready(Struct, frozen=True):
-    """A task that could be started now."""
+    """A task that could be started now; `attempt` is the latest, 0 before the first."""
 
     operation_id: str
     priority: Priority
     queue: str
+    attempt: int = 0
 
     @property
     def subject(self) -> str:
@@ -64,26 +68,16 @@ class TaskQueues:
 
         `BrokerUnavailable` if it is not known of each that it is there.
         """
-        context = self.broker.jetstream
+        client = self.broker.client
         try:
-            sent = [
-                await context.publish_async(
-                    task.subject, b'{"operationId":"%s"}' % task.operation_id.encode()
-                )
-                for task in tasks
-            ]
-            # A server that is killed leaves some of them without an answer for ever.
-            async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                answers = await asyncio.gather(*sent, return_exceptions=True)
+            # Not `publish_async`, which never tells of a refusal (nats-py 2.16).
+            new = await asyncio.gather(*(_publish(client, task) for task in tasks))
+        except NoRespondersError:
+            await self.ensure()  # Then whoever asked asks again.
+            raise BrokerUnavailable("the queues were missing") from None
         except (NatsError, TimeoutError) as error:
             raise BrokerUnavailable(str(error)) from error
-        refusals = [answer for answer in answers if isinstance(answer, BaseException)]
-        for refusal in refusals:
-            if isinstance(refusal, NoStreamResponseError):
-                await self.ensure()  # Then whoever asked asks again.
-            if not _is_there(refusal):
-                raise BrokerUnavailable(str(refusal))
-        return len(answers) - len(refusals)
+        return sum(new)
 
     async def ensure(self) -> None:
         """Make what is missing; `BrokerUnavailable` if that is not possible now."""
@@ -99,9 +93,25 @@ class TaskQueues:
             raise BrokerUnavailable(str(error)) from error
 
 
-def _is_there(refusal: BaseException) -> bool:
-    """Or its queue is full, and it is for the sweep to come back to it."""
-    return isinstance(refusal, APIError) and refusal.err_code == NOT_STORED
+class Refusal(Struct, frozen=True):
+    err_code: int = 0
+    description: str = ""
+
+
+class Stored(Struct, frozen=True):
+    """JetStream's answer to a publication."""
+
+    error: Refusal | None = None
+
+
+async def _publish(client: Client, task: Ready) -> bool:
+    """False if it was there already, or its queue is full: the sweep comes back."""
+    content = msgspec.json.encode({"operationId": task.operation_id})
+    answer = await client.request(task.subject, content, timeout=ANSWER_SECONDS_MAX)
+    refusal = msgspec.json.decode(answer.data, type=Stored).error
+    if refusal is not None and refusal.err_code != NOT_STORED:
+        raise BrokerUnavailable(refusal.description)
+    return refusal is None
 
 
 async def _ensure_stream(context: JetStreamContext, priority: Priority) -> None:

@@ -33,7 +33,7 @@ class TaskSweep:
     due_tasks: Callable[[], Awaitable[Sequence[str]]]
     journal: Journal
     queues: TaskQueues
-    _sent: dict[str, float] = field(default_factory=dict)
+    _sent: dict[Ready, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.queues.broker.when_back.append(self._sent.clear)
@@ -50,14 +50,11 @@ class TaskSweep:
 
     async def _publish(self) -> int:
         long_ago = monotonic() - AGAIN_SECONDS
-        for operation_id in [
-            id_ for id_, sent in self._sent.items() if sent < long_ago
-        ]:
-            del self._sent[operation_id]
-        found = await self.ready_tasks()
-        ready = [task for task in found if task.operation_id not in self._sent]
+        for task in [task for task, sent in self._sent.items() if sent < long_ago]:
+            del self._sent[task]
+        ready = [task for task in await self.ready_tasks() if task not in self._sent]
         if not ready:
             return 0
         new = await self.queues.publish(ready)
-        self._sent.update((task.operation_id, monotonic()) for task in ready)
+        self._sent.update((task, monotonic()) for task in ready)
         return new
