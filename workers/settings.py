@@ -64,7 +64,7 @@ class Settings(Struct, frozen=True):
     task_types: Sequence[str] = ()
     task_result_days: int = 7
     task_failure_days: int = 30
-    task_slots: int = 4
+    task_slots: int = 16
     task_grace_seconds: float = 20.0
 
     def __repr__(self) -> str:
@@ -88,7 +88,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         task_types=_task_types(environment),
         task_result_days=_whole(environment, "BERTH_TASK_RESULT_DAYS", 7, DAYS),
         task_failure_days=_whole(environment, "BERTH_TASK_FAILURE_DAYS", 30, DAYS),
-        task_slots=_whole(environment, "BERTH_TASK_SLOTS", 4, range(1, 1_001)),
+        task_slots=_whole(environment, "BERTH_TASK_SLOTS", 16, range(1, 1_001)),
         task_grace_seconds=_whole(
             environment, "BERTH_TASK_GRACE_SECONDS", 20, range(3_601)
         ),

@@ -20,7 +20,7 @@ from tests.support.running import free_port
 ROOT = Path(__file__).parents[2]
 WALK = re.compile(r"^## A walk.*?(?=^## )", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-WALK_SECONDS_MAX = 60
+WALK_SECONDS_MAX = 90
 # What README calls `curl` says, besides, whether the answer was a success.
 CURL = """
 curl() { command curl --fail-with-body "$@" || echo "$*" >> refused; }
@@ -74,6 +74,7 @@ def test_every_command_of_the_walk_succeeds(tmp_path: Path) -> None:
         answers = walked(tmp_path, said)
     assert (tmp_path / "refused").read_text() == ""
     check_proof(answers)
+    check_tasks(answers)
 
 
 def ports(script: str, port: int, org_port: int) -> str:
@@ -85,7 +86,7 @@ def of(name: str, value: object) -> tuple[str, str]:
 
 
 def walked(folder: Path, script: str) -> list[Any]:
-    """What the commands printed: a line of JSON each."""
+    """What the commands printed: JSON each, those at once in any order."""
     shell = subprocess.run(
         ["bash", "-u"],
         cwd=folder,
@@ -96,7 +97,15 @@ def walked(folder: Path, script: str) -> list[Any]:
         check=True,
     )
     assert shell.stderr == ""
-    return [json.loads(line) for line in shell.stdout.splitlines() if line]
+    return list(documents(shell.stdout))
+
+
+def documents(text: str) -> Iterator[Any]:
+    decoder, end = json.JSONDecoder(), 0
+    while rest := text[end:].lstrip():
+        document, length = decoder.raw_decode(rest)
+        end = len(text) - len(rest) + length
+        yield document
 
 
 def check_proof(answers: list[Any]) -> None:
@@ -117,3 +126,21 @@ def check_proof(answers: list[Any]) -> None:
     holders = {t["fence"]: t["ticket_id"] for t in grants}
     assert holders[release["fence"]] == release["ticket_id"] == first["ticketId"]
     assert len(holders) == 2
+
+
+def check_tasks(answers: list[Any]) -> None:
+    """One cancelled, one given back, and a look taken five times."""
+    [cancelled] = [a for a in answers if said(a, "state") == "cancelled"]
+    assert cancelled["type"] == "fetchReviewEnvironment"
+    [stopped] = [a for a in answers if "stoppedAt" in a]
+    assert stopped["totalExecutions"] == 5
+    [instances] = [
+        a for a in answers if isinstance(a, list) and any("scheduleId" in i for i in a)
+    ]
+    results = [i["result"] for i in instances if i["status"] == "completed"]
+    assert len(instances) == 5
+    assert results
+
+
+def said(answer: Any, name: str) -> Any:
+    return answer.get(name) if isinstance(answer, dict) else None

@@ -132,7 +132,7 @@ class Attempt:
 
     async def progressed(self, percent: float, message: str) -> None:
         """Recorded at most once a second, and what came last."""
-        self._progress = (percent, message)
+        self._progress = (round(percent, 1), message)
         now = asyncio.get_running_loop().time()
         if now - self._told_at >= PROGRESS_EVERY_SECONDS:
             self._told_at = now
