@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from eventsourcing.persistence import JSONTranscoder
 
 from domain.record import Recorded
+from projections.storage.arrivals import BATCH_MAX, Arrivals
 from projections.storage.batch import Batch, Deciders, Head
 from projections.storage.database import Database
 from projections.storage.heads import (
@@ -25,9 +26,7 @@ from projections.storage.recorder import Recorder, Tip
 PAGE = 1_000
 NEVER = datetime.min.replace(tzinfo=UTC)
 ALL = 1_000_000_000
-
-
-Latecomers = Callable[[Container[str]], list[Call]]
+COMPANY_SECONDS = 0.002
 
 
 class Appender:
@@ -55,19 +54,19 @@ class Appender:
         self._recorder.close()
 
     async def append(
-        self, calls: list[Call], touched: Deciders, late: Latecomers
+        self, calls: list[Call], touched: Deciders, others: Arrivals
     ) -> Batch:
         """Decide `calls` and commit; if that fails, the batch answers with the error.
 
-        `late` is asked, once no other append can run, who has come meanwhile and needs
-        nothing loaded: they get along, and are added to `calls`.
+        Of the `others`, who come meanwhile and need nothing loaded get along, and are
+        added to `calls`.
 
         A connection may turn out to be broken before anything was decided: that is
         tried once more. After that, whether the commit took effect is not known.
         """
-        batch = await self._attempt(calls, touched, late)
+        batch = await self._attempt(calls, touched, others)
         if batch.error and self._recorder.is_lost and not batch.has_begun:
-            batch = await self._attempt(calls, touched, late)
+            batch = await self._attempt(calls, touched, others)
         if batch.error:
             self._recorder.close()
             batch.fail(batch.error, calls)
@@ -75,20 +74,20 @@ class Appender:
         return batch
 
     async def _attempt(
-        self, calls: list[Call], touched: Deciders, late: Latecomers
+        self, calls: list[Call], touched: Deciders, others: Arrivals
     ) -> Batch:
         batch = Batch(self.heads, self.parking)
         try:
-            if not await self._append_ahead(batch, calls, touched):
+            if not await self._append_ahead(batch, calls, touched, others):
                 calls += batch.undo()
                 batch = Batch(self.heads, self.parking)
-                await self._append_locked(batch, calls, touched, late)
+                await self._append_locked(batch, calls, touched, others)
         except Exception as error:  # noqa: BLE001 - it becomes the callers' answer
             batch.error = error
         return batch
 
     async def _append_ahead(
-        self, batch: Batch, calls: list[Call], touched: Deciders
+        self, batch: Batch, calls: list[Call], touched: Deciders, others: Arrivals
     ) -> bool:
         """Decide first, as though nobody else had appended since we did.
 
@@ -99,9 +98,15 @@ class Appender:
         if not (self._is_alone and self._recorder.is_open and self._knows(deciders)):
             return False
         batch.open(self._now(), self._position, deciders)
-        for more in batch.decide(calls):
-            if not self._knows(more):
-                return False
+        coming = calls
+        while True:
+            for more in batch.decide(coming):
+                if not self._knows(more):
+                    return False
+            coming = await self._company(batch, others)
+            if not coming:
+                break
+            calls += coming
         if snapshots_due(batch.heads, batch.deciders):
             return False
         events = [self._mapper.to_stored_event(record) for record in batch.records]
@@ -113,15 +118,28 @@ class Appender:
         self._keep(batch, batch.heads)
         return True
 
+    async def _company(self, batch: Batch, others: Arrivals) -> list[Call]:
+        """Who else gets along; nobody, once the batch had better set out.
+
+        Who was answered together asks again together: let them be one batch. Where a
+        queue has formed, whoever joins it waits a little for the next hand-over, or
+        that would have to wait for his commit; a hand-over itself waits for nobody.
+        """
+        if batch.has_woken or len(batch.calls) >= BATCH_MAX:
+            return []
+        until = batch.read_at + COMPANY_SECONDS if batch.is_queueing else 0
+        await others.more(until - monotonic())
+        return others.take_known(self._current)
+
     async def _append_locked(
-        self, batch: Batch, calls: list[Call], touched: Deciders, late: Latecomers
+        self, batch: Batch, calls: list[Call], touched: Deciders, others: Arrivals
     ) -> None:
         """Lock, see what others have appended, decide."""
         await self._recorder.open()
         await self._load(_streams_of(calls) | touched)
         tip = await self._recorder.begin()
         self._read_at = (tip.at, monotonic())
-        calls += late(self.heads)
+        calls += others.take_known(self.heads)
         deciders = _streams_of(calls) | touched
         batch.open(tip.at, tip.position, deciders)
         self._is_alone = tip.position == self._position

@@ -79,6 +79,18 @@ class Batch:
     def has_begun(self) -> bool:
         return bool(self.calls or self._to_do)
 
+    @property
+    def has_woken(self) -> bool:
+        return bool(self._woken)
+
+    @property
+    def is_queueing(self) -> bool:
+        """Whatever was asked was asked where others wait for their turn."""
+        return bool(self.calls) and all(
+            any(step.stream in self._parking for step in call.steps)
+            for call in self.calls
+        )
+
     def open(self, at: datetime, after: int, deciders: Deciders) -> None:
         """It is `at`, and the journal ends `after`; these streams will be touched."""
         self.at, self.after, self.read_at = at, after, monotonic()
@@ -89,13 +101,15 @@ class Batch:
         self._wake(stream, self.deciders[stream], event, position)
 
     def decide(self, calls: Iterable[Call]) -> Iterator[Deciders]:
-        """Decide `calls`, and each parked call that something wakes meanwhile.
+        """Decide `calls`, and each parked call that something wakes; again for others.
 
         Yields the streams that must be current before it goes on; what others appended
         to them is told through `learn`.
         """
+        is_first = not self.calls
         self._to_do.extend(calls)
-        self._let_time_pass(dict(self.deciders))
+        if is_first:
+            self._let_time_pass(dict(self.deciders))
         while self._to_do:
             call = self._to_do.popleft()
             self.calls.append(call)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -13,10 +12,10 @@ import structlog
 from domain.decider import Outcome, Step, StillWaiting
 from domain.errors import JournalUnavailable
 from projections.storage.append import Appender
+from projections.storage.arrivals import Arrivals
 from projections.storage.batch import Batch, Deciders
 from projections.storage.parking import Call, Parking
 
-BATCH_MAX = 256
 TOUCHED_MAX = 1_000
 RETRY_SECONDS = 0.5
 PATIENCE_SECONDS = 8
@@ -39,9 +38,8 @@ class StoredJournal:
         self.is_closing = False
         self._appender = appender
         self._parking: Parking = appender.parking
-        self._calls: deque[Call] = deque()
+        self._calls = Arrivals()
         self._touched: Deciders = {}
-        self._bell = asyncio.Event()
         self._patience: asyncio.TimerHandle | None = None
         self._wake_up: asyncio.TimerHandle | None = None
         self._read_at = (appender.first_tip().at, monotonic())
@@ -56,8 +54,7 @@ class StoredJournal:
         )
         if call.may_wait:
             call.timer = loop.call_later(wait_seconds, self._give_up, call)
-        self._calls.append(call)
-        self._bell.set()
+        self._calls.add(call)
         try:
             return await call.answer
         except asyncio.CancelledError:
@@ -79,7 +76,7 @@ class StoredJournal:
         for stream in streams:
             if decider := self._parking.decider_of(stream):
                 self._touched[stream] = decider
-                self._bell.set()
+                self._calls.bell.set()
 
     def release_waiting(self, reason: Exception) -> None:
         """Send everybody home who waits: this process is about to stop."""
@@ -90,52 +87,30 @@ class StoredJournal:
     async def run(self) -> int:
         """Append batch after batch until cancelled."""
         while True:
-            await self._bell.wait()
-            await self._while_they_come()
-            self._bell.clear()
+            await self._calls.bell.wait()
+            self._calls.bell.clear()
             calls, touched = self._gather()
             if not calls and not touched:
                 continue
             self._expect_an_answer(calls)
             try:
-                batch = await self._appender.append(calls, touched, self._latecomers)
+                batch = await self._appender.append(calls, touched, self._calls)
             finally:
                 self._expect_nothing()
             if batch.error:
                 self._look_again_at(touched)
             self._settle(batch)
             if self._calls or self._touched:
-                self._bell.set()
+                self._calls.bell.set()
 
     def close(self) -> None:
         self._expect_nothing()
         self._appender.close()
 
-    async def _while_they_come(self) -> None:
-        """Who was answered together asks again together: let them be one batch."""
-        known = -1
-        while known < len(self._calls) < BATCH_MAX:
-            known = len(self._calls)
-            await asyncio.sleep(0)
-
     def _gather(self) -> tuple[list[Call], Deciders]:
-        calls = [self._calls.popleft() for _ in range(min(BATCH_MAX, len(self._calls)))]
         names = list(self._touched)[:TOUCHED_MAX]
-        return calls, {stream: self._touched.pop(stream) for stream in names}
-
-    def _latecomers(self, known: Container[str]) -> list[Call]:
-        """Who has come since the batch set out, in order.
-
-        A hand-over lives by it: who was answered together asks again together, and the
-        second one must not wait for a commit because it was a moment later.
-        """
-        late: list[Call] = []
-        while self._calls and len(late) < BATCH_MAX:
-            steps = self._calls[0].steps
-            if not all(step.fresh or step.stream in known for step in steps):
-                break
-            late.append(self._calls.popleft())
-        return late
+        touched = {stream: self._touched.pop(stream) for stream in names}
+        return self._calls.take(), touched
 
     def _look_again_at(self, touched: Deciders) -> None:
         """Who waits there has not been told of what others appended."""
@@ -169,7 +144,9 @@ class StoredJournal:
             self._read_at = (batch.at, batch.read_at)
         if batch.unheard and not batch.error:
             self.announce(batch.unheard)
-        for call, outcome in batch.outcomes:
+        # First who was waiting for his turn: others wait for what he does next.
+        outcomes = sorted(batch.outcomes, key=lambda answer: answer[0].cause is None)
+        for call, outcome in outcomes:
             if batch.error:
                 call.settle(JournalUnavailable("the database did not answer"))
             else:

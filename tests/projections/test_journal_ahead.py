@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from projections.storage import append
+from projections.storage.arrivals import Arrivals
+from projections.storage.batch import Batch
+from projections.storage.parking import Call
 from tests.projections.journal_contract import (
     StoredRig,
     check_the_order_of,
@@ -51,6 +55,18 @@ def counted(rig: StoredRig, patch: pytest.MonkeyPatch) -> list[bool]:
     return verdicts
 
 
+def watched(rig: StoredRig, patch: pytest.MonkeyPatch) -> list[Batch]:
+    """The batches that were decided ahead and look who else comes."""
+    company, batches = rig.appender._company, []
+
+    async def watch(batch: Batch, others: Arrivals) -> list[Call]:
+        batches.append(batch)
+        return await company(batch, others)
+
+    patch.setattr(rig.appender, "_company", watch)
+    return batches
+
+
 def test_who_is_alone_appends_in_one_round_trip(
     journal_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +81,25 @@ def test_who_is_alone_appends_in_one_round_trip(
             assert verdicts
             assert all(verdicts)
             check_the_order_of(records_in(journal_url))
+
+    asyncio.run(scenario())
+
+
+def test_who_joins_a_queue_goes_along_with_the_next_hand_over(
+    journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with alone(journal_url) as rig:
+            waiting = wait_for(rig, "b")
+            await parked(rig, 1)
+            verdicts = counted(rig, monkeypatch)
+            monkeypatch.setattr(append, "COMPANY_SECONDS", 0.2)
+            batches = watched(rig, monkeypatch)
+            joining = asyncio.create_task(do(rig, request("c")))
+            await until(lambda: bool(batches))
+            await do(rig, release("a"))
+            await asyncio.gather(waiting, joining)
+            assert verdicts == [True]
 
     asyncio.run(scenario())
 
