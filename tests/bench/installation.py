@@ -94,16 +94,20 @@ def lock_path(environment_id: str, rest: str = "") -> str:
 
 
 @contextmanager
-def installation(servers: Servers, folder: Path) -> Iterator[Installation]:
+def installation(
+    servers: Servers, folder: Path, **settings: str
+) -> Iterator[Installation]:
     """On a database of its own, which is dropped afterwards."""
     with fresh_database(servers.database_url) as url:
         migrate(url)
-        with running(url, servers.nats_url, folder) as berth:
+        with running(url, servers.nats_url, folder, **settings) as berth:
             yield berth
 
 
 @contextmanager
-def running(database_url: str, nats_url: str, folder: Path) -> Iterator[Installation]:
+def running(
+    database_url: str, nats_url: str, folder: Path, **settings: str
+) -> Iterator[Installation]:
     """The processes of a Berth on a database that is ready for it."""
     port = free_port()
     environment = {
@@ -114,6 +118,7 @@ def running(database_url: str, nats_url: str, folder: Path) -> Iterator[Installa
         "BERTH_PORT": str(port),
         "BERTH_SALESFORCE_CHECK": "off",  # Its orgs are made up.
         "BERTH_CREDENTIALS": "sfdxAuthUrl",
+        **settings,
     }
     with ExitStack() as stack:
         api, _ = (

@@ -1,0 +1,115 @@
+"""A Berth whose tasks are measured as those of the other queues are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic, monotonic_ns, sleep
+from typing import Any
+
+import psycopg
+
+from api.person_tokens import Signer
+from domain.roles import Role
+from tests.bench.installation import SECRET, Installation, installation
+from tests.bench.queues.queue import SUBMITTERS
+from tests.bench.queues.site import DRAIN_SECONDS_MAX
+from tests.bench.starts import CALM_SECONDS, starts
+from tests.bench.wrk import load
+from tests.support.servers import Servers
+from tests.support.trials import INSTALLED, NO_OP
+from workers.embedded.process import ServerStartError, wait_for
+
+SLOTS = 8
+WARM_UP_SECONDS = 1
+
+# What is new in the journal since a position.
+NEWS = """
+SELECT coalesce(max(notification_id), %(after)s),
+    count(*) FILTER (WHERE topic = 'task.submitted'),
+    count(*) FILTER (WHERE topic = 'task.completed')
+FROM berth_events WHERE notification_id > %(after)s
+"""
+
+
+@dataclass(frozen=True)
+class TaskSite:
+    """`task_type` says who runs it, and how."""
+
+    berth: Installation
+    folder: Path
+    task_type: str
+
+    def latencies_ms(self, count: int) -> Sequence[float]:
+        """From the request's first byte until the handler runs."""
+        client, taken = self.berth.client(), []
+        with starts(self.folder) as started:
+            task = {"type": self.task_type, "data": {"address": started.address}}
+            for _ in range(count):
+                asked_ns = monotonic_ns()
+                client.call("POST", "/tasks", task)
+                taken.append((started.next_ns() - asked_ns) / 1e6)
+                sleep(CALM_SECONDS)
+        return taken
+
+    def tasks_per_second(self, seconds: float) -> float:
+        """Submitted for so long, and run meanwhile, and on until the last one."""
+        with psycopg.connect(self.berth.database_url, autocommit=True) as connection:
+            count = Count(connection)
+            began_at = monotonic()
+            load(
+                "tasks.lua",
+                self.berth.url,
+                self.task_type,
+                *submitters(),
+                clients=SUBMITTERS,
+                seconds=seconds,
+                pid=self.berth.pid,
+            )
+            if not wait_for(count.is_done, DRAIN_SECONDS_MAX):
+                raise ServerStartError(f"{count.left} tasks are never completed")
+            return count.completed / (monotonic() - began_at)
+
+
+class Count:
+    """Of the tasks that are submitted from now on; the journal tells."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self._position = 0
+        self._look()
+        self.left = self.completed = 0
+
+    def is_done(self) -> bool:
+        submitted, completed = self._look()
+        self.completed += completed
+        self.left += submitted - completed
+        return self.left == 0
+
+    def _look(self) -> tuple[int, int]:
+        after = {"after": self._position}
+        [(self._position, submitted, completed)] = self._connection.execute(
+            NEWS, after
+        ).fetchall()
+        return submitted, completed
+
+
+def submitters() -> Sequence[str]:
+    """A token for each: nobody may have too many tasks that are not finished."""
+    signer, a_day = Signer(SECRET.encode()), timedelta(days=1)
+    names = (f"submitter-{number}" for number in range(SUBMITTERS))
+    return [signer.issue(name, Role.APPLICATION, a_day) for name in names]
+
+
+@contextmanager
+def task_site(servers: Servers, folder: Path) -> Iterator[TaskSite]:
+    """It is warm when it is yielded: some tasks have been run."""
+    settings = {"PYTHONPATH": str(INSTALLED), "BERTH_TASK_SLOTS": str(SLOTS)}
+    with installation(servers, folder, **settings) as berth:
+        site = TaskSite(berth, folder, NO_OP)
+        site.latencies_ms(10)
+        site.tasks_per_second(WARM_UP_SECONDS)
+        yield site
