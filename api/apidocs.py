@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from importlib.metadata import version
 from typing import Any
@@ -16,6 +17,7 @@ from api.apidocs_page import page
 from api.apidocs_refusals import OPEN_PATHS, Document, refusals_of
 from api.apidocs_shapes import correct, shapes
 from api.examples import EXAMPLES
+from domain.task.types import TaskType
 
 # Litestar lets only the end of a path have slashes; see api/audit.py.
 CUT_SHORT = "/sfp/api/environments/repository/{repository_identifier}"
@@ -28,11 +30,12 @@ IDEMPOTENCY_KEY = {
 }
 
 
-def complete(document: Document) -> Document:
+def complete(document: Document, task_types: Sequence[str]) -> Document:
     """What Litestar cannot know: examples, links, and how requests are refused."""
     document = deepcopy(document)
     schemas, paths = document["components"]["schemas"], document["paths"]
     schemas.update(shapes())
+    schemas["TaskBody"]["properties"]["type"]["enum"] = task_types
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
@@ -57,7 +60,7 @@ class JsonDocument(OpenAPIRenderPlugin):
     def render(
         self, request: Request[Any, Any, Any], openapi_schema: Document
     ) -> bytes:
-        return self.render_json(request, complete(openapi_schema))
+        return self.render_json(request, _complete(request, openapi_schema))
 
 
 class HtmlPage(OpenAPIRenderPlugin):
@@ -66,8 +69,12 @@ class HtmlPage(OpenAPIRenderPlugin):
     def render(
         self, request: Request[Any, Any, Any], openapi_schema: Document
     ) -> bytes:
-        del request
-        return page(complete(openapi_schema)).encode()
+        return page(_complete(request, openapi_schema)).encode()
+
+
+def _complete(request: Request[Any, Any, Any], document: Document) -> Document:
+    types: Mapping[str, TaskType] = request.app.state.services.task_types
+    return complete(document, sorted(t.name for t in types.values() if t.is_public))
 
 
 OPENAPI = OpenAPIConfig(

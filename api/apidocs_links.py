@@ -32,6 +32,10 @@ SOURCES = {
     (f"{API}/application-tokens", "token_id", "id"): (
         f"{API}/application-tokens/{{token_id}}",
     ),
+    (f"{API}/tasks", "operation_id", "operationId"): tuple(
+        f"{API}/tasks/{{operation_id}}{rest}"
+        for rest in ("", "/status", "/result", "/logs")
+    ),
     (f"{API}/auth/salesforce/register", "username", "username"): (
         f"{API}/auth/salesforce/org",
     ),

@@ -11,13 +11,13 @@ Document = dict[str, Any]
 MEDIA_JSON = "application/json"
 OPEN_PATHS = ("/sfp/api/ping", "/sfp/api/health/")
 # The whole installation's: what they list is never missing.
-LISTS = ("/environments", "/projects", "/orgs", "/application-tokens")
+LISTS = ("/environments", "/projects", "/orgs", "/application-tokens", "/tasks")
 CHANGES = {"post", "put", "patch", "delete"}
 WAITS = ("/lock", "/acquire")
 REFUSALS = {
     "400": "Something in the request is not acceptable; `field` names it",
     "401": "No token, or one that is not good",
-    "403": "Not with this role, or not with somebody else's ticket",
+    "403": "Not with this role, or not with somebody else's ticket or task",
     "404": "There is no such thing",
     "408": "The request did not arrive in time",
     "409": "Its present state forbids this, or the Idempotency-Key is another's",
@@ -43,6 +43,8 @@ def refusals_of(path: str, method: str, operation: Document) -> Document:
     if "requestBody" in operation:
         statuses |= {"413", "415"}
     if method in CHANGES and path.endswith(WAITS):
+        statuses.add("429")
+    if (method == "post" and path.endswith("/tasks")) or path.endswith("/result"):
         statuses.add("429")
     if path.endswith("/renew"):
         statuses.add("410")

@@ -33,11 +33,13 @@ from api.peers import Peers
 from api.person_tokens import Signer
 from api.place import Names
 from api.projects import ProjectsController
+from api.recurring import RecurringController
 from api.releases import ReleasesById, ReleasesByName
 from api.requests import BODY_BYTES_MAX, StrictRequest
+from api.tasks import TasksController
 from api.tokens import TokensController
 from api.visitors import Visitors
-from api.waiting import TicketQuota
+from api.waiting import task_quota, ticket_quota
 from workers.wiring import Services
 
 ROUTES: list[Any] = [
@@ -57,6 +59,8 @@ ROUTES: list[Any] = [
     ProjectsController,
     OrgsController,
     TokensController,
+    TasksController,
+    RecurringController,
     ping,
     live,
     ready,
@@ -76,7 +80,8 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
             "peers": Peers(settings.trusted_proxies),
             "access_log": access_log,
             "names": Names(services.reader),
-            "quota": TicketQuota(services.reader),
+            "quota": ticket_quota(services.reader),
+            "task_quota": task_quota(services.reader),
             "waits": Counter(),
         }
     )

@@ -18,7 +18,10 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
 )
 # To msgspec, the text "null" is a value of every parameter that may be absent.
-NULL = re.compile(rb"(?:^|&)(authType|category|isActive|timeoutSeconds)=null(?:&|$)")
+NULL = re.compile(
+    rb"(?:^|&)(attempt|authType|category|isActive|priority|status|timeoutSeconds)=null"
+    rb"(?:&|$)"
+)
 
 
 class Envelope:

@@ -34,7 +34,10 @@ STATUS: dict[type[errors.DomainError], int] = {
 
 
 class ErrorBody(Struct, rename="camel", omit_defaults=True):
-    """Every answer that is not a success. `field` is what a 400 is about."""
+    """Every answer that is not a success. `field` is what a 400 is about.
+
+    `status` is that of a task which is over.
+    """
 
     status_code: int
     error: str
@@ -42,6 +45,7 @@ class ErrorBody(Struct, rename="camel", omit_defaults=True):
     code: str
     request_id: str
     field: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
 
 
 def error_body(
@@ -89,7 +93,7 @@ def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBod
     if isinstance(error, errors.KeyInUse):
         headers[status] = {"Retry-After": "1"}
     field = error.field if isinstance(error, errors.Invalid) else UNSET
-    return answer(
+    answered = answer(
         request,
         status,
         str(error),
@@ -97,6 +101,9 @@ def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBod
         field=field,
         headers=headers.get(status),
     )
+    if isinstance(error, errors.TaskOver):
+        answered.content.status = error.status
+    return answered
 
 
 def unavailable(

@@ -63,6 +63,26 @@ RELEASE: dict[str, Any] = {
     "repoIdentifier": "myorg/myrepo",
     "metadata": {},
 }
+OPERATION = "123e4567-e89b-12d3-a456-426614174000"
+TASK: dict[str, Any] = {
+    "operationId": OPERATION,
+    "type": "fetchReviewEnvironment",
+    "status": "completed",
+    "state": "completed",
+    "progress": 100,
+    "message": "assigned",
+    "priority": "normal",
+    "scheduleType": "immediate",
+    "scheduleId": None,
+    "attempt": 1,
+    "description": "Fetch a review environment",
+    "repositoryIdentifier": "myorg/myrepo",
+    "submittedBy": "ci-pipeline",
+    "submittedAt": "2024-10-26T21:43:47Z",
+    "startedAt": "2024-10-26T21:43:48Z",
+    "endedAt": "2024-10-26T21:43:52Z",
+    "nextAttemptAt": None,
+}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "EnvironmentBody": {
         "repositoryIdentifier": "myorg/myrepo",
@@ -183,6 +203,45 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "isDevHub": False,
     },
     "TokenBody": {"name": "ci-pipeline", "expiresIn": 90},
+    "TaskBody": {
+        "type": "fetchReviewEnvironment",
+        "data": {
+            "repoId": "repo123",
+            "directory": "/path/to/dir",
+            "username": "user@devhub.com",
+            "pool": "core",
+            "pooltype": "sandbox",
+            "branch": "feature/123",
+            "issue": "ISSUE-123",
+            "wait": 300,
+            "leasefor": 3600,
+        },
+        "priority": "normal",
+        "retryConfig": {
+            "attempts": 3,
+            "backoff": {"type": "exponential", "delay": 1_000, "jitter": 0.5},
+        },
+    },
+    "TaskSubmittedAnswer": {
+        "operationId": OPERATION,
+        "type": "fetchReviewEnvironment",
+        "status": "pending",
+        "priority": "normal",
+        "scheduleType": "immediate",
+        "submittedAt": "2024-10-26T21:43:47Z",
+        "scheduledFor": None,
+    },
+    "TaskStatusAnswer": TASK,
+    "TaskResultAnswer": TASK | {"result": {"data": "example result"}},
+    "TaskCancelledAnswer": {
+        "message": "Task cancelled successfully",
+        "status": "cancelled",
+    },
+    "TasksAnswer": {"tasks": [TASK], "next": "MTIzNA"},
+    "TaskLogsAnswer": {
+        "operationId": OPERATION,
+        "attempts": [{"attempt": 1, "log": "looking for one\n"}],
+    },
     "ErrorBody": {
         "statusCode": 404,
         "error": "Not Found",

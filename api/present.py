@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import assert_never
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from api.credentials import AuthType, Told
@@ -14,9 +14,14 @@ from api.schemas import (
     EnvironmentAnswer,
     LockStatus,
     QueuedLock,
+    ReviewEnvironment,
     TicketAnswer,
 )
+from domain.environment.assignment import Assignment
+from domain.environment.details import Details
 from domain.environment.queue import LockQueue, Ticket, TicketStatus
+from domain.environment.review import is_in_a_pool
+from domain.environment.review_events import ReviewStatus
 from domain.environment.standing import seconds_left, standing, standings
 from projections.environment_listing import Listed
 
@@ -53,8 +58,24 @@ def environment_answer(
         claim_window_seconds=details.claim_window_seconds,
         created_at=listed.created_at,
         updated_at=listed.updated_at,
+        review_environment=review_environment(listed.environment.review, details),
         created_by=listed.created_by if with_people else UNSET,
         updated_by=listed.updated_by if with_people else UNSET,
+    )
+
+
+def review_environment(
+    review: Assignment | None, details: Details
+) -> ReviewEnvironment | UnsetType:
+    """Nothing is said of an environment that is in no pool."""
+    if review is None and not is_in_a_pool(details):
+        return UNSET
+    return ReviewEnvironment(
+        status=review.status if review else ReviewStatus.AVAILABLE,
+        issue=review.issue if review else None,
+        branch=review.branch if review else None,
+        assigned_at=review.assigned_at if review else None,
+        expires_at=review.until if review else None,
     )
 
 

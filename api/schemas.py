@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from domain.environment.events import Category
 from domain.environment.lock import LEASE_SECONDS_MAX, MAX_WAIT_SECONDS
+from domain.environment.review_events import ReviewStatus
 
 Text = Annotated[str, Meta(max_length=4_000)]
 Name = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -92,6 +93,16 @@ class LockStatus(Answer, frozen=True, kw_only=True, rename="camel"):
     queued_locks: list[QueuedLock]
 
 
+class ReviewEnvironment(Answer, frozen=True, kw_only=True, rename="camel"):
+    """Which issue has it (`InUse`), had it last (`Expired`), or none (`Available`)."""
+
+    status: ReviewStatus
+    issue: str | None
+    branch: str | None
+    assigned_at: datetime | None
+    expires_at: datetime | None
+
+
 class EnvironmentAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     id: str
     repository_identifier: str
@@ -115,6 +126,7 @@ class EnvironmentAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     claim_window_seconds: int
     created_at: datetime
     updated_at: datetime
+    review_environment: ReviewEnvironment | UnsetType = UNSET
     created_by: str | UnsetType = UNSET
     updated_by: str | UnsetType = UNSET
     sfdx_auth_url: str | None | UnsetType = UNSET

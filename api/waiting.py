@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Coroutine
 from time import monotonic
-from typing import Any
+from typing import Any, LiteralString
 
 from litestar import Request
 
@@ -14,11 +14,13 @@ from api.requests import gone
 from domain.decider import Outcome
 from domain.errors import TooMany
 from domain.event import Actor
-from projections.environment_listing import sql
+from projections.environment_listing import sql as tickets_sql
 from projections.storage.reader import Reader
+from projections.task_board import sql as tasks_sql
 
 WAITS_PER_CALLER_MAX = 5_000
 TICKETS_PER_CALLER_MAX = 5_000
+TASKS_PER_CALLER_MAX = 10_000
 COUNT_FOR_SECONDS = 1
 SOON_SECONDS = 0.25
 
@@ -72,14 +74,19 @@ class Watch:
             self._task.cancel()
 
 
-class TicketQuota:
-    """At most so many open tickets for each caller, by a count up to a second old.
+class Quota:
+    """At most so many of something for each caller, by a count up to a second old.
 
     It protects the server from a job gone wild; being off by a few does no harm.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(
+        self, reader: Reader, statement: LiteralString, at_most: int, told: str
+    ) -> None:
         self._reader = reader
+        self._statement = statement
+        self._at_most = at_most
+        self._told = told
         self._counts: dict[tuple[str, str | None], tuple[float, int]] = {}
 
     async def check(self, actor: Actor) -> None:
@@ -88,9 +95,20 @@ class TicketQuota:
         since, count = self._counts.get(key, (0.0, 0))
         if now - since > COUNT_FOR_SECONDS:
             self._counts[key] = (now, count)  # Others need not ask meanwhile.
-            values = {"requested_by": actor.id, "application": actor.application}
-            rows = await self._reader.peek(sql["count_open_tickets"], values)
+            values = {"caller": actor.id, "application": actor.application}
+            rows = await self._reader.peek(self._statement, values)
             count = int(rows[0]["open"])
-        if count >= TICKETS_PER_CALLER_MAX:
-            raise TooMany(f"{count} tickets of yours are open; release some")
+        if count >= self._at_most:
+            raise TooMany(f"{count} {self._told}")
         self._counts[key] = (self._counts[key][0], count + 1)
+
+
+def ticket_quota(reader: Reader) -> Quota:
+    told = "tickets of yours are open; release some"
+    statement = tickets_sql["count_open_tickets"]
+    return Quota(reader, statement, TICKETS_PER_CALLER_MAX, told)
+
+
+def task_quota(reader: Reader) -> Quota:
+    told = "tasks of yours are not finished; wait for some"
+    return Quota(reader, tasks_sql["count_unfinished"], TASKS_PER_CALLER_MAX, told)

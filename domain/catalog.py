@@ -9,7 +9,9 @@ from domain.once import RequestCarriedOut
 from domain.org import OrgEvent
 from domain.project_events import ProjectEvent
 from domain.release import ReleaseEvent
+from domain.review_index import ReviewEnvironmentChosen
 from domain.task.events import TaskEvent
+from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
 
 AnyEvent = (
@@ -20,6 +22,8 @@ AnyEvent = (
     | AccessEvent
     | ReleaseEvent
     | TaskEvent
+    | ReviewEnvironmentChosen
+    | ScheduleEvent
     | RequestCarriedOut
 )
 

@@ -133,6 +133,36 @@ class EnvironmentInactive(Conflict):
     code = "ENVIRONMENT_INACTIVE"
 
 
+class NotInPool(Conflict):
+    """The environment does not carry the tag of this pool."""
+
+    code = "NOT_IN_POOL"
+
+
+class ReviewTaken(Conflict):
+    """The review environment is in use by another issue."""
+
+    code = "REVIEW_ENVIRONMENT_TAKEN"
+
+
+class ReviewNotAssigned(Conflict):
+    """The issue has no review environment there."""
+
+    code = "REVIEW_ENVIRONMENT_NOT_ASSIGNED"
+
+
+class ReviewMoved(Conflict):
+    """The issue was given another review environment at the same time."""
+
+    code = "REVIEW_ENVIRONMENT_MOVED"
+
+
+class PoolBusy(Conflict):
+    """No review environment of the pool was free in time."""
+
+    code = "POOL_BUSY"
+
+
 class ProjectExists(Conflict):
     """A repository is registered under this identifier."""
 
@@ -203,6 +233,24 @@ class TaskNotReady(Conflict):
     """It is not time for the next attempt."""
 
     code = "TASK_NOT_READY"
+
+
+class SlotTaken(Conflict):
+    """The schedule's slot has been dealt with, or is not due."""
+
+    code = "SLOT_TAKEN"
+
+
+class InstanceGoing(Conflict):
+    """The instance before this one is not over."""
+
+    code = "INSTANCE_GOING"
+
+
+class InstanceOver(Conflict):
+    """The instance before this one is over by now."""
+
+    code = "INSTANCE_OVER"
 
 
 class TaskOver(DomainError):

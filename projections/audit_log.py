@@ -28,9 +28,11 @@ from domain.environment.events import (
     LockRequested,
     LockWithdrawn,
 )
+from domain.environment.review_events import ReviewEvent
 from domain.event import Event
 from domain.record import Recorded
 from domain.release import ReleaseEvent, ReleasePublished
+from projections.audit_of_reviews import review_facts
 from projections.queries import load
 from projections.view import NewRows, Row, Values, View, Write
 
@@ -41,7 +43,15 @@ Shown = EnvironmentEvent | ElsewhereEvent
 # What a record may say an access was. Pages are read type by type, so that an index
 # serves each of them: whoever adds an event to `entry` adds its type here, too.
 AccessType = Literal[
-    "create", "credentials", "frontdoor", "lock", "read", "refused", "release", "update"
+    "create",
+    "credentials",
+    "frontdoor",
+    "lock",
+    "read",
+    "refused",
+    "release",
+    "review",
+    "update",
 ]
 ACCESS_TYPES: Sequence[str] = get_args(AccessType)
 Entry = tuple[AccessType, dict[str, Any]]
@@ -186,6 +196,8 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
         stream, event = record.originator_id, record.event
         if facts := lock_facts(event):
             told.append(row(record, stream, "lock", facts))
+        elif isinstance(event, ReviewEvent):
+            told.append(row(record, stream, "review", review_facts(event)))
         elif isinstance(event, EnvironmentRetired):
             gone.append({"id": stream})
         elif noted := entry(event):

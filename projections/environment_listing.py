@@ -10,8 +10,9 @@ from typing import Any, get_args
 import msgspec
 from msgspec.structs import asdict
 
+from domain.environment.assignment import Assignment
 from domain.environment.details import Details, changes
-from domain.environment.environment import Environment
+from domain.environment.environment import Environment, environment
 from domain.environment.events import (
     EnvironmentRegistered,
     EnvironmentRetired,
@@ -25,12 +26,13 @@ from domain.environment.events import (
     LockRequested,
     LockWithdrawn,
 )
-from domain.environment.lock import lapse
 from domain.environment.queue import Ticket, TicketStatus, queue_of
-from domain.environment.queue import evolve as evolve_lock
+from domain.environment.review_events import ReviewEvent
+from domain.event import Event
 from domain.naming import fold
 from domain.project_events import DefaultChosen, EnvironmentsOrdered
 from domain.record import Recorded
+from projections import review_changes
 from projections.queries import load
 from projections.view import NewRows, Row, View, Write
 
@@ -50,6 +52,7 @@ Shown = (
     | LockWithdrawn
     | LockLapsed
     | LockExpired
+    | ReviewEvent
 )
 
 # What became of a ticket within the batch is in its row already.
@@ -90,6 +93,7 @@ class Changes:
         self.defaults: dict[str, bool] = {}
         self.places: dict[str, int | None] = {}
         self.fences: dict[str, int] = {}
+        self.reviews: dict[str, review_changes.Changed] = {}
         self.new_tickets: dict[str, dict[str, Any]] = {}
         self.tickets: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         self.removed: list[Row] = []
@@ -150,7 +154,12 @@ class Changes:
                 self.places |= dict.fromkeys(left_out)
                 self.places |= {key: place for place, key in enumerate(ids, start=1)}
             case _:
-                pass  # Not every event shows in this view.
+                self.see_review(record.originator_id, record.event)
+
+    def see_review(self, environment_id: str, event: Event) -> None:
+        if isinstance(event, ReviewEvent):  # Not every event shows in this view.
+            before = self.reviews.get(environment_id)
+            self.reviews[environment_id] = review_changes.change(before, event)
 
     def writes(self) -> Iterable[Write]:
         yield sql["add_environments"], rows(self.added)
@@ -163,6 +172,7 @@ class Changes:
         yield sql["raise_fences"], rows(fences)
         yield TICKETS, [tuple(row.values()) for row in self.new_tickets.values()]
         yield sql["change_tickets"], rows(self.tickets)
+        yield sql["change_reviews"], rows(self.reviews)
         yield sql["remove_environments"], self.removed
 
 
@@ -225,11 +235,11 @@ def listed(row: Row, at: datetime) -> Listed:
     details = msgspec.convert(row["details"], Details)
     tickets = msgspec.convert(row["tickets"], list[Ticket])
     queue = queue_of(tickets, row["fence"], details.claim_window_seconds)
-    for event in lapse(queue, at):
-        queue = evolve_lock(queue, event)
+    review = msgspec.convert(row["review"], Assignment | None)
+    past = Environment(details, queue, review)
     return Listed(
         id=row["id"],
-        environment=Environment(details, queue),
+        environment=environment.fold(environment.lapse(past, at), past),
         is_default=row["is_default"],
         orchestration_order=row["orchestration_order"],
         created_at=row["created_at"],

@@ -6,9 +6,18 @@ from projections.audit_log import audit_log
 from projections.directory import directory
 from projections.environment_listing import environment_listing
 from projections.release_history import release_history
+from projections.schedule_board import schedule_board
+from projections.task_board import task_board
 from projections.view import View
 
 VIEWS: dict[str, View] = {
     view.name: view
-    for view in (environment_listing, audit_log, directory, release_history)
+    for view in (
+        environment_listing,
+        audit_log,
+        directory,
+        release_history,
+        schedule_board,
+        task_board,
+    )
 }

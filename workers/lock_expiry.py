@@ -1,4 +1,4 @@
-"""Passes on locks whose time is up, so that waiters need not ask again."""
+"""Passes on what has had its time, locks and review environments, unasked."""
 
 from __future__ import annotations
 

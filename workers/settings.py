@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -19,6 +20,8 @@ from workers.trust import Issuer, TrustError, load_trust
 SECRET_LENGTH_MIN = 32
 KEY_BYTES = 32
 VERSION_DIGITS_MAX = 9
+DAYS_MAX = 365
+TASK_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 Network = IPv4Network | IPv6Network
 
 
@@ -39,6 +42,8 @@ class Settings(Struct, frozen=True):
 
     `issuers` are those whose OIDC tokens are believed; `trusted_proxies`, the networks
     of those whose X-Forwarded-For is.
+    `task_types` are those that workers in other languages serve; what tasks come to is
+    kept for `task_result_days`, and for `task_failure_days` if they fail.
     `salesforce_check`: an org must prove to be its username's before it is registered.
     """
 
@@ -53,6 +58,9 @@ class Settings(Struct, frozen=True):
     salesforce_hosts: Hosts = Hosts()
     salesforce_check: bool = True
     credentials: Credentials = Credentials.ALL
+    task_types: Sequence[str] = ()
+    task_result_days: int = 7
+    task_failure_days: int = 30
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port})"
@@ -72,6 +80,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         salesforce_hosts=_salesforce_hosts(environment),
         salesforce_check=_is_on(environment, "BERTH_SALESFORCE_CHECK"),
         credentials=_credentials(environment),
+        task_types=_task_types(environment),
+        task_result_days=_days(environment, "BERTH_TASK_RESULT_DAYS", 7),
+        task_failure_days=_days(environment, "BERTH_TASK_FAILURE_DAYS", 30),
     )
 
 
@@ -167,3 +178,20 @@ def _credentials(environment: Mapping[str, str]) -> Credentials:
     if text in {*Credentials}:
         return Credentials(text)
     raise SettingsError(f"BERTH_CREDENTIALS must be one of {', '.join(Credentials)}")
+
+
+def _task_types(environment: Mapping[str, str]) -> Sequence[str]:
+    """`BERTH_TASK_TYPES=renderReport,sendMail`: each is the name of a queue, too."""
+    given = environment.get("BERTH_TASK_TYPES", "")
+    names = [name for part in given.split(",") if (name := part.strip())]
+    for name in names:
+        if not TASK_TYPE.fullmatch(name) or name == "local":
+            raise SettingsError(f"BERTH_TASK_TYPES: no task type can be named {name}")
+    return names
+
+
+def _days(environment: Mapping[str, str], name: str, days: int) -> int:
+    text = environment.get(name, str(days))
+    if text.isascii() and text.isdecimal() and 0 < int(text[:4]) <= DAYS_MAX:
+        return int(text[:4])
+    raise SettingsError(f"{name} must be a number of days from 1 to {DAYS_MAX}")

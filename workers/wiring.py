@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from domain.task.types import TaskType
 from projections.catch_up import CatchUp
 from projections.environment_listing import sql
+from projections.schedule_board import sql as schedule_sql
 from projections.storage.answers import Answers
 from projections.storage.append import Appender
 from projections.storage.artifact_cache import ArtifactCache
@@ -19,10 +21,19 @@ from projections.storage.database import Database
 from projections.storage.journal import StoredJournal
 from projections.storage.reader import Reader
 from projections.storage.sealing import Seal
+from projections.storage.shelves import Shelves
+from projections.storage.task_log import TaskLog
 from projections.storage.vault import Vault
 from projections.storage.vault_use import VaultUse
 from projections.views import VIEWS
-from workers import credential_sweep, doorbell, lock_expiry, vault_check
+from workers import (
+    credential_sweep,
+    doorbell,
+    lock_expiry,
+    task_retention,
+    task_schedule,
+    vault_check,
+)
 from workers.credential_sweep import CredentialSweep
 from workers.doorbell import Doorbell, Lookout
 from workers.lock_expiry import LockExpiry
@@ -30,6 +41,9 @@ from workers.loop import run_forever
 from workers.salesforce import Salesforce
 from workers.salesforce.inventory import Inventory
 from workers.settings import Settings
+from workers.task_retention import TaskRetention
+from workers.task_schedule import TaskSchedule
+from workers.task_types import task_types
 from workers.vault_check import VaultCheck
 
 READERS_MAX = 8
@@ -52,6 +66,9 @@ class Services:
     salesforce: Salesforce
     inventory: Inventory
     vault_use: VaultUse
+    task_types: Mapping[str, TaskType]
+    task_log: TaskLog
+    shelves: Shelves
 
 
 @asynccontextmanager
@@ -76,6 +93,9 @@ async def running(
         salesforce=salesforce,
         inventory=Inventory(salesforce, ArtifactCache(secrets)),
         vault_use=VaultUse(secrets),
+        task_types=task_types(settings.task_types),
+        task_log=TaskLog(database),
+        shelves=Shelves(database),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -110,13 +130,21 @@ def _always(services: Services) -> Sequence[Any]:
 def _workers(services: Services) -> Sequence[Any]:
     """What happens without a request. Every one may run in many processes."""
     expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
+    recurring = TaskSchedule(partial(_due_schedules, services.reader), services.journal)
     unused = CredentialSweep(services.journal, services.vault)
+    kept = TaskRetention(
+        services.shelves,
+        services.settings.task_result_days,
+        services.settings.task_failure_days,
+    )
     return (
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
+        run_forever("task-schedule", recurring.run_once, task_schedule.EVERY_SECONDS),
         run_forever("answer-sweep", services.answers.sweep, SWEEP_EVERY_SECONDS),
         run_forever(
             "credential-sweep", unused.run_once, credential_sweep.EVERY_SECONDS
         ),
+        run_forever("task-retention", kept.run_once, task_retention.EVERY_SECONDS),
         *(
             run_forever(
                 f"view-keeper {view.name}",
@@ -132,3 +160,8 @@ def _workers(services: Services) -> Sequence[Any]:
 async def _due_locks(reader: Reader) -> Sequence[str]:
     rows = await reader.peek(sql["due_locks"], {})
     return [row["environment_id"] for row in rows]
+
+
+async def _due_schedules(reader: Reader) -> Sequence[str]:
+    rows = await reader.peek(schedule_sql["due_schedules"], {})
+    return [row["id"] for row in rows]

@@ -1,4 +1,4 @@
-"""What can happen to one environment: its details, and the lock on it."""
+"""What can happen to one environment: its details, the lock on it, its reviews."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from domain.environment.review_events import ReviewEvent
 from domain.event import Event
 
 
@@ -147,4 +148,4 @@ LockEvent = (
     | LockLapsed
     | LockExpired
 )
-EnvironmentEvent = DetailsEvent | LockEvent
+EnvironmentEvent = DetailsEvent | LockEvent | ReviewEvent

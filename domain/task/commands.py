@@ -10,7 +10,10 @@ from domain.task.events import FailureReason, Order
 
 
 class SubmitTask(Command, frozen=True, kw_only=True):
-    """`ready_at` is now unless given; a schedule gives `schedule_id` and `slot`."""
+    """`ready_at` is now unless given; a schedule gives `schedule_id` and `slot`.
+
+    A schedule that fires at once, when it starts, cannot know its `slot`: it is now.
+    """
 
     order: Order
     ready_at: datetime | None = None
@@ -70,6 +73,14 @@ class AwaitEnd(Command, frozen=True, kw_only=True):
     """Waits for it."""
 
 
+class RequireOver(Command, frozen=True, kw_only=True):
+    """Refuses while the task goes on: beside a step to another stream."""
+
+
+class RequireGoing(Command, frozen=True, kw_only=True):
+    """Refuses once the task is over, likewise."""
+
+
 AttemptCommand = (
     ExtendLease
     | ReportProgress
@@ -78,4 +89,7 @@ AttemptCommand = (
     | ConfirmCancellation
     | AwaitCancellation
 )
-TaskCommand = SubmitTask | StartAttempt | AttemptCommand | CancelTask | AwaitEnd
+Requirement = RequireOver | RequireGoing
+TaskCommand = (
+    SubmitTask | StartAttempt | AttemptCommand | CancelTask | AwaitEnd | Requirement
+)

@@ -17,6 +17,7 @@ from domain.errors import (
 )
 from domain.event import Actor
 from domain.roles import Role
+from domain.task import requirement
 from domain.task.commands import (
     AttemptCommand,
     AwaitCancellation,
@@ -27,6 +28,7 @@ from domain.task.commands import (
     ExtendLease,
     FailAttempt,
     ReportProgress,
+    Requirement,
     StartAttempt,
     SubmitTask,
     TaskCommand,
@@ -71,6 +73,9 @@ def decide(command: TaskCommand, task: Task, at: datetime) -> Decision:
         raise TaskNotFound("no such task")
     if isinstance(command, AttemptCommand):
         return of_attempt(command, task, order, at)
+    if isinstance(command, Requirement):
+        requirement.check(command, task)
+        return []
     match command:
         case StartAttempt():
             return start(command, task, order, at)
@@ -86,13 +91,14 @@ def decide(command: TaskCommand, task: Task, at: datetime) -> Decision:
 def submit(command: SubmitTask, task: Task, at: datetime) -> Sequence[TaskEvent]:
     if task.order is not None:
         return []  # Submitted already: nothing to append.
+    is_at_once = command.schedule_id is not None and command.slot is None
     return [
         TaskSubmitted(
             order=command.order,
             submitter=submitter_of(command.by),
             ready_at=max(at, command.ready_at or at),
             schedule_id=command.schedule_id,
-            slot=command.slot,
+            slot=at if is_at_once else command.slot,
         )
     ]
 

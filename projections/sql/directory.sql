@@ -40,6 +40,13 @@ ON CONFLICT (id) DO UPDATE SET
     metadata = excluded.metadata,
     updated_at = excluded.updated_at;
 
+-- name: projects_named
+-- Those of this identifier, or of this name whoever's they are.
+SELECT identifier, id = %(name)s AS is_it FROM project
+WHERE id = %(name)s OR split_part(id, '/', -1) = %(name)s
+ORDER BY id = %(name)s DESC
+LIMIT 3;
+
 -- name: set_default_org
 UPDATE org SET is_default = new.is_default
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (id text, is_default boolean)

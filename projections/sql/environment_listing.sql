@@ -46,6 +46,17 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
 )
 WHERE lock_ticket.id = new.id;
 
+-- name: change_reviews
+-- `review` is the assignment itself if it `is_whole`, else only what changed of it.
+UPDATE environment SET
+    review = CASE WHEN new.is_whole THEN new.review
+        ELSE environment.review || new.review END,
+    review_until = new.until
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
+    id text, is_whole boolean, review jsonb, until timestamptz
+)
+WHERE environment.id = new.id;
+
 -- name: remove_environments
 -- Retired: gone from the listing, with every ticket. The journal remembers them.
 WITH gone AS (
@@ -82,12 +93,14 @@ WHERE id = %(ticket_id)s AND environment_id = %(environment_id)s;
 
 -- name: count_open_tickets
 SELECT count(*) AS open FROM lock_ticket
-WHERE requested_by = %(requested_by)s
+WHERE requested_by = %(caller)s
     AND application IS NOT DISTINCT FROM %(application)s
     AND ended_at IS NULL;
 
 -- name: due_locks
 -- Environments in which time has something to say.
-SELECT DISTINCT environment_id FROM lock_ticket
+SELECT environment_id FROM lock_ticket
 WHERE coalesce(expires_at, lapses_at) <= clock_timestamp() AND ended_at IS NULL
+UNION
+SELECT id FROM environment WHERE review_until <= statement_timestamp()
 LIMIT 1000;

@@ -17,6 +17,8 @@ from projections.view import View
 
 BATCH = 5_000
 COPY_OF: LiteralString = "CREATE TABLE {new} (LIKE {old} INCLUDING DEFAULTS)"
+PARTITION_KEY: LiteralString = "SELECT pg_get_partkeydef(%s::regclass) AS key"
+TABLES: LiteralString = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
 PRIMARY_KEY: LiteralString = "ALTER TABLE {table} ADD PRIMARY KEY USING INDEX {name}"
 INDEXES: LiteralString = """
 SELECT tablename AS table, indexname AS name, indexdef AS definition
@@ -115,7 +117,11 @@ class Rebuild:
         cursor.execute(SQL("CREATE SCHEMA {}").format(beside))
         for table in self._view.tables:
             new, old = Identifier(self._beside, table), Identifier("public", table)
-            cursor.execute(SQL(COPY_OF).format(new=new, old=old))
+            copy = SQL(COPY_OF).format(new=new, old=old)
+            [found] = cursor.execute(PARTITION_KEY, [f"public.{table}"])
+            if key := found["key"]:  # Its partitions are the view's own to make.
+                copy += SQL(" PARTITION BY ") + SQL(key)
+            cursor.execute(copy)
         self._create_indexes(cursor, are_primary=True)
         cursor.execute(FORGET, [self._beside])
 
@@ -127,7 +133,8 @@ class Rebuild:
         wanted = {"tables": [*self._view.tables], "are_primary": are_primary}
         for index in cursor.execute(INDEXES, wanted).fetchall():
             there = f" ON {self._beside}."
-            cursor.execute(index["definition"].replace(" ON public.", there, 1))
+            definition = index["definition"].replace(" ON ONLY public.", " ON public.")
+            cursor.execute(definition.replace(" ON public.", there, 1))
             if are_primary:
                 table = Identifier(self._beside, index["table"])
                 name = Identifier(index["name"])
@@ -136,10 +143,10 @@ class Rebuild:
     def _swap(self, cursor: Cursor[DictRow]) -> None:
         beside = Identifier(self._beside)
         for table in self._view.tables:
-            names = {"table": Identifier(table), "beside": beside}
-            cursor.execute(SQL("DROP TABLE public.{table}").format(**names))
-            move = SQL("ALTER TABLE {beside}.{table} SET SCHEMA public")
-            cursor.execute(move.format(**names))
+            cursor.execute(SQL("DROP TABLE {}").format(Identifier("public", table)))
+        for found in cursor.execute(TABLES, [self._beside]).fetchall():
+            moved = Identifier(self._beside, found["tablename"])
+            cursor.execute(SQL("ALTER TABLE {} SET SCHEMA public").format(moved))
         cursor.execute(SQL("DROP SCHEMA {}").format(beside))
         cursor.execute(ADOPT, [self._beside, self._view.name])
         cursor.execute(FORGET, [self._beside])

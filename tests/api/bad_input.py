@@ -188,6 +188,22 @@ ROUTES = {
         bad={"name": NOT_NAME, "expiresIn": (*NOT_SECONDS, "3651", "null")},
         required=("name",),
     ),
+    "task": Route(
+        "POST",
+        "/tasks",
+        good={"type": '"listAssignedReviewEnvironments"', "data": "{{}}"},
+        bad={
+            "type": (*NOT_NAME, '"format"', '"local"'),
+            "data": NOT_OBJECT,
+            "lockDuration": (*NOT_SECONDS, "999", "86400001", "null"),
+            "timeout": (*NOT_SECONDS, "604800001"),
+            "priority": ('"Low"', '"urgent"', '""', "null", "1", "[]"),
+            "scheduleType": ('"now"', '""', "null", "1"),
+            "scheduledFor": (*INSTANTS, '"2024-01-15T10:30:00Z"'),  # if immediate
+            "retryConfig": ("null", "[]", "1", '"a"'),
+        },
+        required=("type", "data"),
+    ),
 }
 
 NOT_LIMITS = ("-1", "0", "1001", "1000000000", "1.5", "abc", "", DIGITS, "NaN")
@@ -215,6 +231,15 @@ QUERIES = {
     "/environments/{id}/frontdoor?redirect=": ("redirect", ("maybe", "2", "")),
     "/environments/{id}/frontdoor?retURL=": ("retURL", ("//evil", "evil", "")),
     "/environments/{id}/artifacts?forceRefresh=": ("forceRefresh", ("maybe", "")),
+    "/tasks?limit=": ("limit", (*NOT_LIMITS, "201")),
+    "/tasks?after=": (
+        "after",
+        ("", "x", "MTIz" * 20, "LTE", "77+977+9", "null"),
+    ),
+    "/tasks?status=": ("status", ("running", "Pending", "", "null")),
+    "/tasks?priority=": ("priority", ("urgent", "Low", "", "null")),
+    "/tasks/{operation}/result?wait=": ("wait", ("-1", "301", "1.5", "x", "", DIGITS)),
+    "/tasks/{operation}/logs?attempt=": ("attempt", ("0", "-1", "x", "", "null")),
     "/environments?isActive=": ("isActive", ("maybe", "2", "", "null")),
 }
 ODD_IDS = (

@@ -12,6 +12,7 @@ from domain.roles import Role
 from tests.api.bad_input import NOT_JSON, ODD_IDS, QUERIES, ROUTES, Route
 from tests.support.client import Caller, Json, refused
 from tests.support.running import Api
+from tests.support.tasks import submitted
 
 Places = dict[str, str]
 BOMB = gzip.compress(b"\0" * 100_000_000, 9)
@@ -25,7 +26,11 @@ def places(api: Api) -> Places:
     environment = owner.environment()
     ticket = owner.lock(environment).hold()["ticketId"]
     repository = environment["repositoryIdentifier"]
-    return environment | {"ticket": ticket, "repository": repository}
+    return environment | {
+        "ticket": ticket,
+        "repository": repository,
+        "operation": submitted(owner),
+    }
 
 
 def send(owner: Caller, route: Route, places: Places, body: bytes | str) -> Any:

@@ -11,6 +11,7 @@ from projections.view import View
 from projections.views import VIEWS
 from tests.support.client import Caller, Json, made
 from tests.support.running import Installation, until
+from tests.support.tasks import submitted
 
 TABLES = (
     "SELECT * FROM environment ORDER BY id",
@@ -55,12 +56,15 @@ def test_what_was_kept_up_live_comes_out_the_same(
         made(application.publish(place, ticketId=ticket))
         made(application.lock(place).release(ticket))
     made(owner.patch(f"/environments/{other['id']}", {"category": "dev"}))
+    made(application.delete(f"/tasks/{submitted(application)}"))
+    submitted(application)
     assert owner.delete(f"/environments/{gone['id']}").is_success
     # Whoever reads a view brings it up to date.
     assert owner.releases(kept)["totalCount"] == 1
     assert owner.look(kept)["orchestrationOrder"] == 1
     assert owner.audit(kept)
     assert owner.get("/projects").is_success
+    assert owner.get("/tasks").is_success
 
     before = [rows(installation, table) for table in view.tables]
     with installation.berth("rebuild", view.name) as command:

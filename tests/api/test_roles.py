@@ -47,6 +47,14 @@ TAKES: dict[tuple[str, str], Role | None] = {
     ("POST", "/application-tokens"): OWNER,
     ("GET", "/application-tokens"): OWNER,
     ("DELETE", "/application-tokens/{token_id:str}"): OWNER,
+    ("GET", "/tasks"): MEMBER,
+    ("POST", "/tasks"): APPLICATION,
+    ("DELETE", "/tasks/{operation_id:str}"): APPLICATION,
+    ("GET", "/tasks/{operation_id:str}/status"): MEMBER,
+    ("GET", "/tasks/{operation_id:str}/result"): MEMBER,
+    ("GET", "/tasks/{operation_id:str}/logs"): MEMBER,
+    ("POST", "/tasks/{operation_id:str}/stop-recurring"): APPLICATION,
+    ("GET", "/tasks/{operation_id:str}/recurring-instances"): MEMBER,
     ("GET", "/ping"): None,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
@@ -75,6 +83,7 @@ FILLED = {
     "{identifier:path}": "acme/nothing",
     "{repository_identifier:path}": "acme/nothing/audit",
     "{token_id:str}": "0" * 32,
+    "{operation_id:str}": new_id(),
 }
 
 

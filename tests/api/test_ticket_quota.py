@@ -8,7 +8,7 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from api.waiting import TICKETS_PER_CALLER_MAX, TicketQuota
+from api.waiting import TICKETS_PER_CALLER_MAX, Quota, ticket_quota
 from domain.errors import TooMany
 from domain.event import Actor
 from domain.roles import Role
@@ -37,14 +37,14 @@ def test_five_thousand_is_the_most_and_what_has_ended_does_not_count(
     with psycopg.connect(database_url) as connection:
         connection.execute(TICKETS, {"open": TICKETS_PER_CALLER_MAX - 1})
     database = Database(database_url, name="quota")
-    quota = TicketQuota(Reader(database))
+    quota = ticket_quota(Reader(database))
     try:
         asyncio.run(ask_twice(quota))
     finally:
         database.close()
 
 
-async def ask_twice(quota: TicketQuota) -> None:
+async def ask_twice(quota: Quota) -> None:
     await quota.check(CI)
     with pytest.raises(TooMany):
         await quota.check(CI)

@@ -19,8 +19,17 @@ LINES_MAX = 300
 VAGUE = {"utils", "util", "common", "helpers", "helper", "manager", "base", "service"}
 VAGUE_CLASS = re.compile(r"(Utils?|Helpers?|Manager|Base|Service)$")
 LEFT = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+# cronsim and zoneinfo compute: from a pattern and a zone's rules, its instants.
 PURE = {
-    *("__future__", "collections", "dataclasses", "datetime", "domain", "enum"),
+    *(
+        "__future__",
+        "collections",
+        "cronsim",
+        "dataclasses",
+        "datetime",
+        "domain",
+        "enum",
+    ),
     *("functools", "hashlib", "hmac", "math", "msgspec", "re", "typing"),
     *("unicodedata", "urllib", "uuid", "zlib", "zoneinfo"),
 }
@@ -36,6 +45,10 @@ CATCH_ALL = {
     "projections/storage/append.py": "a failed append is its callers' answer",
     "projections/storage/batch.py": "one call's error is no other's",
     "workers/loop.py": "nothing may end a worker's loop",
+    "workers/running/fork_server.py": "what was opened is closed, and it goes on",
+    "workers/running/forking.py": "a handler that cannot be imported is no other's",
+    "workers/running/run.py": "what was opened is closed, and it goes on",
+    "workers/running/task.py": "whatever a handler raises is how its task ends",
 }
 
 # Where SQL stands beside the code, and why it must.

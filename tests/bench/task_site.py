@@ -15,8 +15,12 @@ import psycopg
 from api.person_tokens import Signer
 from domain.roles import Role
 from tests.bench.installation import SECRET, Installation, installation
-from tests.bench.queues.queue import SUBMITTERS
-from tests.bench.queues.site import DRAIN_SECONDS_MAX
+from tests.bench.queues.queue import SUBMITTERS, stopped
+from tests.bench.queues.site import (
+    DRAIN_SECONDS_MAX,
+    WARM_UP_SECONDS,
+    WARM_UP_STARTS,
+)
 from tests.bench.starts import CALM_SECONDS, starts
 from tests.bench.wrk import load
 from tests.support.servers import Servers
@@ -24,7 +28,6 @@ from tests.support.trials import INSTALLED, NO_OP
 from workers.embedded.process import ServerStartError, wait_for
 
 SLOTS = 8
-WARM_UP_SECONDS = 1
 
 # What is new in the journal since a position.
 NEWS = """
@@ -37,17 +40,14 @@ FROM berth_events WHERE notification_id > %(after)s
 
 @dataclass(frozen=True)
 class TaskSite:
-    """`task_type` says who runs it, and how."""
-
     berth: Installation
     folder: Path
-    task_type: str
 
     def latencies_ms(self, count: int) -> Sequence[float]:
         """From the request's first byte until the handler runs."""
         client, taken = self.berth.client(), []
         with starts(self.folder) as started:
-            task = {"type": self.task_type, "data": {"address": started.address}}
+            task = {"type": NO_OP, "data": {"address": started.address}}
             for _ in range(count):
                 asked_ns = monotonic_ns()
                 client.call("POST", "/tasks", task)
@@ -57,21 +57,36 @@ class TaskSite:
 
     def tasks_per_second(self, seconds: float) -> float:
         """Submitted for so long, and run meanwhile, and on until the last one."""
-        with psycopg.connect(self.berth.database_url, autocommit=True) as connection:
-            count = Count(connection)
+        with self._count() as count:
             began_at = monotonic()
-            load(
-                "tasks.lua",
-                self.berth.url,
-                self.task_type,
-                *submitters(),
-                clients=SUBMITTERS,
-                seconds=seconds,
-                pid=self.berth.pid,
-            )
-            if not wait_for(count.is_done, DRAIN_SECONDS_MAX):
-                raise ServerStartError(f"{count.left} tasks are never completed")
+            self._flood(seconds)
+            count.wait()
             return count.completed / (monotonic() - began_at)
+
+    def drained_per_second(self, seconds: float) -> float:
+        """Submitted for so long, while the worker is stopped, and only then run."""
+        with self._count() as count:
+            with stopped(self.berth.worker_pid):
+                self._flood(seconds)
+            began_at = monotonic()
+            count.wait()
+            return count.completed / (monotonic() - began_at)
+
+    @contextmanager
+    def _count(self) -> Iterator[Count]:
+        with psycopg.connect(self.berth.database_url, autocommit=True) as connection:
+            yield Count(connection)
+
+    def _flood(self, seconds: float) -> None:
+        load(
+            "tasks.lua",
+            self.berth.url,
+            NO_OP,
+            *submitters(),
+            clients=SUBMITTERS,
+            seconds=seconds,
+            pid=self.berth.pid,
+        )
 
 
 class Count:
@@ -83,7 +98,11 @@ class Count:
         self._look()
         self.left = self.completed = 0
 
-    def is_done(self) -> bool:
+    def wait(self) -> None:
+        if not wait_for(self._is_done, DRAIN_SECONDS_MAX):
+            raise ServerStartError(f"{self.left} tasks are never completed")
+
+    def _is_done(self) -> bool:
         submitted, completed = self._look()
         self.completed += completed
         self.left += submitted - completed
@@ -105,11 +124,13 @@ def submitters() -> Sequence[str]:
 
 
 @contextmanager
-def task_site(servers: Servers, folder: Path) -> Iterator[TaskSite]:
+def task_site(
+    worker: Sequence[str], servers: Servers, folder: Path
+) -> Iterator[TaskSite]:
     """It is warm when it is yielded: some tasks have been run."""
     settings = {"PYTHONPATH": str(INSTALLED), "BERTH_TASK_SLOTS": str(SLOTS)}
-    with installation(servers, folder, **settings) as berth:
-        site = TaskSite(berth, folder, NO_OP)
-        site.latencies_ms(10)
+    with installation(servers, folder, worker, **settings) as berth:
+        site = TaskSite(berth, folder)
+        site.latencies_ms(WARM_UP_STARTS)
         site.tasks_per_second(WARM_UP_SECONDS)
         yield site

@@ -11,7 +11,7 @@ from tests.contract.stage import REPOSITORIES, Stage
 from tests.support.client import Caller, made
 from tests.support.fake_org.org import Org, artifact, package
 from tests.support.fake_org.server import FakeSalesforce
-from tests.support.running import Api
+from tests.support.running import Api, Installation
 
 EXAMPLES = "tests/contract/test_examples.py::"
 VERDICTS = {"passed": "pass", "failed": "FAIL", "error": "FAIL"}
@@ -36,14 +36,18 @@ def org(salesforce: FakeSalesforce) -> Org:
 
 @pytest.fixture
 def stage(
-    api: Api, salesforce: FakeSalesforce, org: Org, owner: Caller
+    api: Api,
+    salesforce: FakeSalesforce,
+    org: Org,
+    owner: Caller,
+    installation: Installation,
 ) -> Iterator[Stage]:
     """Repositories and org are registered; no environments before and after."""
     for name in REPOSITORIES:
         body = {"identifier": name, "remoteUrl": f"https://github.com/{name}"}
         assert owner.post("/projects", body).status_code in {201, 409}
     owner.org(org.auth_url, username=org.username)
-    yield Stage(api, salesforce, org, owner)
+    yield Stage(api, salesforce, org, owner, installation)
     for name in REPOSITORIES:
         groups = made(owner.get("/environments", repositoryIdentifier=name))
         for environment in (e for group in groups.values() for e in group):

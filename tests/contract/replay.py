@@ -27,8 +27,8 @@ FORMS = {
 # Of these, only the type: who, where from, how many and how much longer.
 VARYING = {
     "accessed_by", "createdBy", "expiresInSeconds", "estimatedWaitSeconds", "id",
-    "ip_address", "lockExpiresInSeconds", "requestedBy", "salesforceUsername",
-    "totalCount", "updatedBy", "user_agent",
+    "ip_address", "lockExpiresInSeconds", "operationId", "requestedBy",
+    "salesforceUsername", "totalCount", "updatedBy", "user_agent",
 }  # fmt: skip
 PLACE_HOLDER = "text"
 

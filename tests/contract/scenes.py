@@ -13,6 +13,7 @@ from httpx2 import Response
 
 from tests.contract.replay import Example, example
 from tests.contract.stage import REPOSITORIES, Stage
+from tests.contract.task_scenes import TASK_SCENES
 from tests.support.client import Json, made
 
 Said = tuple[int, Any]
@@ -178,4 +179,5 @@ SCENES: dict[str, Scene] = {
     "release_by_name": released,
     "releases": published,
     "releases_by_name": published,
+    **TASK_SCENES,
 }

@@ -10,7 +10,7 @@ from tests.contract.replay import example
 from tests.support.client import Caller, Json, unique
 from tests.support.fake_org.org import Org
 from tests.support.fake_org.server import FakeSalesforce
-from tests.support.running import Api
+from tests.support.running import Api, Installation
 
 REPOSITORIES = ("myorg/myrepo", "myorg/my-salesforce-project")
 GIVEN = (
@@ -25,6 +25,7 @@ class Stage:
     salesforce: FakeSalesforce
     org: Org
     owner: Caller
+    installation: Installation
 
     def application(self, name: str | None = None) -> Caller:
         return self.api.caller(Role.APPLICATION, name)

@@ -27,6 +27,7 @@ THINGS = {
     ("DELETE /sfp/api/application-tokens/{token_id}", 204),
     ("DELETE /sfp/api/auth/salesforce/org", 204),
     ("PATCH /sfp/api/projects/{identifier}", 200),
+    ("DELETE /sfp/api/tasks/{operation_id}", 200),
 }
 RELEASES = {
     (f"{verb} /sfp/api/environments/{place}/{route}", status)
@@ -97,6 +98,9 @@ def its_own(stage: Stage, case: AnyCase) -> None:
             body["name"] = unique("uat")
             body |= dict.fromkeys(("salesforceUsername", "devHubUsername", "branch"))
             body |= {"tags": [], "isActive": True}
+        case "tasks":
+            body |= {"scheduleType": "immediate", "data": {}, "timeout": None}
+            body.pop("scheduledFor", None)
         case "lock":
             body["leaseDurationMinutes"] = None
         case "releases":

@@ -33,6 +33,14 @@ from domain.environment.events import (
     LockRequested,
     LockWithdrawn,
 )
+from domain.environment.review_events import (
+    ReviewAssigned,
+    ReviewExpired,
+    ReviewExtended,
+    ReviewStatus,
+    ReviewTransitioned,
+    ReviewUnassigned,
+)
 from domain.event import Event
 from domain.once import RequestCarriedOut
 from domain.org import DefaultDevHubChosen, OrgRegistered, OrgRemoved
@@ -48,27 +56,11 @@ from domain.project_events import (
 )
 from domain.record import Origin, Recorded
 from domain.release import ReleasePublished
+from domain.review_index import ReviewEnvironmentChosen
 from domain.roles import Role
-from domain.task.events import (
-    Backoff,
-    BackoffType,
-    FailureReason,
-    Order,
-    Priority,
-    Retry,
-    Submitter,
-    TaskAttemptFailed,
-    TaskCancellationRequested,
-    TaskCancelled,
-    TaskCompleted,
-    TaskFailed,
-    TaskLeaseExtended,
-    TaskProgressed,
-    TaskStalled,
-    TaskStarted,
-    TaskSubmitted,
-)
 from domain.token import TokenIssued, TokenRevoked
+from tests.golden.schedules import SCHEDULES
+from tests.golden.tasks import HALF_PAST, TASK_EXAMPLES
 
 FOLDER = Path(__file__).parent
 ENVIRONMENT = "3f0c3e6e-6f0b-4a55-9a43-0d8f6d0a5a01"
@@ -77,8 +69,8 @@ TICKET = "ticket_0d9f3c52-3f5e-4b8e-9d57-6a1c6f0b7e03"
 ORG = "5c3d1f7e-0b1a-4a56-8c7e-9e2f4d6b8a04"
 CREDENTIAL = "9a1b2c3d-4e5f-4a6b-8c7d-0e1f2a3b4c05"
 RELEASE = "7d6f1a2b-3c4d-4e5f-8a9b-0c1d2e3f4a06"
+TASK = "2f1e0d9c-8b7a-4c5d-9e3f-1a0b2c3d4e07"
 USERNAME = "uat@acme.example"
-HALF_PAST = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 
 ORIGIN = Origin(
     by="ci",
@@ -91,21 +83,6 @@ ORIGIN = Origin(
     cause=41,
 )
 
-SCHEDULE = "2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d07"
-LEASE = "4d5e6f7a-8b9c-4d0e-9f1a-2b3c4d5e6f08"
-ORDER = Order(
-    task_type="fetchReviewEnvironment",
-    data={"pool": "core", "issue": "ISSUE-123"},
-    priority=Priority.HIGH,
-    queue="local",
-    lock_duration_ms=60_000,
-    timeout_ms=600_000,
-    retry=Retry(3, Backoff(BackoffType.EXPONENTIAL, 1_000, 0.5, 60_000), 2),
-    repository="acme/shop",
-    concurrency_key="core",
-    concurrency_max=2,
-    description="Fetch a review environment",
-)
 EXAMPLES: list[AnyEvent] = [
     EnvironmentRegistered(
         repository="acme/shop",
@@ -223,33 +200,35 @@ EXAMPLES: list[AnyEvent] = [
         ticket_id=TICKET,
         fence=7,
     ),
-    TaskSubmitted(
-        order=ORDER,
-        submitter=Submitter("ci", Role.APPLICATION, "ci", ["acme/shop"]),
-        ready_at=HALF_PAST,
-        schedule_id=SCHEDULE,
-        slot=HALF_PAST,
+    *TASK_EXAMPLES,
+    ReviewAssigned(
+        issue="ISSUE-123",
+        pool="core",
+        branch="feature/123",
+        assigned_at=datetime(2026, 1, 1, 12, tzinfo=UTC),
+        until=HALF_PAST,
+        operation_id=TASK,
+        requested_by="ci",
     ),
-    TaskStarted(attempt=2, lease_id=LEASE, worker="w-1", lease_until=HALF_PAST),
-    TaskLeaseExtended(attempt=2, lease_until=HALF_PAST),
-    TaskProgressed(attempt=2, percent=12.5, message="looking for one"),
-    TaskCompleted(attempt=2, result={"environment": "review-1", "waited": [1, None]}),
-    TaskAttemptFailed(
-        attempt=1,
-        reason=FailureReason.ERROR,
-        message="none is free",
-        ready_at=HALF_PAST,
-        stack="Traceback ...",
+    ReviewExtended(
+        issue="ISSUE-123", until=HALF_PAST, operation_id=TASK, extended_by="ci"
     ),
-    TaskStalled(attempt=1, ready_at=HALF_PAST),
-    TaskFailed(
-        attempt=2,
-        reason=FailureReason.TIMEOUT,
-        message="it took more than 60 s",
-        stack="Traceback ...",
+    ReviewTransitioned(
+        issue="ISSUE-123",
+        status=ReviewStatus.EXPIRED,
+        operation_id=TASK,
+        transitioned_by="ci",
     ),
-    TaskCancellationRequested(attempt=2, requested_by="olga"),
-    TaskCancelled(attempt=2, requested_by="olga"),
+    ReviewUnassigned(issue="ISSUE-123", operation_id=TASK, unassigned_by="ci"),
+    ReviewExpired(issue="ISSUE-123"),
+    ReviewEnvironmentChosen(
+        repository="acme/shop",
+        pool="core",
+        issue="ISSUE-123",
+        environment_id=ENVIRONMENT,
+        previous_id=OTHER,
+    ),
+    *SCHEDULES,
     RequestCarriedOut(part=1),
     EnvironmentRead(environment_id=ENVIRONMENT, repository="acme/shop"),
     CredentialsRead(

@@ -12,25 +12,9 @@ from eventsourcing.persistence import JSONTranscoder
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from domain.access import AccessRefused, EnvironmentRead, stream_of
 from domain.catalog import tag
-from domain.environment.events import (
-    Category,
-    CredentialsDisclosed,
-    EnvironmentRetired,
-    EnvironmentRevised,
-)
 from domain.event import Event
-from domain.org import DefaultDevHubChosen, OrgRegistered, OrgRemoved
-from domain.project_events import (
-    DefaultChosen,
-    EnvironmentsOrdered,
-    ProjectRegistered,
-    ProjectRevised,
-)
 from domain.record import Recorded, origin_of
-from domain.release import ReleasePublished
-from domain.token import TokenIssued, TokenRevoked
 from projections.environment_listing import sql as listing_sql
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
@@ -39,21 +23,10 @@ from projections.storage.rebuild import RebuildError, rebuild
 from projections.view import View
 from projections.views import VIEWS
 from tests.golden.examples import EXAMPLES, recorded
+from tests.projections.story import STORY
 from tests.support.builders import (
     OWNER,
-    acquired,
     at,
-    called,
-    expired,
-    forced,
-    granted,
-    lapsed,
-    registered,
-    released,
-    renewed,
-    requested,
-    unclaimed,
-    withdrawn,
 )
 
 each_view = pytest.mark.parametrize("view", VIEWS.values(), ids=lambda view: view.name)
@@ -70,75 +43,6 @@ INSERT INTO lock_ticket
 SELECT n::text, 'e', n, 'queued', 'c', NULL, NULL, 60, now(), now()
 FROM generate_series(1, 50000) AS n
 """
-
-
-def refused(environment_id: str | None) -> AccessRefused:
-    return AccessRefused(environment_id, 403, "GET", "/", 'a "reason"\t\\N\n', 2)
-
-
-def published(environment_id: str) -> ReleasePublished:
-    return ReleasePublished(
-        release_id=f"release of {environment_id}",
-        environment_id=environment_id,
-        repository="acme/shop",
-        target_org="uat",
-        name="v1",
-        domain="Core",
-        published_at=at(0),
-        published_by="ci",
-        metadata={"n": [1, "é"]},
-    )
-
-
-# Of everything that a view shows, some; what concerns one row is near and far apart.
-STORY: Sequence[tuple[str, Event]] = [
-    ("project/acme/shop", ProjectRegistered("acme/shop", "https://x/", "github")),
-    ("uat", registered(metadata={"n": [1.5, None, "é"]}, tags=("a", "b"))),
-    ("sit", registered(name="sit")),
-    ("project/acme/shop", DefaultChosen(Category.TEST, "uat", None)),
-    ("uat", requested("a")),
-    ("uat", granted("a", 1, until=600)),
-    ("uat", acquired("a", 1, until=600)),
-    ("uat", requested("b", patience=5)),
-    ("uat", requested("c")),
-    (stream_of("1"), EnvironmentRead("uat", "acme/shop")),
-    (stream_of("2"), refused("uat")),
-    (stream_of("3"), refused("nobody knows")),
-    (stream_of("4"), refused(None)),
-    ("uat", renewed("a", 1, until=900)),
-    ("uat", CredentialsDisclosed("a", 1, "uat@acme.example")),
-    ("uat", lapsed("b")),
-    ("uat", released("a", 1)),
-    ("uat", called("c", 2, until=90)),
-    ("uat", unclaimed("c", 2)),
-    ("sit", requested("d")),
-    ("sit", granted("d", 1, until=600)),
-    ("sit", requested("e")),
-    ("sit", withdrawn("e")),
-    ("sit", acquired("d", 1, until=600)),
-    ("uat", EnvironmentRevised(name="UAT 2", branch="main", tags=())),
-    ("project/acme/shop", DefaultChosen(Category.TEST, "sit", "uat")),
-    ("project/acme/shop", ProjectRevised(platform="gitlab")),
-    ("releases/1", published("uat")),
-    ("releases/2", published("sit")),
-    ("releases/3", published("nobody knows")),
-    ("project/acme/shop", EnvironmentsOrdered(Category.TEST, ("sit", "uat"), ())),
-    ("sit", expired("d", 1)),
-    ("project/acme/shop", EnvironmentsOrdered(Category.TEST, ("uat",), ("sit",))),
-    ("sit", EnvironmentRetired()),
-    (stream_of("5"), EnvironmentRead("sit", "acme/shop")),
-    ("uat", requested("f")),
-    ("uat", granted("f", 3, until=600)),
-    ("uat", forced("f", 3)),
-    ("uat", requested("g")),
-    ("orgs", OrgRegistered("o", "hub@acme.example", "k", is_dev_hub=True)),
-    ("orgs", DefaultDevHubChosen("o", None)),
-    ("orgs", OrgRegistered("p", "other@acme.example", "l")),
-    ("orgs", OrgRemoved("p", "other@acme.example", "l")),
-    ("token/t", TokenIssued("ci", "ab" * 32, at(60))),
-    ("token/u", TokenIssued("old", "cd" * 32, at(60))),
-    ("token/u", TokenRevoked()),
-]
 
 
 @pytest.fixture
@@ -251,6 +155,7 @@ def test_of_two_rebuilds_at_once_the_later_one_wins(
         ("revise_environments", "environment_pkey"),
         ("set_defaults", "environment_pkey"),
         ("raise_fences", "environment_pkey"),
+        ("change_reviews", "environment_pkey"),
         ("change_tickets", "lock_ticket_pkey"),
     ],
 )

@@ -32,6 +32,7 @@ from domain.environment.lock import (
     RenewLock,
     RequestLock,
 )
+from domain.environment.review_events import ReviewAssigned
 from domain.event import Actor, Command, system
 from domain.roles import Role
 
@@ -117,6 +118,19 @@ def expired(ticket: str, fence: int) -> LockExpired:
 
 def unclaimed(ticket: str, fence: int) -> LockExpired:
     return LockExpired(ticket, f"by-{ticket}", fence, ExpiryCause.CLAIM)
+
+
+def lent(issue: str, *, until: float, since: float = 0) -> ReviewAssigned:
+    """A review environment, by the task `fetch` of `by-<issue>`."""
+    return ReviewAssigned(
+        issue=issue,
+        pool="core",
+        branch=None,
+        assigned_at=at(since),
+        until=at(until),
+        operation_id="fetch",
+        requested_by=f"by-{issue}",
+    )
 
 
 def request(

@@ -80,7 +80,9 @@ def tables(url: str) -> Iterator[tuple[str, bytes]]:
     """Every table as text."""
     with psycopg.connect(url) as connection:
         for schema, table in connection.execute(TABLES).fetchall():
-            query = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, table))
+            query = sql.SQL("COPY (TABLE {}) TO STDOUT").format(
+                sql.Identifier(schema, table)
+            )
             with connection.cursor().copy(query) as copy:
                 yield f"table {table}", b"".join(bytes(block) for block in copy)
 

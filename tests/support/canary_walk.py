@@ -6,15 +6,17 @@ import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from httpx2 import Response
 
+from domain.clock import utc_now
 from domain.roles import Role
 from tests.support.canaries import Canaries
 from tests.support.client import Caller, made, unique
-from tests.support.every_route import Operation, Request
+from tests.support.every_route import BODIES, Operation, Request
 from tests.support.fake_org.org import Org, Reply
 from tests.support.fake_org.server import FakeSalesforce
 from tests.support.running import Api, Installation
@@ -103,10 +105,19 @@ class Walk:
             "repositoryName": environment["repositoryName"],
             "ticket_id": held["ticketId"],
             "token_id": new["id"],
+            "operation_id": self.task(),
             "username": org.username,
             "auth_url": org.auth_url,
             "new": unique("acme/new"),
         }, org
+
+    def task(self) -> str:
+        """A new one, which nobody has begun."""
+        body = BODIES["TaskBody"] | {
+            "scheduleType": "scheduled",
+            "scheduledFor": f"{in_an_hour():%FT%TZ}",
+        }
+        return str(made(self.owner.post("/tasks", body))["operationId"])
 
     def ask(self, caller: Caller, request: Request) -> Response:
         query: dict[str, Any] = dict(request.query)
@@ -180,6 +191,10 @@ class Walk:
             ]
             for answer in asked:
                 self.evidence.note(f"{endpoint} echoes", answer)
+
+
+def in_an_hour() -> datetime:
+    return utc_now() + timedelta(hours=1)
 
 
 def echoes(secret: str) -> Iterator[Reply]:

@@ -164,7 +164,9 @@ def refused(answer: Response, status: int, code: str | None = None) -> Json:
     assert body["message"]
     assert body["requestId"] == answer.headers["x-request-id"]
     assert code in (None, body["code"]), body
-    assert body.keys() <= REFUSAL | ({"field"} if status == 400 else set()), body
+    assert body.keys() <= REFUSAL | ({"field", "status"} if status == 400 else set()), (
+        body
+    )
     return body
 
 

@@ -123,6 +123,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "ProjectPatch": {"remoteUrl": "https://github.com/acme/moved"},
     "OrgBody": {"username": "$username", "sfdxAuthUrl": "$auth_url"},
     "TokenBody": {"name": "ci"},
+    "TaskBody": {
+        "type": "listAssignedReviewEnvironments",
+        "data": {"repoId": "acme/shop", "pool": "core", "issue": "ISSUE-1"},
+    },
 }
 # An auth URL that somebody has got wrong still has the secrets in it.
 AUTH_URLS = (

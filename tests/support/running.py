@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +28,9 @@ from psycopg.rows import dict_row
 from api.person_tokens import Signer
 from domain.decider import Outcome, Step
 from domain.roles import Role
+from projections.storage.database import Database
 from projections.storage.migrate import migrate
+from projections.storage.task_log import TaskLog
 from tests.support.client import Caller
 from tests.support.servers import Servers, fresh_database
 from workers.embedded.process import wait_for
@@ -95,6 +97,12 @@ class Installation:
                 return await asyncio.gather(*asked)
 
         return asyncio.run(asking())
+
+    def log(self, operation_id: str, *written: tuple[int, str]) -> None:
+        """Have attempts of a task write something, one after the other."""
+        with closing(Database(self.settings.database_url)) as database:
+            for attempt, content in written:
+                asyncio.run(TaskLog(database).append(operation_id, attempt, content))
 
     def query(self, statement: LiteralString, *values: Any) -> Sequence[dict[str, Any]]:
         url = self.settings.database_url

@@ -19,7 +19,7 @@ BATCH = 50
 
 class PgQueuerQueue:
     unfinished: LiteralString = "SELECT EXISTS (SELECT FROM pgqueuer)"
-    settings = f"asyncpg, batches of {BATCH}, LISTEN on"
+    settings = f"asyncpg, batches of {BATCH}, LISTEN"
 
     async def install(self, url: str) -> None:
         async with asyncpg.create_pool(url, min_size=1) as pool:

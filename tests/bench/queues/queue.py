@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from signal import SIGCONT, SIGSTOP
 from typing import LiteralString, Protocol
 
 from msgspec import Struct
@@ -41,3 +43,13 @@ class Queue(Protocol):
 async def no_op(address: str) -> None:
     if address:
         tell_start(address)
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """The process does nothing meanwhile."""
+    os.kill(pid, SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, SIGCONT)

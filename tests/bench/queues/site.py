@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGCONT, SIGSTOP
 from time import monotonic
 
 import msgspec
@@ -17,13 +15,15 @@ import psycopg
 
 from tests.bench.installation import python
 from tests.bench.queues import QUEUES
-from tests.bench.queues.queue import Flood
+from tests.bench.queues.queue import Flood, stopped
 from tests.support.servers import Servers, fresh_database
 from workers.embedded.process import ServerStartError, wait_for
 from workers.supervisor import Command
 
 MODULE = "tests.bench.queues"
 DRAIN_SECONDS_MAX = 120
+WARM_UP_SECONDS = 1
+WARM_UP_STARTS = 10
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,9 @@ class QueueSite:
     def drained_per_second(self, seconds: float) -> float:
         """Submitted for so long, while the worker is stopped, and only then run."""
         assert self.worker.pid
-        os.kill(self.worker.pid, SIGSTOP)
-        try:
+        with stopped(self.worker.pid):
             flood = self._flood(seconds)
-        finally:
-            began_at = monotonic()
-            os.kill(self.worker.pid, SIGCONT)
+        began_at = monotonic()
         self._drain()
         return flood.submitted / (monotonic() - began_at)
 
@@ -78,13 +75,14 @@ class QueueSite:
 
 
 @contextmanager
-def queue_site(servers: Servers, folder: Path, name: str) -> Iterator[QueueSite]:
+def queue_site(name: str, servers: Servers, folder: Path) -> Iterator[QueueSite]:
     """It is warm when it is yielded: something has been run."""
     with fresh_database(servers.database_url) as url:
         ask(name, url, "install")
         with python(folder, name, MODULE, name, url, "work") as worker:
             site = QueueSite(name, url, folder, worker)
-            site.latencies_ms(10)
+            site.latencies_ms(WARM_UP_STARTS)
+            site.tasks_per_second(WARM_UP_SECONDS)
             yield site
 
 

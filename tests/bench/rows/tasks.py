@@ -1,101 +1,121 @@
 """Tasks: from the submission to the start, and no-ops a second, beside other queues.
 
 Each has one process that submits for several clients, and one worker process, on the
-same PostgreSQL. Berth's clients ask over HTTP, the others' have the database at hand.
+same PostgreSQL, and the machine to itself while it is measured. Berth's clients ask
+over HTTP, the others' have the database at hand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import NamedTuple
 
 from tests.bench.bench import Bench
+from tests.bench.installation import WORKER
 from tests.bench.measure import by_turns, percentile
 from tests.bench.queues import QUEUES
 from tests.bench.queues.queue import SUBMITTERS
 from tests.bench.queues.site import QueueSite, queue_site
 from tests.bench.table import Row
 from tests.bench.task_site import SLOTS, TaskSite, task_site
+from tests.support.servers import Servers
 
 P50_MS_MAX = 20
 FLOOR = 1.5
 STARTS_PER_SECOND = 30
-FRESH = "a process each"
-S = TypeVar("S", bound=TaskSite | QueueSite)
-Found = Mapping[str, Sequence[float]]
+# As it is, and as the others' are: see `tests.bench.in_worker`.
+WORKERS = {"a process each": WORKER, "in the worker": ("tests.bench.in_worker",)}
+Site = Callable[[Servers, Path], AbstractContextManager[TaskSite | QueueSite]]
+
+
+class Turn(NamedTuple):
+    """Rates are tasks a second; `drained` is that of a full queue."""
+
+    latencies_ms: Sequence[float]
+    rate: float
+    drained: float
+
+
+class Found:
+    """What all the turns came to."""
+
+    def __init__(self, turns: Sequence[Turn]) -> None:
+        self.latencies = [*chain(*(turn.latencies_ms for turn in turns))]
+        self.p50 = percentile(self.latencies, 50)
+        self.p99 = percentile(self.latencies, 99)
+        self.rate = median(turn.rate for turn in turns)
+        self.drained = median(turn.drained for turn in turns)
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    starts = int(bench.seconds * STARTS_PER_SECOND)
-    with ExitStack() as stack:
-        queues = {
-            name: stack.enter_context(queue_site(bench.servers, bench.folder, name))
-            for name in QUEUES
-        }
-        berth = stack.enter_context(task_site(bench.servers, bench.folder))
-        ours = {FRESH: berth}
-        both = ours | queues
-        latencies = taken(bench, both, lambda site: site.latencies_ms(starts))
-        rates = taken(bench, both, lambda site: [site.tasks_per_second(bench.seconds)])
-        drained = taken(
-            bench, queues, lambda site: [site.drained_per_second(bench.seconds / 2)]
+    sites: dict[str, Site] = {
+        **{how: partial(task_site, worker) for how, worker in WORKERS.items()},
+        **{name: partial(queue_site, name) for name in QUEUES},
+    }
+    turns = by_turns(
+        bench.rounds, *(partial(turn, bench, site) for site in sites.values())
+    )
+    found = dict(zip(sites, map(Found, turns), strict=True))
+    for how in WORKERS:
+        yield started(how, found)
+    for how in WORKERS:
+        yield completed(how, found)
+
+
+def turn(bench: Bench, site: Site) -> Turn:
+    with site(bench.servers, bench.folder) as measured:
+        return Turn(
+            measured.latencies_ms(int(bench.seconds * STARTS_PER_SECOND)),
+            measured.tasks_per_second(bench.seconds),
+            measured.drained_per_second(bench.seconds / 2),
         )
-    for how in ours:
-        yield started(how, latencies)
-    for how in ours:
-        yield completed(how, rates, drained)
 
 
-def taken(
-    bench: Bench, sites: Mapping[str, S], measure: Callable[[S], Sequence[float]]
-) -> Found:
-    """By turns, all that was found of each."""
-    measures = [partial(measure, site) for site in sites.values()]
-    found = by_turns(bench.rounds, *measures)
-    return {name: [*chain(*turns)] for name, turns in zip(sites, found, strict=True)}
-
-
-def started(how: str, latencies: Found) -> Row:
-    name = min(QUEUES, key=lambda name: median(latencies[name]))
-    limit, reached = median(latencies[name]), median(latencies[how])
+def started(how: str, found: Mapping[str, Found]) -> Row:
+    ours = found[how]
+    name = min(QUEUES, key=lambda name: found[name].p50)
+    limit = found[name].p50
     return Row(
         what=f"task submitted to started, {how}",
         limit=f"{name} {limit:.1f} ms",
-        reached=f"{reached:.1f} ms",
-        ratio=reached / limit,
+        reached=f"{ours.p50:.1f} ms",
+        ratio=ours.p50 / limit,
         floor=f"p50 <= {P50_MS_MAX} ms",
-        verdict=reached <= P50_MS_MAX,
-        p50_ms=reached,
-        p99_ms=percentile(latencies[how], 99),
-        notes=[f"{name}: p50/p99 {both_of(latencies[name])} ms" for name in QUEUES],
+        verdict=ours.p50 <= P50_MS_MAX,
+        p50_ms=ours.p50,
+        p99_ms=ours.p99,
+        notes=[
+            f"{name}: p50/p99 {found[name].p50:.1f}/{found[name].p99:.1f} ms"
+            for name in QUEUES
+        ],
     )
 
 
-def completed(how: str, rates: Found, drained: Found) -> Row:
-    name = max(QUEUES, key=lambda name: median(rates[name]))
-    limit, reached = median(rates[name]), median(rates[how])
-    ratio = reached / limit
+def completed(how: str, found: Mapping[str, Found]) -> Row:
+    ours = found[how]
+    name = max(QUEUES, key=lambda name: found[name].rate)
+    limit = found[name].rate
     return Row(
         what=f"no-op tasks, {how}, {SUBMITTERS} submitters",
         limit=f"{name} {limit:,.0f} tasks/s",
-        reached=f"{reached:,.0f} tasks/s",
-        ratio=ratio,
+        reached=f"{ours.rate:,.0f} tasks/s",
+        ratio=ours.rate / limit,
         floor=f">= {FLOOR}",
-        verdict=ratio >= FLOOR,
+        verdict=ours.rate / limit >= FLOOR,
         notes=[
-            f"Berth: {SLOTS} at once",
+            f"Berth: {both_rates(ours)}; {SLOTS} at once",
             *(
-                f"{name}: {median(rates[name]):,.0f} tasks/s, {queue.settings}; from a"
-                f" full queue {median(drained[name]):,.0f} tasks/s"
+                f"{name}: {both_rates(found[name])}; {queue.settings}"
                 for name, queue in QUEUES.items()
             ),
         ],
     )
 
 
-def both_of(latencies: Sequence[float]) -> str:
-    return f"{percentile(latencies, 50):.1f}/{percentile(latencies, 99):.1f}"
+def both_rates(found: Found) -> str:
+    return f"{found.rate:,.0f} tasks/s, {found.drained:,.0f} from a full queue"

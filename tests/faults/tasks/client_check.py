@@ -19,6 +19,7 @@ EXPECTED: Mapping[Ask, set[int]] = {
     Ask.SUBMIT: {201},
     Ask.REPEAT: {201},
     Ask.RESULT: {200},
+    Ask.LOOK: {200},
     Ask.CANCEL: {200, OVER},
     Ask.STOP: {200, OVER},
 }
@@ -55,7 +56,7 @@ def is_kept(operation: Operation, life: Life | None) -> bool:
             return is_over and life.end != "cancelled"
         case Ask.CANCEL:
             return life.is_to_cancel or life.end == "cancelled"
-        case Ask.RESULT if operation.told in ENDS:
+        case Ask.RESULT | Ask.LOOK if operation.told in ENDS:
             return is_over and life.end == operation.told
         case _:
             return True

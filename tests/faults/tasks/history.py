@@ -14,7 +14,8 @@ from tests.faults.history import UNAVAILABLE
 class Ask(StrEnum):
     SUBMIT = "submit"
     REPEAT = "submit a recurring one"
-    RESULT = "result"
+    RESULT = "wait for the result"
+    LOOK = "status"
     CANCEL = "cancel"
     STOP = "stop a recurring one"
 

@@ -1,0 +1,98 @@
+"""What is asked for when a task is submitted, made into an order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from api.task_schemas import RetryBody, ScheduleType, TaskBody
+from domain.errors import Invalid
+from domain.naming import fold
+from domain.task.events import Backoff, Order, Retry
+from domain.task.types import TaskType
+from projections.directory import directory, sql
+from projections.storage.reader import Reader
+
+WRAPPED = {"value", "description"}
+AHEAD_MAX = timedelta(days=366)
+NAME_LENGTH_MAX = 255
+
+
+async def order_of(
+    body: TaskBody, types: Mapping[str, TaskType], views: Reader
+) -> Order:
+    """Whatever its schedule is; `Invalid` names what will not do."""
+    kind = types.get(body.type)
+    if kind is None or not kind.is_public:
+        known = ", ".join(sorted(t.name for t in types.values() if t.is_public))
+        raise Invalid(f"type must be one of {known}", field="type")
+    data, description = unwrapped(body.data)
+    if problem := kind.check(data):
+        raise Invalid(f"data: {problem}", field="data")
+    key = kind.concurrency_key(data)
+    return Order(
+        task_type=kind.name,
+        data=data,
+        priority=body.priority.priority,
+        queue=kind.queue,
+        lock_duration_ms=body.lock_duration,
+        timeout_ms=body.timeout or kind.default_timeout_ms,
+        retry=retry_of(body.retry_config),
+        repository=await repository_of(data, views),
+        concurrency_key=None if key is None else f"{kind.name}/{key}",
+        concurrency_max=kind.concurrency_max,
+        description=description,
+    )
+
+
+def unwrapped(data: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """The reference API's documents have the data also as a value with words to it."""
+    value, description = data.get("value"), data.get("description")
+    is_wrapped = data.keys() == WRAPPED and isinstance(value, dict)
+    if is_wrapped and isinstance(description, str):
+        return data["value"], description
+    return data, None
+
+
+def retry_of(body: RetryBody) -> Retry:
+    backoff = Backoff(
+        type=body.backoff.type,
+        delay_ms=body.backoff.delay,
+        jitter=body.backoff.jitter,
+        max_delay_ms=body.backoff.max_delay,
+    )
+    return Retry(body.attempts, backoff, body.max_stalled_count)
+
+
+async def repository_of(data: dict[str, Any], views: Reader) -> str | None:
+    """The registered repository that `repoId` names, by its identifier or its name.
+
+    A name that several have stands for none of them.
+    """
+    named = data.get("repoId")
+    if not isinstance(named, str) or not 0 < len(named) <= NAME_LENGTH_MAX:
+        return None
+    found = await views.read(directory, sql["projects_named"], {"name": fold(named)})
+    exact = [row["identifier"] for row in found.rows if row["is_it"]]
+    if exact:
+        return str(exact[0])
+    return str(found.rows[0]["identifier"]) if len(found.rows) == 1 else None
+
+
+def ready_at(body: TaskBody, now: datetime) -> datetime | None:
+    """When the first attempt may begin; None is now, and so is what is past."""
+    when = body.scheduled_for
+    if body.schedule_type is not ScheduleType.SCHEDULED:
+        if when is not None:
+            raise Invalid(
+                "scheduledFor goes with scheduleType scheduled", field="scheduledFor"
+            )
+        return None
+    if when is None:
+        raise Invalid("scheduledFor says when to begin", field="scheduledFor")
+    if when - now > AHEAD_MAX:
+        raise Invalid(
+            "scheduledFor must lie within a year from now", field="scheduledFor"
+        )
+    return when.astimezone(UTC) if when > now else None

@@ -1,0 +1,248 @@
+"""Background tasks: submit, look at, wait for, list, cancel."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Annotated, Any
+
+from litestar import Controller, Request, delete, get, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from api.auth import allow
+from api.deps import AtDesk, Views
+from api.recurring import (
+    recurrence_of,
+    scheduled_result,
+    scheduled_status,
+    start_recurring,
+    stop,
+)
+from api.task_answers import (
+    cursor_of,
+    position_of,
+    result_answer,
+    status_answer,
+)
+from api.task_orders import order_of, ready_at
+from api.task_schemas import (
+    AttemptLogAnswer,
+    PriorityName,
+    TaskBody,
+    TaskCancelledAnswer,
+    TaskLogsAnswer,
+    TaskResultAnswer,
+    TasksAnswer,
+    TaskStatusAnswer,
+    TaskSubmittedAnswer,
+)
+from api.task_sight import sees_stacks, stream_in, visible_schedule, visible_task
+from api.waiting import wait_for_turn
+from domain.decider import Step, StillWaiting
+from domain.naming import fold
+from domain.roles import Role
+from domain.task.commands import AwaitEnd, CancelTask, SubmitTask
+from domain.task.lifecycle import lifecycle, stream_of
+from domain.task.task import Status, Task, TaskState, status_of
+from projections.task_board import sql, task_board
+
+WAIT_SECONDS_MAX = 300
+AnyRequest = Request[Any, Any, Any]
+Wait = Annotated[
+    int,
+    QueryParameter(
+        name="wait",
+        ge=0,
+        le=WAIT_SECONDS_MAX,
+        description="How many seconds to wait for the end, if it has not come yet",
+    ),
+]
+StatusFilter = Annotated[Status | None, QueryParameter(name="status")]
+TypeFilter = Annotated[str | None, QueryParameter(name="type")]
+PriorityFilter = Annotated[PriorityName | None, QueryParameter(name="priority")]
+RepositoryFilter = Annotated[str | None, QueryParameter(name="repositoryIdentifier")]
+ScheduleFilter = Annotated[
+    str | None,
+    QueryParameter(name="scheduleId", description="The instances of a recurring task"),
+]
+SubmitterFilter = Annotated[
+    str | None, QueryParameter(name="submittedBy", description="For owners")
+]
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=200)]
+After = Annotated[
+    str | None, QueryParameter(name="after", description="The page before: its `next`")
+]
+AttemptFilter = Annotated[
+    int | None, QueryParameter(name="attempt", ge=1, le=1_000_000)
+]
+
+
+class TasksController(Controller):
+    """A caller sees what is its own; owners see all."""
+
+    path = "/tasks"
+    tags = ["Tasks"]
+
+    @post(
+        guards=[allow(Role.APPLICATION)],
+        opt={"commits": True},
+        summary="Submit a task",
+    )
+    async def submit_task(
+        self, data: JSONBody[TaskBody], desk: AtDesk, views: Views, request: AnyRequest
+    ) -> TaskSubmittedAnswer:
+        """It runs as soon as a worker is free, or from `scheduledFor` on."""
+        begin = ready_at(data, desk.journal.now())
+        recurrence = recurrence_of(data)
+        order = await order_of(data, desk.services.task_types, views)
+        await request.app.state.task_quota.check(desk.actor)
+        if recurrence is not None:
+            return await start_recurring(desk, order, recurrence)
+        operation_id = desk.new_id()
+        command = SubmitTask(by=desk.actor, order=order, ready_at=begin)
+        step = Step(lifecycle, stream_of(operation_id), command, fresh=True)
+        outcome = await desk.execute(step)
+        task: Task = outcome.states[0]
+        submitted_at = outcome.at
+        if not outcome.events:  # It was submitted by an attempt that was cut off.
+            found = await visible_task(desk, views, operation_id)
+            submitted_at = found.rows[0]["submitted_at"]
+        return TaskSubmittedAnswer(
+            operation_id=operation_id,
+            type=order.task_type,
+            status=status_of(task.state),
+            priority=order.priority,
+            schedule_type=data.schedule_type,
+            submitted_at=submitted_at,
+            scheduled_for=begin,
+        )
+
+    @get(guards=[allow(Role.MEMBER)], summary="List tasks")
+    async def list_tasks(
+        self,
+        desk: AtDesk,
+        views: Views,
+        status: StatusFilter = None,
+        task_type: TypeFilter = None,
+        priority: PriorityFilter = None,
+        repository: RepositoryFilter = None,
+        schedule: ScheduleFilter = None,
+        submitter: SubmitterFilter = None,
+        limit: Limit = 50,
+        after: After = None,
+    ) -> TasksAnswer:
+        """Newest first. Who is no owner is shown its own tasks."""
+        by = desk.actor
+        is_owner = by.role.includes(Role.OWNER)
+        states = [s for s in TaskState if status in (None, status_of(s))]
+        values = {
+            "states": states,
+            "type": task_type,
+            "priority": priority and priority.priority,
+            "repository": repository and fold(repository),
+            "schedule": schedule,
+            "submitter": submitter if is_owner else by.id,
+            "is_any": is_owner,
+            "application": by.application,
+            "reach": sorted(by.repositories)
+            if is_owner and by.repositories is not None
+            else None,
+            "before": position_of(after),
+            "limit": limit + 1,
+        }
+        if not is_owner and submitter not in (None, by.id):
+            values["states"] = []  # Nobody else's are theirs to see.
+        name = "list_by_state" if schedule is None else "list_of_schedule"
+        if values["submitter"] is not None:
+            name = "list_of_submitter"
+        page = await views.read(task_board, sql[name], values)
+        shown = page.rows[:limit]
+        return TasksAnswer(
+            tasks=[status_answer(row, page.at, with_stack=is_owner) for row in shown],
+            next=cursor_of(shown[-1]) if len(page.rows) > limit else None,
+        )
+
+    @get(
+        "/{operation_id:str}/status",
+        guards=[allow(Role.MEMBER)],
+        summary="Get task status",
+    )
+    async def get_status(
+        self, operation_id: FromPath[str], desk: AtDesk, views: Views
+    ) -> TaskStatusAnswer:
+        """`error` is that of the latest attempt, if it failed."""
+        if row := await visible_schedule(desk, views, operation_id):
+            return scheduled_status(row)
+        found = await visible_task(desk, views, operation_id)
+        return status_answer(found.rows[0], found.at, with_stack=sees_stacks(desk))
+
+    @get(
+        "/{operation_id:str}/result",
+        guards=[allow(Role.MEMBER)],
+        summary="Get task result, or wait for it",
+    )
+    async def get_result(
+        self,
+        operation_id: FromPath[str],
+        desk: AtDesk,
+        views: Views,
+        request: AnyRequest,
+        wait: Wait = 0,
+    ) -> TaskResultAnswer:
+        """Before the end there is no `result`; a recurring task never has one."""
+        if row := await visible_schedule(desk, views, operation_id):
+            return scheduled_result(row)
+        found = await visible_task(desk, views, operation_id)
+        if wait and not TaskState(found.rows[0]["state"]).is_over:
+            step = Step(lifecycle, stream_in(found), AwaitEnd(by=desk.actor))
+            asking = desk.execute(step, wait_seconds=wait)
+            with suppress(StillWaiting):  # Then it is answered as it stands.
+                await wait_for_turn(asking, desk.actor, request)
+            await desk.require_again(Role.MEMBER)
+            found = await visible_task(desk, views, operation_id)
+        return result_answer(found.rows[0], found.at, with_stack=sees_stacks(desk))
+
+    @delete(
+        "/{operation_id:str}",
+        guards=[allow(Role.APPLICATION)],
+        status_code=200,
+        summary="Cancel a task",
+    )
+    async def cancel_task(
+        self, operation_id: FromPath[str], desk: AtDesk, views: Views
+    ) -> TaskCancelledAnswer:
+        """A running one is told to stop. 400 when it is completed or failed."""
+        if row := await visible_schedule(desk, views, operation_id):
+            return await stop(desk, row)
+        found = await visible_task(desk, views, operation_id)
+        step = Step(lifecycle, stream_in(found), CancelTask(by=desk.actor))
+        task: Task = (await desk.execute(step)).states[0]
+        is_over = task.state is TaskState.CANCELLED
+        return TaskCancelledAnswer(
+            message="Task cancelled successfully"
+            if is_over
+            else "Task cancellation requested",
+            status=status_of(task.state),
+        )
+
+    @get(
+        "/{operation_id:str}/logs",
+        guards=[allow(Role.MEMBER)],
+        summary="Read what a task has written",
+    )
+    async def get_logs(
+        self,
+        operation_id: FromPath[str],
+        desk: AtDesk,
+        views: Views,
+        attempt: AttemptFilter = None,
+    ) -> TaskLogsAnswer:
+        """The beginning of what each of the latest 10 attempts wrote, or of one."""
+        found = await visible_task(desk, views, operation_id)
+        its_id: str = found.rows[0]["operation_id"]
+        logs = await desk.services.task_log.read(its_id, attempt)
+        return TaskLogsAnswer(
+            operation_id=its_id,
+            attempts=[
+                AttemptLogAnswer(attempt=log.attempt, log=log.content) for log in logs
+            ],
+        )

@@ -1,0 +1,97 @@
+"""Where tasks that are over are kept, and what they wrote: a shelf for each day.
+
+A shelf is a partition, so that to drop what is old costs the same however much it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any, LiteralString
+
+from psycopg import Cursor
+from psycopg.sql import SQL, Identifier
+
+from projections.storage.checkpoint import ViewStore
+from projections.storage.database import Database
+from projections.storage.threads import in_thread
+
+DAYS_AHEAD = 2
+VIEW = "task_board"
+
+TODAY: LiteralString = "SELECT clock_timestamp()::date AS today"
+MAKE: LiteralString = "SELECT make_shelf(%s, %s)"
+KEEP: LiteralString = """
+INSERT INTO kept_shelf AS known (kind, oldest) VALUES (%s, %s)
+ON CONFLICT (kind) DO UPDATE SET oldest = excluded.oldest
+WHERE known.oldest < excluded.oldest
+"""
+OLD: LiteralString = """
+SELECT relname AS name
+FROM pg_inherits
+JOIN pg_class ON pg_class.oid = inhrelid
+JOIN kept_shelf ON starts_with(relname, %(parent)s || '_' || kind || '_')
+WHERE inhparent = format('public.%%I', %(parent)s::text)::regclass
+    AND relname < %(parent)s || '_' || oldest
+ORDER BY relname
+"""
+# Whoever reads meanwhile must not wait for long, nor must others behind him.
+BE_QUICK: LiteralString = "SET LOCAL lock_timeout = '1s'"
+
+
+class Kind(StrEnum):
+    """What lies on a shelf: how tasks ended, or what attempts wrote."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    LOG = "log"
+
+
+PARENTS = {
+    Kind.COMPLETED: "ended_task",
+    Kind.FAILED: "ended_task",
+    Kind.LOG: "task_log",
+}
+
+
+def shelf_of(kind: str, day: date) -> str:
+    return f"{kind}_{day:%Y%m%d}"
+
+
+class Shelves:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._store = ViewStore(database)
+
+    async def keep(self, days: Mapping[Kind, int]) -> int:
+        """Make the shelves of the next days; drop those more than `days` old.
+
+        Returns how many were dropped. What is dropped once does not come back, not even
+        when the view is built anew or more is to be kept from now on.
+        """
+        return await in_thread(self._keep, days)
+
+    def _keep(self, days: Mapping[Kind, int]) -> int:
+        with self._database.transaction(commit=True) as cursor:
+            [found] = cursor.execute(TODAY).fetchall()
+            today: date = found["today"]
+            for kind, parent in PARENTS.items():
+                for ahead in range(DAYS_AHEAD):
+                    shelf = shelf_of(kind, today + timedelta(days=ahead))
+                    cursor.execute(MAKE, [parent, shelf])
+        with self._database.transaction(commit=True) as cursor:
+            cursor.execute(BE_QUICK)
+            # Nobody puts anything on a shelf while it is being dropped.
+            self._store.turn(cursor, VIEW)
+            for kind, kept in days.items():
+                oldest = shelf_of(kind, today - timedelta(days=kept))
+                cursor.execute(KEEP, [kind, oldest])
+            return sum(_drop(cursor, parent) for parent in sorted({*PARENTS.values()}))
+
+
+def _drop(cursor: Cursor[Any], parent: str) -> int:
+    found = cursor.execute(OLD, {"parent": parent}).fetchall()
+    for shelf in found:
+        cursor.execute(SQL("DROP TABLE {}").format(Identifier("public", shelf["name"])))
+    return len(found)

@@ -1,0 +1,190 @@
+"""What tasks came to is kept for so many days, and what is dropped stays dropped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from eventsourcing.persistence import JSONTranscoder
+from psycopg.rows import dict_row
+
+from domain.clock import utc_now
+from domain.event import Event
+from domain.record import Recorded, origin_of
+from domain.roles import Role
+from domain.task.events import (
+    FailureReason,
+    Order,
+    Submitter,
+    TaskCompleted,
+    TaskFailed,
+    TaskProgressed,
+    TaskStarted,
+    TaskSubmitted,
+)
+from projections.storage.checkpoint import ViewStore
+from projections.storage.database import Database
+from projections.storage.mapper import EventMapper
+from projections.storage.rebuild import rebuild
+from projections.storage.shelves import Kind, Shelves
+from projections.storage.task_log import ATTEMPT_BYTES_MAX, CUT, TaskLog
+from projections.task_board import project, task_board
+from tests.projections.test_views import INSERT
+from tests.support.builders import OWNER
+from workers.task_retention import TaskRetention
+
+NOW = utc_now()
+MAPPER = EventMapper(JSONTranscoder())
+FAILED = TaskFailed(1, FailureReason.ERROR, "no")
+DONE = TaskCompleted(1, None)
+SHELVES = """
+SELECT inhrelid::regclass::text AS name FROM pg_inherits
+WHERE inhparent IN ('ended_task'::regclass, 'task_log'::regclass) ORDER BY 1
+"""
+
+
+@pytest.fixture
+def database(own_journal_url: str) -> Iterator[Database]:
+    with closing(Database(own_journal_url)) as database:
+        yield database
+
+
+def ago(days: float) -> datetime:
+    return NOW - timedelta(days=days)
+
+
+def ended(number: int, at: datetime, end: Event) -> list[Recorded]:
+    """A task's whole life, at one instant."""
+    submitter = Submitter("ci", Role.APPLICATION, None)
+    events = (
+        TaskSubmitted(Order("check", {}), submitter, at),
+        TaskStarted(1, "lease", "w-1", at),
+        end,
+    )
+    origin = origin_of(OWNER, at)
+    stream = f"tasks/{number}"
+    return [
+        Recorded(stream, v, 3 * number + v, f"e{number}-{v}", event, origin)
+        for v, event in enumerate(events, 1)
+    ]
+
+
+def append(url: str, records: list[Recorded]) -> None:
+    with psycopg.connect(url) as connection:
+        for record in records:
+            stored = MAPPER.to_stored_event(record)
+            values = (
+                record.originator_id,
+                record.originator_version,
+                stored.topic,
+                stored.state,
+                record.position,
+            )
+            connection.execute(INSERT, values)
+
+
+def query(url: str, statement: str) -> list[Any]:
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        found = connection.execute(statement.encode()).fetchall()
+        return [next(iter(row.values())) for row in found]
+
+
+def kept(url: str) -> list[Any]:
+    return query(url, "SELECT operation_id FROM ended_task ORDER BY 1")
+
+
+def test_what_is_old_is_dropped_by_the_day_and_failures_are_kept_longer(
+    own_journal_url: str, database: Database
+) -> None:
+    story = [(0.0, DONE), (6, DONE), (9, DONE), (9, FAILED), (29, FAILED), (32, FAILED)]
+    for number, (days, end) in enumerate(story):
+        append(own_journal_url, ended(number, ago(days), end))
+    store = ViewStore(database)
+    while store.advance(task_board, limit=2):
+        pass  # So that each is begun before it ends.
+    assert kept(own_journal_url) == ["0", "1", "2", "3", "4", "5"]
+    retention = TaskRetention(Shelves(database), 7, 30)
+    assert asyncio.run(retention.run_once()) == 2
+    assert kept(own_journal_url) == ["0", "1", "3", "4"]
+    assert asyncio.run(retention.run_once()) == 0
+
+    list(rebuild(database, task_board))
+    assert kept(own_journal_url) == ["0", "1", "3", "4"]
+    append(own_journal_url, ended(6, ago(8), DONE) + ended(7, ago(1), DONE))
+    while store.advance(task_board):
+        pass
+    assert kept(own_journal_url) == ["0", "1", "3", "4", "7"]
+    assert query(own_journal_url, "SELECT operation_id FROM task") == []
+
+
+def test_what_was_dropped_does_not_come_back_when_more_is_to_be_kept(
+    own_journal_url: str, database: Database
+) -> None:
+    append(own_journal_url, ended(0, ago(5), DONE))
+    for days in 2, 90:
+        asyncio.run(TaskRetention(Shelves(database), days, 30).run_once())
+        list(rebuild(database, task_board))
+        assert kept(own_journal_url) == []
+
+
+def test_shelves_are_there_before_they_are_needed(
+    own_journal_url: str, database: Database
+) -> None:
+    asyncio.run(Shelves(database).keep({Kind.COMPLETED: 7}))
+    days = [f"{NOW + timedelta(days=ahead):%Y%m%d}" for ahead in (0, 1)]
+    names = [f"{parent}_{day}" for parent in PARENTS for day in days]
+    assert query(own_journal_url, SHELVES) == names
+
+
+PARENTS = ("ended_task_completed", "ended_task_failed", "task_log_log")
+
+
+def test_of_one_task_s_progress_a_batch_writes_the_last() -> None:
+    origin = origin_of(OWNER, NOW)
+    records = [
+        Recorded("tasks/a", v, v, f"e{v}", TaskProgressed(1, v, f"{v}"), origin)
+        for v in range(1, 100)
+    ]
+    writes = [rows for _, rows in project(records) if rows]
+    assert writes == [[{"operation_id": "a", "percent": 99, "message": "99"}]]
+
+
+def test_a_log_is_bounded_and_says_so(database: Database) -> None:
+    log = TaskLog(database)
+    assert asyncio.run(log.append("a", 1, "begun\n"))
+    assert not asyncio.run(log.append("a", 1, "é" * ATTEMPT_BYTES_MAX))
+    assert not asyncio.run(log.append("a", 1, "more"))
+    assert asyncio.run(log.append("a", 2, "again"))
+    first, second = asyncio.run(log.read("a"))
+    assert first.content.startswith("begun\né")
+    assert first.content.endswith(f"é{CUT}")
+    assert len(first.content.encode()) <= ATTEMPT_BYTES_MAX + len(CUT)
+    assert second == (2, "again")
+    assert asyncio.run(log.read("a", 2)) == [second]
+    assert asyncio.run(log.read("b")) == []
+
+
+def test_of_many_attempts_the_latest_ten_are_read(database: Database) -> None:
+    log = TaskLog(database)
+    for attempt in range(1, 13):
+        asyncio.run(log.append("a", attempt, "text"))
+    assert [one.attempt for one in asyncio.run(log.read("a"))] == list(range(3, 13))
+
+
+def test_a_log_goes_once_it_is_older_than_any_task_is_kept(
+    own_journal_url: str, database: Database
+) -> None:
+    asyncio.run(TaskLog(database).append("a", 1, "text"))
+    old = """
+        SELECT make_shelf('task_log', 'log_20200101');
+        INSERT INTO task_log VALUES ('b', 1, 4, 'text', 'log_20200101')
+    """
+    with psycopg.connect(own_journal_url) as connection:
+        connection.execute(old)
+    assert asyncio.run(TaskRetention(Shelves(database), 7, 30).run_once()) == 1
+    assert query(own_journal_url, "SELECT operation_id FROM task_log") == ["a"]

@@ -1,0 +1,112 @@
+"""What is asked of the task board costs the same, however many tasks there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from projections.storage.migrate import migrate
+from projections.task_board import sql as statements
+from tests.support.servers import Servers, fresh_database
+
+TASKS = 200_000
+FILL = """
+ALTER TABLE task SET (autovacuum_enabled = off);
+INSERT INTO task
+SELECT
+    'o' || n, n, 'check', 'low', 'local',
+    CASE n %% 100 WHEN 0 THEN 'running' WHEN 1 THEN 'cancelling' ELSE 'pending' END,
+    now() + make_interval(secs => n - 1000), 0, 0, '', 'ci' || n %% 1000, NULL, NULL,
+    NULL, NULL, CASE n %% 1000 WHEN 5 THEN 's' || n %% 10000 END, NULL, NULL, now(),
+    NULL, NULL, now() + make_interval(secs => n - 1000), 0
+FROM generate_series(1, %(tasks)s) AS n;
+SELECT make_shelf('ended_task', kind || '_202601' || lpad(day::text, 2, '0'))
+FROM unnest(ARRAY['completed', 'failed']) AS kind, generate_series(1, 8) AS day;
+INSERT INTO ended_task
+SELECT
+    'e' || n, 1000000 + n, 'check', 'low', 'local',
+    CASE WHEN n %% 100 = 0 THEN 'failed' ELSE 'completed' END,
+    now(), 1, 100, '', 'ci' || n %% 1000, NULL, NULL, NULL, NULL,
+    CASE n %% 1000 WHEN 5 THEN 's' || n %% 10000 END,
+    NULL, NULL, now(), NULL, NULL, now(), 0, NULL, NULL, NULL, now(), 'null',
+    CASE WHEN n %% 100 = 0 THEN 'failed' ELSE 'completed' END
+    || '_2026010' || n %% 8 + 1
+FROM generate_series(1, %(tasks)s) AS n
+"""
+# The rows that an index may lead to in vain; the rest are what was asked for.
+READ_MAX = 1_000
+PAGE: dict[str, Any] = {
+    "before": 2**62,
+    "type": None,
+    "priority": None,
+    "repository": None,
+    "reach": None,
+    "limit": 51,
+    "schedule": None,
+    "application": None,
+    "is_any": True,
+    "states": ["pending", "running", "cancelling", "completed", "failed", "cancelled"],
+}
+ASKED: dict[str, dict[str, Any]] = {
+    "find_task": {"operation_id": "e777"},
+    "list_by_state": PAGE,
+    "list_of_submitter": PAGE | {"submitter": "ci5"},
+    "list_of_schedule": PAGE | {"schedule": "s1005"},
+    "count_unfinished": {"caller": "ci5", "application": None},
+    "ready_tasks": {"limit": 2_000},
+    "due_tasks": {"limit": 100},
+}
+
+
+@pytest.fixture(scope="module")
+def board(servers: Servers) -> Iterator[psycopg.Connection]:
+    with fresh_database(servers.database_url) as url:
+        migrate(url)
+        with psycopg.connect(
+            url, autocommit=True, cursor_factory=psycopg.ClientCursor
+        ) as connection:
+            connection.execute(FILL, {"tasks": TASKS})
+            yield connection
+
+
+def reads_of(plan: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Each way in which a table is read, and how many rows that took."""
+    if relation := plan.get("Relation Name"):
+        rows = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+        way = plan["Node Type"] if "Seq" in plan["Node Type"] else ""
+        yield f"{way} {relation}".strip(), rows * plan["Actual Loops"]
+    for part in plan.get("Plans", ()):
+        yield from reads_of(part)
+
+
+def check(board: psycopg.Connection, name: str) -> None:
+    explain: Any = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements[name]}"
+    explain = re.sub(r";\s*$", "", explain)
+    [[[told]]] = board.execute(explain, ASKED[name]).fetchall()
+    reads = list(reads_of(told["Plan"]))
+    assert reads
+    assert [way for way, rows in reads if "Seq Scan" in way and rows] == []
+    assert sum(rows for _, rows in reads) <= READ_MAX
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_only_indexes_are_read_with_the_statistics_of_an_empty_board_and_with_fresh(
+    board: psycopg.Connection, name: str
+) -> None:
+    check(board, name)
+    board.execute("ANALYZE task, ended_task")
+    check(board, name)
+
+
+def test_tasks_are_counted_by_queue_and_state(board: psycopg.Connection) -> None:
+    counts = board.execute(statements["count_tasks"].encode()).fetchall()
+    told = {(queue, state): count for queue, state, count, _ in counts}
+    assert told == {
+        ("local", "pending"): TASKS * 98 // 100,
+        ("local", "running"): TASKS // 100,
+        ("local", "cancelling"): TASKS // 100,
+    }

@@ -1,0 +1,162 @@
+"""The process that forks tasks: starts again, and ends with its worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.workers.running.stage import (
+    HANDLERS,
+    Ear,
+    all_gone,
+    assigned,
+    carried_out,
+    pids_in,
+    server,
+)
+from workers.running import (
+    Assignment,
+    Completed,
+    Failed,
+    FailureKind,
+    ForkServer,
+    Handlers,
+)
+
+ROOT = Path(__file__).parents[3]
+WORKER = """
+import asyncio
+from tests.workers.running.stage import Ear, assigned, server
+
+class Loud(Ear):
+    async def logged(self, lines):
+        print(*lines, sep="\\n", flush=True)
+
+async def main():
+    async with server() as forking:
+        print("server", forking.pid, flush=True)
+        await forking.run(assigned("leave_children_and_hang"), Loud())
+
+asyncio.run(main())
+"""
+
+
+def test_many_run_at_once() -> None:
+    async def results() -> list[object]:
+        async with server() as forking:
+            runs = [
+                forking.run(
+                    Assignment(
+                        operation_id=str(n), attempt=1, task_type="echo", data={"n": n}
+                    ),
+                    Ear(),
+                )
+                for n in range(40)
+            ]
+            endings = await asyncio.gather(*runs)
+        return [ending.result for ending in endings if isinstance(ending, Completed)]
+
+    assert asyncio.run(results()) == [{"n": n} for n in range(40)]
+
+
+def test_the_same_operation_runs_once() -> None:
+    async def twice() -> None:
+        ear = Ear()
+        async with server() as forking:
+            first = asyncio.create_task(forking.run(assigned("hang"), ear))
+            await ear.until_hanging()
+            with pytest.raises(ValueError, match="runs here already"):
+                await forking.run(assigned("hang"), Ear())
+            forking.cancel("op-hang")
+            await first
+
+    asyncio.run(twice())
+
+
+def test_killed_it_is_started_again_and_its_tasks_fail() -> None:
+    async def kill() -> None:
+        ear = Ear()
+        async with server() as forking:
+            run = forking.run(assigned("leave_children_and_hang"), ear)
+            running = asyncio.create_task(run)
+            await ear.until_hanging()
+            assert forking.pid
+            os.kill(forking.pid, signal.SIGKILL)
+            ending = await running
+            assert isinstance(ending, Failed)
+            assert ending.kind == FailureKind.KILLED
+            assert all_gone(pids_in(ear))
+            assert await forking.run(assigned("echo", a=1), Ear()) == Completed(
+                {"a": 1}
+            )
+
+    asyncio.run(kill())
+
+
+def test_nothing_outlives_a_worker_that_is_killed() -> None:
+    command = [sys.executable, "-c", WORKER]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdout
+        pids: list[int] = []
+        while (line := worker.stdout.readline().strip()) != "hanging":
+            assert line
+            pids += [int(word) for word in line.split()[1:]]
+        pids += [p.pid for p in psutil.Process(worker.pid).children(recursive=True)]
+        worker.kill()
+    assert len(pids) >= 5
+    assert all_gone(pids)
+
+
+def test_nothing_outlives_a_server_that_is_left() -> None:
+    async def leave() -> list[int]:
+        async with server() as forking:
+            await forking.run(assigned("echo"), Ear())
+            assert forking.pid
+            family = psutil.Process(forking.pid).children(recursive=True)
+            return [forking.pid, *(process.pid for process in family)]
+
+    assert all_gone(asyncio.run(leave()))
+
+
+def test_a_handler_that_cannot_be_imported_fails_its_own_tasks_only() -> None:
+    async def run() -> tuple[object, object]:
+        references = {**HANDLERS.references, "lost": "nowhere:lost"}
+        async with ForkServer(Handlers(references)) as forking:
+            assert set(forking.unusable) == {"lost"}
+            lost = await forking.run(assigned("lost"), Ear())
+            return lost, await forking.run(assigned("echo"), Ear())
+
+    lost, other = asyncio.run(run())
+    assert isinstance(lost, Failed)
+    assert lost.kind == FailureKind.UNKNOWN_TYPE
+    assert "No module named 'nowhere'" in lost.message
+    assert other == Completed({})
+
+
+def test_it_answers_what_a_handler_asks_or_says_why_not() -> None:
+    assert carried_out("ask", place="port")[0] == Completed("calm")
+    assert carried_out("ask", place="moon")[0] == Completed(
+        {"code": "FORBIDDEN", "message": "only the port's"}
+    )
+
+
+def test_what_a_listener_raises_ends_the_task_and_is_raised() -> None:
+    class Deaf(Ear):
+        async def logged(self, lines: list[str]) -> None:
+            raise ZeroDivisionError(lines)
+
+    async def run() -> None:
+        async with server() as forking:
+            with pytest.raises(ZeroDivisionError, match="hanging"):
+                await forking.run(assigned("hang"), Deaf())
+
+    asyncio.run(run())

@@ -1,0 +1,87 @@
+"""A task has what is its own, and nothing of its worker's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.workers.running.stage import Ear, assigned, carried_out, server
+from workers.embedded.process import wait_for
+from workers.running import Completed
+from workers.running.forking import SPARES
+
+
+def looked_around(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    monkeypatch.setenv("BERTH_SECRET", "of-the-worker")
+    monkeypatch.setenv("TZ", "Europe/Rome")
+    ending, _ = carried_out("look_around")
+    assert isinstance(ending, Completed)
+    found: dict[str, object] = ending.result
+    return found
+
+
+def test_its_environment_is_five_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = looked_around(monkeypatch)
+    environment = found["environment"]
+    assert isinstance(environment, dict)
+    assert set(environment) - {"LANG"} == {"PATH", "HOME", "TMPDIR", "TZ"}
+    assert environment["PATH"] == os.environ["PATH"]
+    assert "of-the-worker" not in str(found["initial"])
+
+
+def test_its_folder_is_its_own_and_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = looked_around(monkeypatch)
+    folder = str(found["folder"])
+    assert {found["here"], found["temporary"]} == {folder}
+    assert not Path(folder).exists()
+
+
+def test_a_folder_that_it_has_closed_is_removed(tmp_path: Path) -> None:
+    async def close() -> bool:
+        async with server(tmp_path) as forking:
+            ending = await forking.run(assigned("close_folder"), Ear())
+            assert isinstance(ending, Completed)
+            assert ending.result.startswith(str(tmp_path))
+            return await asyncio.to_thread(os.path.lexists, ending.result)
+
+    assert not asyncio.run(close())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whatever_tidies_the_temporary_folder_does_no_harm(tmp_path: Path) -> None:
+    def all_stand_by() -> bool:
+        return len(list(tmp_path.glob("*/task-*"))) == SPARES
+
+    async def tidy() -> None:
+        async with server(tmp_path) as forking:
+            assert await asyncio.to_thread(wait_for, all_stand_by, 10)
+            for folder in await asyncio.to_thread(tmp_path.iterdir):
+                await asyncio.to_thread(shutil.rmtree, folder)
+            for _ in range(12):  # more than stood by
+                ending = await forking.run(assigned("look_around"), Ear())
+                assert isinstance(ending, Completed), ending
+
+    asyncio.run(tidy())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_has_four_descriptors_and_its_own_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = looked_around(monkeypatch)
+    assert found["descriptors"] == [0, 1, 2, 3]
+    assert found["leader"]
+    assert found["threads"] == 1
+
+
+def test_each_has_a_process_of_its_own() -> None:
+    async def pids() -> list[object]:
+        async with server() as forking:
+            endings = [await forking.run(assigned("report_pid"), Ear()) for _ in "123"]
+        return [ending.result for ending in endings if isinstance(ending, Completed)]
+
+    assert len(set(asyncio.run(pids()))) == 3

@@ -1,0 +1,240 @@
+"""One instance for each slot: beside others, late, after an outage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from functools import wraps
+from typing import Any
+
+import pytest
+
+from domain.errors import SlotTaken
+from domain.ids import new_id
+from domain.task import lifecycle
+from domain.task.commands import CompleteAttempt, StartAttempt
+from domain.task.events import TaskSubmitted
+from domain.task.firing import TIMER, next_steps, of_schedule, of_task, start
+from domain.task.recurrence import CatchUp, Overlap, Recurrence
+from domain.task.schedule import Schedule, instance_id, schedule, stream_of
+from domain.task.schedule_commands import StopSchedule
+from domain.task.schedule_events import ScheduleFired, ScheduleMissed, ScheduleSkipped
+from tests.support.builders import NOON, at
+from tests.support.memory import Hands, MemoryJournal
+from tests.support.task_words import CI, SUBMITTER, WORKER, order
+from workers.task_schedule import TaskSchedule
+
+ID = new_id()
+
+
+def played(scenario: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    @wraps(scenario)
+    def test(*arguments: Any, **named: Any) -> None:
+        asyncio.run(scenario(*arguments, **named))
+
+    return test
+
+
+async def begin(journal: MemoryJournal, **facts: Any) -> TaskSchedule:
+    """Every minute from noon on; whoever asks is told that it is due."""
+    recurrence = Recurrence(every_ms=60_000, **facts)
+    await journal.execute(*start(CI, ID, order(), recurrence))
+
+    async def due() -> Sequence[str]:
+        return [ID]
+
+    return TaskSchedule(due, journal)
+
+
+async def run(journal: MemoryJournal, slot: float | None) -> None:
+    """Somebody runs the instance of `slot` to its end."""
+    operation_id = instance_id(ID, None if slot is None else at(slot))
+    started = StartAttempt(by=WORKER, worker="w", lease_id="l")
+    done = CompleteAttempt(by=WORKER, attempt=1, lease_id="l")
+    await journal.execute(of_task(operation_id, started))
+    await journal.execute(of_task(operation_id, done))
+
+
+def state_of(journal: MemoryJournal) -> Schedule:
+    state: Schedule = journal.state_of(schedule, stream_of(ID))
+    return state
+
+
+def told(journal: MemoryJournal, kind: type[Any]) -> list[Any]:
+    return [e for e in journal.events_of(stream_of(ID)) if isinstance(e, kind)]
+
+
+def fired(journal: MemoryJournal) -> list[float]:
+    """The slots fired, in seconds after noon, each having become a task of its own."""
+    firings: list[ScheduleFired] = told(journal, ScheduleFired)
+    for firing in firings:
+        stream = lifecycle.stream_of(firing.operation_id)
+        [submitted] = [
+            event
+            for event in journal.events_of(stream)
+            if isinstance(event, TaskSubmitted)
+        ]
+        expected = (SUBMITTER, ID, firing.slot)
+        found = (submitted.submitter, submitted.schedule_id, submitted.slot)
+        assert found == expected
+    return [(firing.slot - NOON).total_seconds() for firing in firings]
+
+
+@played
+async def test_nothing_is_fired_before_its_time(
+    journal: MemoryJournal, clock: Hands
+) -> None:
+    worker = await begin(journal)
+    clock.turn(seconds=59.9)
+    assert await worker.run_once() == 0
+    clock.turn(seconds=0.1)
+    assert await worker.run_once() == 1
+    assert fired(journal) == [60]
+
+
+@played
+async def test_many_workers_fire_a_slot_once(
+    journal: MemoryJournal, clock: Hands
+) -> None:
+    worker = await begin(journal, overlap=Overlap.ALLOW)
+    for _ in range(3):
+        clock.turn(seconds=60)
+        assert sum(await asyncio.gather(*(worker.run_once() for _ in range(9)))) == 1
+    assert fired(journal) == [60, 120, 180]
+
+
+@played
+async def test_who_saw_the_slot_before_it_was_fired_fires_nothing(
+    journal: MemoryJournal, clock: Hands
+) -> None:
+    worker = await begin(journal)
+    clock.turn(seconds=60)
+    steps = next_steps(ID, state_of(journal), clock.at)
+    await worker.run_once()
+    count = len(journal.records)
+    with pytest.raises(SlotTaken):
+        await journal.execute(*steps)
+    assert len(journal.records) == count
+
+
+@played
+async def test_the_first_instance_may_come_at_once(
+    journal: MemoryJournal, clock: Hands
+) -> None:
+    worker = await begin(journal, immediately=True)
+    assert fired(journal) == [0]
+    await run(journal, None)
+    clock.turn(seconds=60)
+    await worker.run_once()
+    assert fired(journal) == [0, 60]
+
+
+@played
+async def test_a_slot_beside_the_instance_before_is_skipped(
+    journal: MemoryJournal, clock: Hands
+) -> None:
+    worker = await begin(journal)
+    for _ in range(2):
+        clock.turn(seconds=60)
+        await worker.run_once()
+    assert fired(journal) == [60]
+    assert told(journal, ScheduleSkipped) == [ScheduleSkipped(at(120), at(180))]
+    await run(journal, 60)
+    clock.turn(seconds=60)
+    await worker.run_once()
+    assert fired(journal) == [60, 180]
+
+
+@played
+async def test_an_instance_whose_worker_died_for_good_is_over(
+    journal: MemoryJournal, clock: Hands
+) -> None:
+    worker = await begin(journal)
+    clock.turn(seconds=60)
+    await worker.run_once()
+    for lease in ("a", "b"):
+        begun = StartAttempt(by=WORKER, worker="w", lease_id=lease)
+        await journal.execute(of_task(instance_id(ID, at(60)), begun))
+        clock.turn(seconds=60)
+    await worker.run_once()
+    assert fired(journal) == [60, 120]
+
+
+@played
+async def test_a_queued_slot_is_fired_when_the_instance_before_is_over(
+    journal: MemoryJournal, clock: Hands
+) -> None:
+    worker = await begin(journal, overlap=Overlap.QUEUE)
+    for _ in range(3):
+        clock.turn(seconds=60)
+        await worker.run_once()
+    assert fired(journal) == [60]
+    await run(journal, 60)
+    await worker.run_once()
+    assert fired(journal) == [60, 120]
+    await run(journal, 120)
+    await worker.run_once()
+    assert fired(journal) == [60, 120, 180]
+    assert state_of(journal).queued == ()
+
+
+@played
+async def test_instances_may_overlap(journal: MemoryJournal, clock: Hands) -> None:
+    worker = await begin(journal, overlap=Overlap.ALLOW)
+    for _ in range(3):
+        clock.turn(seconds=60)
+        await worker.run_once()
+    assert fired(journal) == [60, 120, 180]
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "expected", "missed"),
+    [(CatchUp.NONE, [600], 9), (CatchUp.LATEST, [540, 600], 8)],
+)
+@played
+async def test_after_an_outage_slots_are_missed(
+    journal: MemoryJournal,
+    clock: Hands,
+    catch_up: CatchUp,
+    expected: list[float],
+    missed: int,
+) -> None:
+    worker = await begin(journal, catch_up=catch_up, overlap=Overlap.ALLOW)
+    clock.turn(seconds=610)
+    await worker.run_once()
+    assert fired(journal) == expected
+    [told_so] = told(journal, ScheduleMissed)
+    assert told_so.count == missed
+
+
+@played
+async def test_after_an_outage_all_may_be_fired(
+    journal: MemoryJournal, clock: Hands
+) -> None:
+    worker = await begin(journal, catch_up=CatchUp.ALL, overlap=Overlap.ALLOW)
+    clock.turn(minutes=1_500)
+    assert await worker.run_once() == 1_000
+    assert await worker.run_once() == 500
+    assert fired(journal) == [60.0 * n for n in range(1, 1_501)]
+
+
+@played
+async def test_once_stopped_nothing_is_fired(
+    journal: MemoryJournal, clock: Hands
+) -> None:
+    worker = await begin(journal)
+    await journal.execute(of_schedule(ID, StopSchedule(by=CI)))
+    clock.turn(minutes=5)
+    assert await worker.run_once() == 0
+    assert fired(journal) == []
+
+
+@played
+async def test_a_limit_ends_it(journal: MemoryJournal, clock: Hands) -> None:
+    worker = await begin(journal, limit=2, overlap=Overlap.ALLOW)
+    clock.turn(seconds=200)
+    await worker.run_once()
+    assert len(fired(journal)) == 2
+    assert state_of(journal).is_over
+    assert next_steps(ID, state_of(journal), clock.at) == []
+    assert TIMER.id == "berth:task-schedule"

@@ -1,0 +1,134 @@
+"""One try to assign an environment of a pool to an issue, however many others try.
+
+All is decided by the journal: that the environment is free, that the issue has no other
+one, and that nobody else assigned one to it meanwhile are one append.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from domain.decider import Journal, Look, Outcome, Step
+from domain.environment.environment import Environment, environment
+from domain.environment.review import AssignReview, KeepReview, RequireElsewhere
+from domain.errors import (
+    EnvironmentInactive,
+    EnvironmentLocked,
+    EnvironmentNotFound,
+    LeaseOver,
+    NotInPool,
+    ReviewMoved,
+    ReviewNotAssigned,
+    ReviewTaken,
+)
+from domain.event import Actor
+from domain.review_index import ChooseEnvironment, Place, review_index, stream_of
+from workers.review.data import FetchData
+from workers.review.pool import Pool
+from workers.review.shown import shown
+
+TRIES_MAX = 8
+# Why an environment that was free in the listing is not to be had after all.
+TOO_LATE = (
+    ReviewTaken,
+    NotInPool,
+    EnvironmentInactive,
+    EnvironmentLocked,
+    EnvironmentNotFound,
+)
+
+
+@dataclass(frozen=True)
+class Assigning:
+    journal: Journal
+    pool: Pool
+    data: FetchData
+    operation_id: str
+    by: Actor
+
+    async def run(self) -> dict[str, Any]:
+        """`assigned`, or nothing and `why` not."""
+        for _ in range(TRIES_MAX):
+            try:
+                if answer := await self._keep_or_take():
+                    return {"assigned": answer}
+            except ReviewMoved:
+                continue  # Another task did the same for this issue: look again.
+            many = len(self.pool.members)
+            why = f"none of the {many} environments of {self.pool.name} is free"
+            return {"assigned": None, "why": why}
+        raise ReviewMoved(f"{self.data.issue} is given one environment after the other")
+
+    @property
+    def index(self) -> str:
+        return stream_of(self.pool.repository, self.pool.name, self.data.issue)
+
+    async def _keep_or_take(self) -> dict[str, Any] | None:
+        looked = await self.journal.execute(
+            Step(review_index, self.index, Look(by=self.by))
+        )
+        place: Place = looked.states[0]
+        previous = place.environment_id
+        may_have_it = False
+        if previous is not None:
+            try:
+                return self._told(previous, await self._keep(previous), 0)
+            except EnvironmentNotFound:
+                pass  # It was deleted, and comes back no more.
+            except (ReviewTaken, ReviewNotAssigned, LeaseOver):
+                may_have_it = True  # Until then, and perhaps again.
+        for candidate in self.pool.candidates():
+            steps = [self._choose(candidate.id, previous), self._assign(candidate.id)]
+            if may_have_it and previous and previous != candidate.id:
+                steps.append(self._require_elsewhere(previous))
+            try:
+                return self._told(candidate.id, await self.journal.execute(*steps), 1)
+            except TOO_LATE:
+                continue
+        return None
+
+    async def _keep(self, environment_id: str) -> Outcome:
+        command = KeepReview(
+            by=self.by,
+            issue=self.data.issue,
+            pool=self.pool.name,
+            operation_id=self.operation_id,
+            lease_seconds=self.data.leasefor,
+        )
+        return await self.journal.execute(Step(environment, environment_id, command))
+
+    def _choose(self, environment_id: str, previous: str | None) -> Step:
+        command = ChooseEnvironment(
+            by=self.by,
+            repository=self.pool.repository,
+            pool=self.pool.name,
+            issue=self.data.issue,
+            environment_id=environment_id,
+            previous_id=previous,
+        )
+        return Step(review_index, self.index, command)
+
+    def _assign(self, environment_id: str) -> Step:
+        command = AssignReview(
+            by=self.by,
+            issue=self.data.issue,
+            pool=self.pool.name,
+            operation_id=self.operation_id,
+            branch=self.data.branch,
+            lease_seconds=self.data.leasefor,
+        )
+        return Step(environment, environment_id, command)
+
+    def _require_elsewhere(self, environment_id: str) -> Step:
+        command = RequireElsewhere(
+            by=self.by,
+            issue=self.data.issue,
+            pool=self.pool.name,
+            operation_id=self.operation_id,
+        )
+        return Step(environment, environment_id, command)
+
+    def _told(self, environment_id: str, outcome: Outcome, step: int) -> dict[str, Any]:
+        after: Environment = outcome.states[step]
+        return shown(environment_id, after, outcome.at, self.pool.name)

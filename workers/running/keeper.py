@@ -1,0 +1,131 @@
+"""The parent of one task: ends it and all that it started, then says how it ended.
+
+It listens to the worker on `channel`: T asks the task's process group to stop, K ends
+it, and so does the end of the worker. The last word is the task's wait status.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import socket
+import struct
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NoReturn
+
+from workers.running.system import adopt_orphans, children, kill, ring_on_child
+from workers.running.task import Loaded, carry_out
+
+TERMINATE: Final = b"T"
+KILL: Final = b"K"
+STATUS: Final = struct.Struct("=i")
+DESCRIPTORS: Final = 3  # the channel, the task's line to the worker, and its output
+
+
+def stand_by(handlers: Loaded, link: socket.socket, root: str) -> NoReturn:
+    """Have a process ready for the next task, see that to its end, and end with it.
+
+    `link` is to the fork server, which passes on the descriptors of one task. A keeper
+    for each task: whatever the task's descendants do (new sessions, orphans), they
+    come to this process, and so it is known whose they were.
+    """
+    adopt_orphans()
+    try:
+        folder = tempfile.mkdtemp(prefix="task-", dir=root)
+    except FileNotFoundError:  # the worker has ended, and taken them all away
+        os._exit(0)
+    bell = ring_on_child()
+    keeper = os.getpid()
+    to_task, from_keeper = socket.socketpair()
+    task = os.fork()
+    if task == 0:
+        link.close()
+        to_task.close()
+        carry_out(handlers, keeper, from_keeper, folder)
+    from_keeper.close()
+    channel = _pass_on(link, to_task)
+    if channel:
+        _obey(channel, bell, task)
+    status = _end(task)
+    _remove(Path(folder))
+    if channel:
+        with suppress(OSError):  # nobody is left to hear it
+            channel.sendall(STATUS.pack(status))
+    os._exit(0)
+
+
+def _pass_on(link: socket.socket, to_task: socket.socket) -> socket.socket | None:
+    """Give the task what is its, and return the channel to its worker.
+
+    None if the fork server has ended, and there will be no task.
+    """
+    with link, to_task:
+        _, descriptors, _, _ = socket.recv_fds(link, 1, DESCRIPTORS)
+        if len(descriptors) != DESCRIPTORS:
+            return None
+        channel, line, output = descriptors
+        with suppress(OSError):  # it has ended already, which will be seen
+            socket.send_fds(to_task, [b"T"], [line, output])
+        os.close(line)
+        os.close(output)
+    return socket.socket(fileno=channel)
+
+
+def _obey(channel: socket.socket, bell: int, task: int) -> None:
+    """Pass on what the worker says, until the task has ended or is to end."""
+    while not _has_ended(task):
+        ready, _, _ = select.select([channel.fileno(), bell], [], [])
+        if bell in ready:
+            os.read(bell, 1024)
+        if channel.fileno() in ready:
+            said = channel.recv(64)
+            if not said or KILL in said:
+                return
+            _signal(task, signal.SIGTERM)
+
+
+def _has_ended(task: int) -> bool:
+    """Left unreaped, so that its number stays its own, and its group's."""
+    return os.waitid(os.P_PID, task, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _end(task: int) -> int:
+    """End the task's group, then whoever had left it; return the task's status."""
+    ended = _has_ended(task)
+    _signal(task, signal.SIGKILL)
+    if not ended:
+        kill(task)
+    _, status = os.waitpid(task, 0)
+    while True:  # whose parent ends becomes our child, so there may be more each time
+        for child in children():
+            kill(child)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return status
+
+
+def _signal(task: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(task, number)
+    except ProcessLookupError:  # it is about to make that group
+        with suppress(ProcessLookupError):
+            os.kill(task, number)
+    except PermissionError:  # macOS says so of a group that has ended
+        pass
+
+
+def _remove(folder: Path) -> None:
+    """Also what the task has closed to itself, and to us who have no more rights."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        folder.chmod(0o700)
+        for place, names, _ in os.walk(folder):
+            for inner in (Path(place, name) for name in names):
+                if not inner.is_symlink():
+                    inner.chmod(0o700)
+        shutil.rmtree(folder, ignore_errors=True)

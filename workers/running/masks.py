@@ -1,0 +1,77 @@
+"""Blots out what a task was told in confidence, wherever it says it again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+# Shorter ones would blot out ordinary words.
+SECRET_CHARACTERS_MIN = 4
+# Parts of credentials that are good for nothing alone, and that results speak of.
+NOT_SECRET = {"username", "instanceUrl", "loginUrl", "orgId", "expiresAt", "tokenType"}
+_URL_PARTS = re.compile(r"[/:@?&=]+")
+_URL_PART_CHARACTERS_MIN = 12
+
+
+class Masks:
+    """The secrets of one task, known to its worker alone."""
+
+    def __init__(self) -> None:
+        self._secrets: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def learn(self, answer: object) -> None:
+        """Blot out every text of this answer from now on, also as part of others."""
+        for text in _texts(answer):
+            self._secrets |= {
+                form
+                for line in (text, *text.splitlines(), *_url_parts(text))
+                for form in (line, quote(line, safe=""), _as_json(line))
+                if len(form) >= SECRET_CHARACTERS_MIN
+            }
+        longest_first = sorted(self._secrets, key=len, reverse=True)
+        if longest_first:
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def hide(self, text: str) -> str:
+        """`text` with *** for each secret in it."""
+        return self._pattern.sub("***", text) if self._pattern else text
+
+    def hide_within(self, value: Any) -> Any:
+        """A JSON value, likewise."""
+        match value if self._pattern else None:
+            case str() as text:
+                return self.hide(text)
+            case list() as items:
+                return [self.hide_within(item) for item in items]
+            case dict() as fields:
+                return {self.hide(k): self.hide_within(v) for k, v in fields.items()}
+            case _:
+                return value
+
+
+def _texts(answer: object) -> Iterator[str]:
+    match answer:
+        case str() as text:
+            yield text
+        case list() as items:
+            for item in items:
+                yield from _texts(item)
+        case dict() as fields:
+            for name, value in fields.items():
+                if name not in NOT_SECRET:
+                    yield from _texts(value)
+
+
+def _url_parts(text: str) -> list[str]:
+    """`force://id:secret:refresh@host` may be taken apart by who is told it."""
+    parts = _URL_PARTS.split(text.partition("://")[2])
+    return [part for part in parts if len(part) >= _URL_PART_CHARACTERS_MIN]
+
+
+def _as_json(text: str) -> str:
+    return msgspec.json.encode(text.encode(errors="replace").decode()).decode()[1:-1]

@@ -1,0 +1,51 @@
+"""Fires recurring tasks: one instance for each slot, however many workers run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from domain.decider import Journal, Look, Outcome
+from domain.errors import InstanceGoing, InstanceOver, SlotTaken
+from domain.task.firing import TIMER, next_steps, of_schedule
+from domain.task.schedule import Schedule
+
+EVERY_SECONDS = 0.1
+SLOTS_AT_ONCE_MAX = 1_000
+
+
+@dataclass(frozen=True)
+class TaskSchedule:
+    """It only nudges: which slot is whose turn is decided on the schedule's stream."""
+
+    due_schedules: Callable[[], Awaitable[Sequence[str]]]
+    journal: Journal
+
+    async def run_once(self) -> int:
+        """Deal with all that is due, schedules side by side; return how many slots."""
+        due = await self.due_schedules()
+        return sum(await asyncio.gather(*map(self.catch_up, due)))
+
+    async def catch_up(self, schedule_id: str) -> int:
+        """Deal with its slots in order, up to so many at a time."""
+        dealt, is_busy = 0, False
+        while dealt < SLOTS_AT_ONCE_MAX:
+            seen = await self.look(schedule_id)
+            schedule: Schedule = seen.states[0]
+            steps = next_steps(schedule_id, schedule, seen.at, is_busy=is_busy)
+            if not steps:
+                break
+            is_busy = False
+            try:
+                await self.journal.execute(*steps)
+            except InstanceGoing:
+                is_busy = True
+            except (InstanceOver, SlotTaken):
+                continue  # Things have changed since the look.
+            else:
+                dealt += 1
+        return dealt
+
+    async def look(self, schedule_id: str) -> Outcome:
+        return await self.journal.execute(of_schedule(schedule_id, Look(by=TIMER)))
