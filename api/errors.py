@@ -13,6 +13,7 @@ from msgspec import UNSET, DecodeError, Struct, UnsetType, ValidationError
 
 from api.requests import request_id_of
 from domain import errors
+from domain.task import errors as task_errors
 
 log = structlog.get_logger()
 AnyRequest = Request[Any, Any, Any]
@@ -28,7 +29,7 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.Conflict: 409,
     errors.LeaseOver: 410,
     errors.SalesforceRefused: 400,
-    errors.TaskOver: 400,
+    task_errors.TaskOver: 400,
     errors.TooMany: 429,
 }
 
@@ -101,7 +102,7 @@ def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBod
         field=field,
         headers=headers.get(status),
     )
-    if isinstance(error, errors.TaskOver):
+    if isinstance(error, task_errors.TaskOver):
         answered.content.status = error.status
     return answered
 

@@ -21,8 +21,9 @@ from api.task_schemas import (
     TaskSubmittedAnswer,
 )
 from api.task_sight import sees_stacks, visible_schedule
-from domain.errors import Invalid, TaskNotFound
+from domain.errors import Invalid
 from domain.roles import Role
+from domain.task.errors import TaskNotFound
 from domain.task.events import Order
 from domain.task.firing import of_schedule, start
 from domain.task.recurrence import Recurrence, check

@@ -28,8 +28,7 @@ async def order_of(
         known = ", ".join(sorted(t.name for t in types.values() if t.is_public))
         raise Invalid(f"type must be one of {known}", field="type")
     data, description = unwrapped(body.data)
-    if problem := kind.check(data):
-        raise Invalid(f"data: {problem}", field="data")
+    kind.check(data)
     key = kind.concurrency_key(data)
     return Order(
         task_type=kind.name,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from api.deps import Desk
 from api.task_answers import Row
 from domain.decider import Reach, check_reach
-from domain.errors import Invalid, NotYourTask, TaskNotFound
+from domain.errors import Invalid
 from domain.ids import parse_id
 from domain.roles import Role
+from domain.task.errors import NotYourTask, TaskNotFound
 from domain.task.lifecycle import stream_of
 from projections import schedule_board, task_board
 from projections.schedule_board import schedule_board as schedules

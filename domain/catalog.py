@@ -10,6 +10,7 @@ from domain.org import OrgEvent
 from domain.project_events import ProjectEvent
 from domain.release import ReleaseEvent
 from domain.review_index import ReviewEnvironmentChosen
+from domain.task.concurrency import TaskKeyEvent
 from domain.task.events import TaskEvent
 from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
@@ -24,6 +25,7 @@ AnyEvent = (
     | TaskEvent
     | ReviewEnvironmentChosen
     | ScheduleEvent
+    | TaskKeyEvent
     | RequestCarriedOut
 )
 

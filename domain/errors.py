@@ -39,12 +39,6 @@ class NotHolder(Forbidden):
     code = "NOT_YOUR_TICKET"
 
 
-class NotYourTask(Forbidden):
-    """The task is somebody else's."""
-
-    code = "NOT_YOUR_TASK"
-
-
 class NotFound(DomainError):
     """There is no such thing."""
 
@@ -67,12 +61,6 @@ class OrgNotFound(NotFound):
     """No Salesforce org is registered under this username."""
 
     code = "ORG_NOT_FOUND"
-
-
-class TaskNotFound(NotFound):
-    """There is no such task, or its result was kept long enough."""
-
-    code = "TASK_NOT_FOUND"
 
 
 class TokenNotFound(NotFound):
@@ -215,52 +203,6 @@ class ReleaseExists(Conflict):
     """This release is on record with other facts, and a record is not rewritten."""
 
     code = "RELEASE_EXISTS"
-
-
-class StaleAttempt(Conflict):
-    """The attempt is over: whoever still runs it must stop; nothing was changed."""
-
-    code = "STALE_ATTEMPT"
-
-
-class AttemptRunning(Conflict):
-    """Somebody runs this task, and reports."""
-
-    code = "ATTEMPT_RUNNING"
-
-
-class TaskNotReady(Conflict):
-    """It is not time for the next attempt."""
-
-    code = "TASK_NOT_READY"
-
-
-class SlotTaken(Conflict):
-    """The schedule's slot has been dealt with, or is not due."""
-
-    code = "SLOT_TAKEN"
-
-
-class InstanceGoing(Conflict):
-    """The instance before this one is not over."""
-
-    code = "INSTANCE_GOING"
-
-
-class InstanceOver(Conflict):
-    """The instance before this one is over by now."""
-
-    code = "INSTANCE_OVER"
-
-
-class TaskOver(DomainError):
-    """The task has come to its end; `status` says to which."""
-
-    code = "TASK_OVER"
-
-    def __init__(self, message: str, *, status: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class SalesforceRefused(DomainError):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from domain.task.events import LOCAL
 from projections.storage.keyring import Keyring
 from workers.salesforce.hosts import Hosts, hosts_from
 from workers.trust import Issuer, TrustError, load_trust
@@ -20,7 +21,7 @@ from workers.trust import Issuer, TrustError, load_trust
 SECRET_LENGTH_MIN = 32
 KEY_BYTES = 32
 VERSION_DIGITS_MAX = 9
-DAYS_MAX = 365
+DAYS = range(1, 366)
 TASK_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 Network = IPv4Network | IPv6Network
 
@@ -42,8 +43,10 @@ class Settings(Struct, frozen=True):
 
     `issuers` are those whose OIDC tokens are believed; `trusted_proxies`, the networks
     of those whose X-Forwarded-For is.
-    `task_types` are those that workers in other languages serve; what tasks come to is
-    kept for `task_result_days`, and for `task_failure_days` if they fail.
+    `task_types` are those that workers in other languages take; `task_slots`, how many
+    tasks one worker runs at once; `task_grace_seconds`, how long it lets them go on
+    when it has to stop. What tasks come to is kept for `task_result_days`, and for
+    `task_failure_days` if they fail.
     `salesforce_check`: an org must prove to be its username's before it is registered.
     """
 
@@ -61,6 +64,8 @@ class Settings(Struct, frozen=True):
     task_types: Sequence[str] = ()
     task_result_days: int = 7
     task_failure_days: int = 30
+    task_slots: int = 4
+    task_grace_seconds: float = 20.0
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port})"
@@ -81,8 +86,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         salesforce_check=_is_on(environment, "BERTH_SALESFORCE_CHECK"),
         credentials=_credentials(environment),
         task_types=_task_types(environment),
-        task_result_days=_days(environment, "BERTH_TASK_RESULT_DAYS", 7),
-        task_failure_days=_days(environment, "BERTH_TASK_FAILURE_DAYS", 30),
+        task_result_days=_whole(environment, "BERTH_TASK_RESULT_DAYS", 7, DAYS),
+        task_failure_days=_whole(environment, "BERTH_TASK_FAILURE_DAYS", 30, DAYS),
+        task_slots=_whole(environment, "BERTH_TASK_SLOTS", 4, range(1, 1_001)),
+        task_grace_seconds=_whole(
+            environment, "BERTH_TASK_GRACE_SECONDS", 20, range(3_601)
+        ),
     )
 
 
@@ -166,6 +175,15 @@ def _salesforce_hosts(environment: Mapping[str, str]) -> Hosts:
         raise SettingsError(f"BERTH_SALESFORCE_HOSTS: {error}") from None
 
 
+def _whole(
+    environment: Mapping[str, str], name: str, otherwise: int, within: range
+) -> int:
+    text = environment.get(name, str(otherwise))
+    if text.isascii() and text.isdecimal() and int(text) in within:
+        return int(text)
+    raise SettingsError(f"{name} must be from {within.start} to {within.stop - 1}")
+
+
 def _is_on(environment: Mapping[str, str], name: str) -> bool:
     text = environment.get(name, "on")
     if text in {"on", "off"}:
@@ -185,13 +203,6 @@ def _task_types(environment: Mapping[str, str]) -> Sequence[str]:
     given = environment.get("BERTH_TASK_TYPES", "")
     names = [name for part in given.split(",") if (name := part.strip())]
     for name in names:
-        if not TASK_TYPE.fullmatch(name) or name == "local":
+        if not TASK_TYPE.fullmatch(name) or name == LOCAL:
             raise SettingsError(f"BERTH_TASK_TYPES: no task type can be named {name}")
     return names
-
-
-def _days(environment: Mapping[str, str], name: str, days: int) -> int:
-    text = environment.get(name, str(days))
-    if text.isascii() and text.isdecimal() and 0 < int(text[:4]) <= DAYS_MAX:
-        return int(text[:4])
-    raise SettingsError(f"{name} must be a number of days from 1 to {DAYS_MAX}")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from domain.decider import Journal, Look, Outcome
-from domain.errors import InstanceGoing, InstanceOver, SlotTaken
+from domain.task.errors import InstanceGoing, InstanceOver, SlotTaken
 from domain.task.firing import TIMER, next_steps, of_schedule
 from domain.task.schedule import Schedule
 

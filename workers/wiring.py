@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+)
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -38,12 +42,19 @@ from workers.credential_sweep import CredentialSweep
 from workers.doorbell import Doorbell, Lookout
 from workers.lock_expiry import LockExpiry
 from workers.loop import run_forever
+from workers.review.desk import ReviewDesk
+from workers.running import Handlers
 from workers.salesforce import Salesforce
 from workers.salesforce.inventory import Inventory
 from workers.settings import Settings
 from workers.task_retention import TaskRetention
 from workers.task_schedule import TaskSchedule
 from workers.task_types import task_types
+from workers.tasks import running as task_running
+from workers.tasks import sweep as task_sweep
+from workers.tasks.answers import TaskAnswers
+from workers.tasks.credentials import CredentialsDesk
+from workers.tasks.dispatch import Dispatch
 from workers.vault_check import VaultCheck
 
 READERS_MAX = 8
@@ -69,6 +80,12 @@ class Services:
     task_types: Mapping[str, TaskType]
     task_log: TaskLog
     shelves: Shelves
+    dispatch: Dispatch
+
+    def ring(self, streams: Collection[str]) -> None:
+        """Another process has appended to these."""
+        self.journal.ring(streams)
+        self.dispatch.nudge(streams)
 
 
 @asynccontextmanager
@@ -93,14 +110,18 @@ async def running(
         salesforce=salesforce,
         inventory=Inventory(salesforce, ArtifactCache(secrets)),
         vault_use=VaultUse(secrets),
-        task_types=task_types(settings.task_types),
+        task_types=task_types(Handlers.installed(), settings.task_types),
         task_log=TaskLog(database),
         shelves=Shelves(database),
+        dispatch=Dispatch(settings.nats_url, secrets, journal, settings.task_types),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
-        yield services
+        async with AsyncExitStack() as stack:
+            if with_workers:
+                await stack.enter_async_context(_tasks_carried_out(services))
+            yield services
     finally:
         for task in reversed(tasks):
             task.cancel()
@@ -114,8 +135,8 @@ async def running(
 def _always(services: Services) -> Sequence[Any]:
     """What every process runs: its writer, and both ways of being woken."""
     journal = services.journal
-    bell = Doorbell(services.settings.nats_url, journal.ring)
-    journal.announce = bell.announce
+    bell = Doorbell(services.settings.nats_url, services.ring)
+    journal.announce = partial(_announce, bell, services.dispatch)
     look = Lookout(services.reader.streams_since, journal.ring)
     given = services.settings.vault_keys.versions
     check = VaultCheck(given, services.vault_use.by_version)
@@ -137,7 +158,12 @@ def _workers(services: Services) -> Sequence[Any]:
         services.settings.task_result_days,
         services.settings.task_failure_days,
     )
+    swept = task_running.sweep(
+        services.reader, services.journal, services.dispatch.queues
+    )
     return (
+        *services.dispatch.loops(),
+        run_forever("task-sweep", swept.run_once, task_sweep.EVERY_SECONDS),
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
         run_forever("task-schedule", recurring.run_once, task_schedule.EVERY_SECONDS),
         run_forever("answer-sweep", services.answers.sweep, SWEEP_EVERY_SECONDS),
@@ -155,6 +181,27 @@ def _workers(services: Services) -> Sequence[Any]:
             for view in VIEWS.values()
         ),
     )
+
+
+def _tasks_carried_out(services: Services) -> AbstractAsyncContextManager[None]:
+    settings, journal = services.settings, services.journal
+    credentials = CredentialsDesk(
+        journal, services.vault, services.salesforce, settings.credentials
+    )
+    return task_running.carrying_out(
+        journal,
+        services.dispatch.queues,
+        services.task_log,
+        TaskAnswers(ReviewDesk(journal, services.reader), credentials),
+        slots=settings.task_slots,
+        grace_seconds=settings.task_grace_seconds,
+    )
+
+
+def _announce(bell: Doorbell, dispatch: Dispatch, streams: Collection[str]) -> None:
+    """To the other processes, and to what follows the journal in this one."""
+    bell.announce(streams)
+    dispatch.nudge(streams)
 
 
 async def _due_locks(reader: Reader) -> Sequence[str]:

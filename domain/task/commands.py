@@ -22,10 +22,14 @@ class SubmitTask(Command, frozen=True, kw_only=True):
 
 
 class StartAttempt(Command, frozen=True, kw_only=True):
-    """`lease_id` is the worker's to make up, once for each start."""
+    """`lease_id` is the worker's to make up, once for each start.
+
+    `has_slot` says that a slot of its concurrency key is taken in the same append.
+    """
 
     worker: str
     lease_id: str
+    has_slot: bool = False
 
 
 class OfAttempt(Command, frozen=True, kw_only=True):
@@ -57,6 +61,10 @@ class FailAttempt(OfAttempt, frozen=True, kw_only=True):
     may_retry: bool = True
 
 
+class AbandonAttempt(OfAttempt, frozen=True, kw_only=True):
+    """The worker has to stop: as though it had fallen silent, but at once."""
+
+
 class ConfirmCancellation(OfAttempt, frozen=True, kw_only=True):
     """What ran was made to stop."""
 
@@ -86,6 +94,7 @@ AttemptCommand = (
     | ReportProgress
     | CompleteAttempt
     | FailAttempt
+    | AbandonAttempt
     | ConfirmCancellation
     | AwaitCancellation
 )

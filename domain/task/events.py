@@ -12,6 +12,7 @@ from domain.event import Event
 from domain.roles import Role
 
 LOCK_DURATION_MS = 300_000
+LOCAL = "local"
 
 
 class Priority(StrEnum):
@@ -46,7 +47,7 @@ class Retry(Struct, frozen=True):
 class Order(Struct, frozen=True):
     """What is to be done, and how.
 
-    `queue` is who takes it: "local" for handlers of this installation's own workers,
+    `queue` is who takes it: `LOCAL` for handlers of this installation's own workers,
     else the task's type, for a worker in another language. At most so many run at once
     per `concurrency_key` as the type allows (`concurrency_max`).
     """
@@ -54,7 +55,7 @@ class Order(Struct, frozen=True):
     task_type: str
     data: dict[str, Any]
     priority: Priority = Priority.LOW
-    queue: str = "local"
+    queue: str = LOCAL
     lock_duration_ms: int = LOCK_DURATION_MS
     timeout_ms: int | None = None
     retry: Retry = Retry()

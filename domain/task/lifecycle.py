@@ -7,18 +7,11 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from domain.decider import Decider, Reach, Wait
-from domain.errors import (
-    AttemptRunning,
-    NotYourTask,
-    StaleAttempt,
-    TaskNotFound,
-    TaskNotReady,
-    TaskOver,
-)
 from domain.event import Actor
 from domain.roles import Role
 from domain.task import requirement
 from domain.task.commands import (
+    AbandonAttempt,
     AttemptCommand,
     AwaitCancellation,
     AwaitEnd,
@@ -32,6 +25,15 @@ from domain.task.commands import (
     StartAttempt,
     SubmitTask,
     TaskCommand,
+)
+from domain.task.errors import (
+    AttemptRunning,
+    NotYourTask,
+    SlotNeeded,
+    StaleAttempt,
+    TaskNotFound,
+    TaskNotReady,
+    TaskOver,
 )
 from domain.task.events import (
     FailureReason,
@@ -54,10 +56,15 @@ from domain.task.task import Task, TaskState, evolve, status_of
 
 Decision = Sequence[TaskEvent] | Wait
 STALLED = "its worker fell silent"
+STREAMS = "tasks/"
 
 
 def stream_of(operation_id: str) -> str:
-    return f"tasks/{operation_id}"
+    return STREAMS + operation_id
+
+
+def operation_of(stream: str) -> str:
+    return stream.removeprefix(STREAMS)
 
 
 def submitter_of(by: Actor) -> Submitter:
@@ -115,6 +122,8 @@ def start(
         raise AttemptRunning(f"attempt {task.attempt} of this task is running")
     if task.ready_at is None or at < task.ready_at:
         raise TaskNotReady("it is not time for this task yet")
+    if order.concurrency_key is not None and not command.has_slot:
+        raise SlotNeeded("this task has a concurrency key")
     until = lease_from(at, order)
     return [TaskStarted(task.attempt + 1, command.lease_id, command.worker, until)]
 
@@ -137,7 +146,9 @@ def of_attempt(
             return [TaskCompleted(attempt, command.result)]
         case FailAttempt() if not is_cancelling:
             return [failure(command, task, order, at)]
-        case FailAttempt() | ConfirmCancellation():
+        case AbandonAttempt() if not is_cancelling:
+            return [stall(task, order, at)]
+        case FailAttempt() | AbandonAttempt() | ConfirmCancellation():
             return [TaskCancelled(attempt, task.cancelled_by or command.by.id)]
         case AwaitCancellation():
             return [] if is_cancelling else Wait("cancel")
@@ -206,9 +217,13 @@ def lapse(task: Task, at: datetime) -> Sequence[TaskEvent]:
     attempt = task.attempt
     if task.state is TaskState.CANCELLING:
         return [TaskCancelled(attempt, task.cancelled_by)]
-    if task.stalls < task.order.retry.max_stalled_count:
-        return [TaskStalled(attempt, ready_at=at)]
-    return [TaskFailed(attempt, FailureReason.STALLED, STALLED)]
+    return [stall(task, task.order, at)]
+
+
+def stall(task: Task, order: Order, at: datetime) -> TaskEvent:
+    if task.stalls < order.retry.max_stalled_count:
+        return TaskStalled(task.attempt, ready_at=at)
+    return TaskFailed(task.attempt, FailureReason.STALLED, STALLED)
 
 
 def due(task: Task) -> datetime | None:
@@ -221,6 +236,8 @@ def wakes(event: TaskEvent) -> str | None:
             return "end"
         case TaskCancellationRequested():
             return "cancel"
+        case TaskSubmitted() | TaskAttemptFailed() | TaskStalled():
+            return "ready"  # Nobody waits for it, but the relay hears of it.
         case _:
             return None
 

@@ -5,8 +5,8 @@ Put beside a step to another stream, it makes both of them one decision.
 
 from __future__ import annotations
 
-from domain.errors import InstanceGoing, InstanceOver
 from domain.task.commands import Requirement, RequireOver
+from domain.task.errors import InstanceGoing, InstanceOver
 from domain.task.task import Task, status_of
 
 

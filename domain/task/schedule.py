@@ -17,10 +17,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.decider import Decider, Reach
-from domain.errors import Invalid, NotYourTask, SlotTaken, TaskNotFound, TaskOver
+from domain.errors import Invalid
 from domain.event import Actor
 from domain.ids import derived_id
 from domain.roles import Role
+from domain.task.errors import NotYourTask, SlotTaken, TaskNotFound, TaskOver
 from domain.task.events import Order, Submitter
 from domain.task.lifecycle import submitter_of
 from domain.task.recurrence import (

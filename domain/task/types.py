@@ -7,24 +7,26 @@ from typing import Any
 
 from msgspec import Struct
 
+from domain.task.events import LOCAL
+
 Data = dict[str, Any]
 
 
-def anything(_: Data) -> str | None:
+def anything(_: Data) -> None:
     return None
 
 
 class TaskType(Struct, frozen=True):
     """`queue` is who takes it; see `Order`. Not public: no caller may submit it.
 
-    `check` says what is wrong with the data, if something is. Of those with the same
+    `check` raises `Invalid` if something is wrong with the data. Of those with the same
     `concurrency_key`, at most `concurrency_max` run at once; None is without limit.
     """
 
     name: str
-    queue: str = "local"
+    queue: str = LOCAL
     is_public: bool = True
     default_timeout_ms: int | None = None
     concurrency_max: int = 1
-    check: Callable[[Data], str | None] = anything
+    check: Callable[[Data], None] = anything
     concurrency_key: Callable[[Data], str | None] = anything

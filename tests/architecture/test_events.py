@@ -68,6 +68,9 @@ TAGS = [
     "task.stalled",
     "task.started",
     "task.submitted",
+    "task_key.slot_given_back",
+    "task_key.slot_lapsed",
+    "task_key.slot_taken",
     "token.issued",
     "token.revoked",
 ]

@@ -49,6 +49,8 @@ CATCH_ALL = {
     "workers/running/forking.py": "a handler that cannot be imported is no other's",
     "workers/running/run.py": "what was opened is closed, and it goes on",
     "workers/running/task.py": "whatever a handler raises is how its task ends",
+    "workers/task_types.py": "a handler that cannot be imported is no other's",
+    "workers/tasks/attempt.py": "a task that cannot be run has failed",
 }
 
 # Where SQL stands beside the code, and why it must.

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from domain.errors import Invalid, NotYourTask, SlotTaken, TaskNotFound, TaskOver
+from domain.errors import Invalid
 from domain.event import Command
+from domain.task.errors import NotYourTask, SlotTaken, TaskNotFound, TaskOver
 from domain.task.recurrence import CatchUp, Overlap, Recurrence
 from domain.task.schedule import QUEUED_MAX, instance_id, schedule
 from domain.task.schedule_commands import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from domain.errors import (
+from domain.task.commands import RequireGoing, RequireOver
+from domain.task.errors import (
     AttemptRunning,
     InstanceGoing,
     InstanceOver,
@@ -13,7 +14,6 @@ from domain.errors import (
     TaskNotReady,
     TaskOver,
 )
-from domain.task.commands import RequireGoing, RequireOver
 from domain.task.events import TaskEvent, TaskProgressed, TaskSubmitted
 from domain.task.lifecycle import lifecycle
 from tests.support.builders import at

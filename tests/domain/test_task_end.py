@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from domain.decider import Reach, check_reach
-from domain.errors import Forbidden, NotYourTask, StaleAttempt, TaskOver
+from domain.errors import Forbidden
 from domain.event import Actor, Command
 from domain.roles import Role
+from domain.task.errors import NotYourTask, StaleAttempt, TaskOver
 from domain.task.events import Backoff, Retry
 from domain.task.lifecycle import belongs_to, lifecycle
 from domain.task.task import Task

@@ -5,6 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from domain.roles import Role
+from domain.task.concurrency import (
+    TaskKeyEvent,
+    TaskSlotGivenBack,
+    TaskSlotLapsed,
+    TaskSlotTaken,
+)
 from domain.task.events import (
     Backoff,
     BackoffType,
@@ -42,7 +48,7 @@ ORDER = Order(
     concurrency_max=2,
     description="Fetch a review environment",
 )
-TASK_EXAMPLES: list[TaskEvent] = [
+TASK_EXAMPLES: list[TaskEvent | TaskKeyEvent] = [
     TaskSubmitted(
         order=ORDER,
         submitter=Submitter("ci", Role.APPLICATION, "ci", ["acme/shop"]),
@@ -70,4 +76,7 @@ TASK_EXAMPLES: list[TaskEvent] = [
     ),
     TaskCancellationRequested(attempt=2, requested_by="olga"),
     TaskCancelled(attempt=2, requested_by="olga"),
+    TaskSlotTaken(operation_id=LEASE, until=HALF_PAST),
+    TaskSlotGivenBack(operation_id=LEASE),
+    TaskSlotLapsed(operation_id=LEASE),
 ]

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from domain.errors import SlotTaken
 from domain.ids import new_id
 from domain.task import lifecycle
 from domain.task.commands import CompleteAttempt, StartAttempt
+from domain.task.errors import SlotTaken
 from domain.task.events import TaskSubmitted
 from domain.task.firing import TIMER, next_steps, of_schedule, of_task, start
 from domain.task.recurrence import CatchUp, Overlap, Recurrence

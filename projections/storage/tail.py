@@ -1,0 +1,171 @@
+"""Follows the journal and hands on what it reads, in order, each event at least once.
+
+One process at a time does, by a session's advisory lock. PostgreSQL ends a session that
+says nothing for `SILENCE_MS`, so whoever dies or freezes is followed by another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
+from typing import Any, LiteralString
+
+from psycopg import Connection, Error
+from psycopg.rows import DictRow
+
+from domain.catalog import tag
+from domain.errors import JournalUnavailable
+from domain.event import Event
+from domain.record import Recorded
+from projections.storage.database import Database
+from projections.storage.mapper import recorded
+from projections.storage.migrate import ADVISORY_LOCK
+
+SILENCE_MS = 3_000
+# Must leave time for a look between two silences.
+HAND_ON_SECONDS_MAX = 2.0
+LOOK_EVERY_SECONDS = 0.5
+FOLLOW_EVERY_SECONDS = 1.0
+TRY_AGAIN_SECONDS = 0.25
+BATCH_MAX = 1_000
+# Of those that are none of its business, it need not put on record each one it passed.
+PASSED_OVER_MAX = 10_000
+
+TAKE: LiteralString = "SELECT pg_try_advisory_lock(%s, hashtext(%s)) AS taken"
+BEGIN: LiteralString = """
+INSERT INTO tail (name, position) VALUES (%s, 0)
+ON CONFLICT (name) DO UPDATE SET name = excluded.name
+RETURNING position
+"""
+# Positions have no gaps: up to the tip, there is nothing that could come later.
+NEXT: LiteralString = """
+WITH tip AS (
+    SELECT coalesce((
+        SELECT notification_id FROM berth_events
+        ORDER BY notification_id DESC LIMIT 1
+    ), 0) AS position
+), news AS (
+    SELECT originator_id, originator_version, notification_id, state
+    FROM berth_events
+    WHERE notification_id > %(after)s
+        AND notification_id <= %(after)s + %(limit)s AND topic = ANY(%(topics)s)
+)
+SELECT tip.position AS tip, news.*
+FROM tip LEFT JOIN news ON news.notification_id <= tip.position
+ORDER BY notification_id
+"""
+MOVE: LiteralString = "UPDATE tail SET position = %s WHERE name = %s"
+
+# True once it has all been handed on; False: not just now, ask again in a moment.
+HandOn = Callable[[Sequence[Recorded]], Awaitable[bool]]
+
+
+class Tail:
+    """`hand_on` is given the `events` of the journal; its place moves afterwards."""
+
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        events: Collection[type[Event]],
+        hand_on: HandOn,
+    ) -> None:
+        self.is_leading = False
+        self._database = database
+        self._name = name
+        self._topics = [tag(event) for event in events]
+        self._hand_on = hand_on
+        self._nudged = asyncio.Event()
+        self._position = self._stored = 0
+
+    def nudge(self) -> None:
+        """Something was appended: look at once."""
+        self._nudged.set()
+
+    async def run(self) -> int:
+        """Wait for the lead, then follow the journal until cancelled.
+
+        `JournalUnavailable` when the session was lost, and the lead with it.
+        """
+        opening = asyncio.ensure_future(asyncio.to_thread(self._open))
+        try:
+            connection = await asyncio.shield(opening)
+            while not await asyncio.to_thread(self._lead, connection):
+                await self._rest(FOLLOW_EVERY_SECONDS)
+            self.is_leading = True
+            while True:
+                await self._follow(connection)
+        except Error as error:
+            raise JournalUnavailable("the database did not answer") from error
+        finally:
+            self.is_leading = False
+            with suppress(Error):
+                (await opening).close()
+
+    async def _follow(self, connection: Connection[DictRow]) -> None:
+        """One step: what is new, if anything is; else wait for it."""
+        self._nudged.clear()
+        tip, upto, records = await asyncio.to_thread(self._read, connection)
+        if records and not await self._hand_on_in_time(records):
+            await asyncio.sleep(TRY_AGAIN_SECONDS)
+            return
+        self._position = upto
+        if records or upto - self._stored >= PASSED_OVER_MAX:
+            await asyncio.to_thread(self._move, connection)
+        if upto >= tip:
+            await self._rest(LOOK_EVERY_SECONDS)
+
+    async def _hand_on_in_time(self, records: Sequence[Recorded]) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HAND_ON_SECONDS_MAX):
+                return await self._hand_on(records)
+        return False
+
+    async def _rest(self, seconds: float) -> None:
+        """Until there is something to do, or so long."""
+        with suppress(TimeoutError):
+            # Not `wait_for`, which until Python 3.12 may miss that it is cancelled.
+            async with asyncio.timeout(seconds):
+                await self._nudged.wait()
+
+    def _open(self) -> Connection[DictRow]:
+        connection = self._database.connect()
+        connection.execute(f"SET idle_session_timeout = {SILENCE_MS}")
+        return connection
+
+    def _lead(self, connection: Connection[DictRow]) -> bool:
+        found = connection.execute(TAKE, [ADVISORY_LOCK, self._name]).fetchone()
+        if found is None or not found["taken"]:
+            return False
+        row = connection.execute(BEGIN, [self._name]).fetchone()
+        assert row is not None
+        self._position = self._stored = row["position"]
+        return True
+
+    def _read(
+        self, connection: Connection[DictRow]
+    ) -> tuple[int, int, Sequence[Recorded]]:
+        """Where the journal ends, up to where this looked, and what it found."""
+        values: dict[str, Any] = {
+            "after": self._position,
+            "limit": BATCH_MAX,
+            "topics": self._topics,
+        }
+        rows = connection.execute(NEXT, values, prepare=True).fetchall()
+        tip = rows[0]["tip"]
+        found = [
+            recorded(
+                row["originator_id"],
+                row["originator_version"],
+                row["notification_id"],
+                row["state"],
+            )
+            for row in rows
+            if row["state"] is not None
+        ]
+        return tip, min(tip, self._position + BATCH_MAX), found
+
+    def _move(self, connection: Connection[DictRow]) -> None:
+        connection.execute(MOVE, [self._position, self._name], prepare=True)
+        self._stored = self._position

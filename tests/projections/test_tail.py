@@ -1,0 +1,157 @@
+"""A tail hands on each event of its kind, in order, from one process at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from threading import Event
+from time import monotonic
+
+import psycopg
+import pytest
+
+from domain.record import Recorded
+from domain.token import TokenIssued, TokenRevoked
+from projections.storage import tail as tails
+from projections.storage.database import Database
+from projections.storage.tail import Tail
+from tests.projections.test_views import append
+from tests.support.builders import at
+from tests.support.dispatching import until
+from workers.loop import run_forever
+
+TAKE_OVER_SECONDS_MAX = 5
+SESSION = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+
+
+def story(count: int) -> list[tuple[str, TokenIssued | TokenRevoked]]:
+    """Each other one is of no interest to the tail."""
+    return [
+        (f"token/{number}", TokenIssued(f"{number}", "ab", at(60)))
+        if number % 2 == 0
+        else (f"token/{number}", TokenRevoked())
+        for number in range(count)
+    ]
+
+
+def never(_: object) -> bool:
+    """It does not come back, either."""
+    return False
+
+
+def frozen(_: object) -> tuple[int, int, Sequence[Recorded]]:
+    thawed.wait()
+    return 0, 0, []
+
+
+thawed = Event()
+
+
+class Reading:
+    """What one tail has handed on; it takes nothing while it `is_closed`."""
+
+    def __init__(self, url: str) -> None:
+        self.database = Database(url)
+        self.heard: list[int] = []
+        self.batches = 0
+        self.is_closed = False
+        self.tail = Tail(self.database, "tail", [TokenIssued], self.hand_on)
+
+    async def hand_on(self, records: Sequence[Recorded]) -> bool:
+        self.batches += 1
+        if not self.is_closed:
+            self.heard += [record.position for record in records]
+        return not self.is_closed
+
+    async def has_heard(self) -> bool:
+        return bool(self.heard)
+
+    async def leads(self) -> bool:
+        return self.tail.is_leading
+
+
+@asynccontextmanager
+async def reading(url: str) -> AsyncIterator[Reading]:
+    one = Reading(url)
+    running = asyncio.create_task(run_forever("tail", one.tail.run, 0.1))
+    with closing(one.database):
+        try:
+            yield one
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+def test_it_hands_on_what_there_is_and_what_comes_once_each(
+    own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tails, "BATCH_MAX", 7)
+    append(own_journal_url, story(20))
+
+    async def scene() -> None:
+        async with reading(own_journal_url) as one:
+            await until(lambda: heard(one, 10))
+            append(own_journal_url, story(4))
+            one.tail.nudge()
+            await until(lambda: heard(one, 12))
+            assert one.heard == [*range(1, 20, 2), 21, 23]
+        async with reading(own_journal_url) as later:
+            append(own_journal_url, story(1))
+            later.tail.nudge()
+            await until(later.has_heard)
+            assert later.heard == [25]
+
+    asyncio.run(scene())
+
+
+async def heard(one: Reading, count: int) -> bool:
+    return len(one.heard) >= count
+
+
+def test_what_was_not_taken_is_offered_again_and_nothing_goes_before_it(
+    own_journal_url: str,
+) -> None:
+    append(own_journal_url, story(2))
+
+    async def scene() -> None:
+        async with reading(own_journal_url) as one:
+            one.is_closed = True
+            await until(lambda: offered(one, 3))
+            append(own_journal_url, story(2))
+            one.is_closed = False
+            await until(lambda: heard(one, 2))
+            assert one.heard == [1, 3]
+
+    asyncio.run(scene())
+
+
+async def offered(one: Reading, times: int) -> bool:
+    return one.batches >= times
+
+
+@pytest.mark.parametrize("how", ["dies", "freezes"])
+def test_whoever_leads_and_dies_or_freezes_is_soon_followed_by_another(
+    own_journal_url: str, how: str
+) -> None:
+    async def scene() -> None:
+        async with reading(own_journal_url) as one:
+            await until(one.leads)
+            if how == "freezes":
+                # What a frozen process does: it keeps its session, and says nothing.
+                one.tail._read = frozen  # type: ignore[assignment]
+            async with reading(own_journal_url) as other:
+                await asyncio.to_thread(append, own_journal_url, story(1))
+                began = monotonic()
+                if how == "dies":
+                    with psycopg.connect(own_journal_url) as connection:
+                        [[pid]] = connection.execute(SESSION).fetchall()
+                        connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+                    one.tail._lead = never  # type: ignore[assignment]
+                await until(other.leads)
+                assert monotonic() - began < TAKE_OVER_SECONDS_MAX
+                await until(other.has_heard)
+                assert other.heard == [1]
+                thawed.set()
+
+    asyncio.run(scene())

@@ -1,0 +1,228 @@
+"""One attempt at a task: kept alive while it runs, and its end reported."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from domain.decider import Journal, Outcome, Step, StillWaiting
+from domain.errors import DomainError, JournalUnavailable
+from domain.event import Actor
+from domain.task.commands import (
+    AbandonAttempt,
+    AwaitCancellation,
+    CompleteAttempt,
+    ConfirmCancellation,
+    FailAttempt,
+    ReportProgress,
+)
+from domain.task.errors import StaleAttempt
+from domain.task.events import FailureReason
+from workers.running.assignment import (
+    Assignment,
+    Cancelled,
+    Completed,
+    Ending,
+    Failed,
+    FailureKind,
+    Listener,
+)
+from workers.tasks.lease import Lease
+
+log = structlog.get_logger()
+HEARTBEATS_PER_LEASE = 3
+TRY_AGAIN_SECONDS = 0.5
+# Most tasks are short. To be told of a cancellation at once costs a place in the
+# journal's parking, which is for those that go on for longer than this.
+SHORT_SECONDS = 0.05
+PROGRESS_EVERY_SECONDS = 1.0
+PARKED_SECONDS = 3_600.0
+REASONS = {
+    FailureKind.EXITED: FailureReason.EXITED,
+    FailureKind.KILLED: FailureReason.EXITED,
+    FailureKind.TIMED_OUT: FailureReason.TIMEOUT,
+}
+# To try again cannot help.
+FINAL = {FailureKind.WRONG_DATA, FailureKind.UNKNOWN_TYPE}
+
+
+class Runner(Protocol):
+    """What runs tasks: `workers.running.ForkServer` does."""
+
+    async def run(self, assignment: Assignment, listener: Listener, /) -> Ending: ...
+
+    def cancel(self, operation_id: str, /) -> bool: ...
+
+
+class TaskLog(Protocol):
+    """Where what an attempt wrote is kept."""
+
+    async def append(self, operation_id: str, attempt: int, content: str, /) -> bool:
+        """Add `content`; False once there is no more room."""
+        ...
+
+
+Answer = Callable[[str, dict[str, Any], Actor], Awaitable[Any]]
+
+
+@dataclass(eq=False)
+class Attempt:
+    """A lease, while what it is for runs.
+
+    `is_over`: somebody else may run it, so that nothing is left to report.
+    """
+
+    lease: Lease
+    by: Actor
+    journal: Journal
+    runner: Runner
+    task_log: TaskLog
+    answer: Answer
+    is_over: bool = False
+    is_leaving: bool = False
+
+    def __post_init__(self) -> None:
+        self._lines: list[str] = []
+        self._progress: tuple[float, str] | None = None
+        self._told_at = -PROGRESS_EVERY_SECONDS
+
+    async def run(self) -> None:
+        """Until its end has been reported, or cannot be any more."""
+        lease, order = self.lease, self.lease.order
+        timeout = order.timeout_ms / 1000 if order.timeout_ms is not None else None
+        assignment = Assignment(
+            operation_id=lease.operation_id,
+            attempt=lease.attempt,
+            task_type=order.task_type,
+            data=order.data,
+            timeout_seconds=timeout,
+        )
+        beside = [
+            asyncio.create_task(self._keep_alive()),
+            asyncio.create_task(self._heed_cancellation()),
+        ]
+        try:
+            ending = await self._run(assignment)
+            if self._lines:
+                await self._keep_log()
+            await self._report(ending)
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+    async def _run(self, assignment: Assignment) -> Ending:
+        try:
+            return await self.runner.run(assignment, self)
+        except Exception as error:
+            log.exception(
+                "a task could not be run", operation_id=assignment.operation_id
+            )
+            return Failed(FailureKind.KILLED, f"it could not be run: {error}")
+
+    def leave(self) -> None:
+        """This worker has to stop; another one may have a try at once."""
+        self.is_leaving = True
+        self._stop()
+
+    async def progressed(self, percent: float, message: str) -> None:
+        """Recorded at most once a second, and what came last."""
+        self._progress = (percent, message)
+        now = asyncio.get_running_loop().time()
+        if now - self._told_at >= PROGRESS_EVERY_SECONDS:
+            self._told_at = now
+            with suppress(DomainError, JournalUnavailable):
+                await self.journal.execute(*self._progress_steps())
+
+    async def logged(self, lines: list[str]) -> None:
+        self._lines += lines
+
+    async def ask(self, kind: str, arguments: dict[str, Any]) -> Any:
+        return await self.answer(kind, arguments, self.lease.actor)
+
+    async def _keep_alive(self) -> None:
+        pause = self.lease.order.lock_duration_ms / 1000 / HEARTBEATS_PER_LEASE
+        while True:
+            await asyncio.sleep(pause)
+            if await self._insist(*self.lease.extended(self.by)) is None:
+                self._stop()
+                return
+
+    async def _heed_cancellation(self) -> None:
+        await asyncio.sleep(SHORT_SECONDS)
+        waiting = self.lease.step(AwaitCancellation, self.by)
+        with suppress(StaleAttempt):  # Which the next heartbeat finds, too.
+            while True:
+                try:
+                    await self.journal.execute(waiting, wait_seconds=PARKED_SECONDS)
+                except (StillWaiting, JournalUnavailable):
+                    await asyncio.sleep(TRY_AGAIN_SECONDS)
+                else:
+                    self._stop()
+                    return
+
+    def _stop(self) -> None:
+        self.runner.cancel(self.lease.operation_id)
+
+    async def _report(self, ending: Ending) -> None:
+        if self.is_over:
+            return
+        outcome = await self._insist(*self._progress_steps(), *self._end(ending))
+        if outcome is None:
+            log.info(
+                "an attempt ended too late",
+                operation_id=self.lease.operation_id,
+                attempt=self.lease.attempt,
+            )
+
+    def _end(self, ending: Ending) -> Sequence[Step]:
+        lease, by = self.lease, self.by
+        match ending:
+            case Completed():
+                return lease.ended(CompleteAttempt, by, result=ending.result)
+            case _ if self.is_leaving:
+                return lease.ended(AbandonAttempt, by)
+            case Failed():
+                return lease.ended(
+                    FailAttempt,
+                    by,
+                    reason=REASONS.get(ending.kind, FailureReason.ERROR),
+                    message=ending.message,
+                    stack=ending.stack,
+                    may_retry=ending.kind not in FINAL,
+                )
+            case Cancelled():
+                return lease.ended(ConfirmCancellation, by)
+
+    def _progress_steps(self) -> Sequence[Step]:
+        """What has not been told yet."""
+        if self._progress is None:
+            return []
+        (percent, message), self._progress = self._progress, None
+        step = self.lease.step(
+            ReportProgress, self.by, percent=percent, message=message
+        )
+        return [step]
+
+    async def _insist(self, *steps: Step) -> Outcome | None:
+        """Until the journal has decided; None if the attempt is over."""
+        while True:
+            try:
+                return await self.journal.execute(*steps)
+            except JournalUnavailable:
+                await asyncio.sleep(TRY_AGAIN_SECONDS)
+            except StaleAttempt:
+                self.is_over = True
+                return None
+
+    async def _keep_log(self) -> None:
+        lease, content = self.lease, "".join(f"{line}\n" for line in self._lines)
+        try:
+            await self.task_log.append(lease.operation_id, lease.attempt, content)
+        except JournalUnavailable as error:
+            log.warning("a task's log is lost", error=str(error))

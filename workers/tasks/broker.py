@@ -1,0 +1,88 @@
+"""One connection to NATS, kept for as long as the process runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+log = structlog.get_logger()
+CONNECT_TIMEOUT_SECONDS = 2
+PING_SECONDS = 5
+ANSWER_SECONDS_MAX = 1.5
+
+
+class BrokerUnavailable(Exception):
+    """NATS does not answer just now; what was to go there is still to be sent."""
+
+
+class Broker:
+    """`client` and `jetstream` are there while NATS is.
+
+    `when_back` is called at each connection after the first.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.when_back: list[Callable[[], None]] = []
+        self._url = url
+        self._client: Client | None = None
+        self._jetstream: JetStreamContext | None = None
+        self._connected = asyncio.Event()
+
+    @property
+    def client(self) -> Client:
+        """`BrokerUnavailable` if there is none."""
+        if self._client is None or not self._client.is_connected:
+            raise BrokerUnavailable("NATS is not connected")
+        return self._client
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """`BrokerUnavailable` if there is no connection."""
+        if self._jetstream is None or not self.client.is_connected:
+            raise BrokerUnavailable("NATS is not connected")
+        return self._jetstream
+
+    async def connected(self) -> Client:
+        """The client, once there is one."""
+        await self._connected.wait()
+        return self.client
+
+    async def run(self) -> int:
+        """Connect, and stay connected until cancelled."""
+        client, closed = Client(), asyncio.Event()
+
+        async def tell() -> None:
+            for listener in self.when_back:
+                listener()
+
+        async def end() -> None:
+            closed.set()
+
+        try:
+            await client.connect(
+                self._url,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=1,
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                ping_interval=PING_SECONDS,
+                error_cb=_quietly,
+                reconnected_cb=tell,
+                closed_cb=end,
+            )
+            self._client = client
+            self._jetstream = client.jetstream(timeout=ANSWER_SECONDS_MAX)
+            self._connected.set()
+            await closed.wait()
+        finally:
+            self._connected.clear()
+            self._client = self._jetstream = None
+            await client.close()
+        return 0
+
+
+async def _quietly(error: Exception) -> None:
+    log.debug("nats", error=str(error))

@@ -1,0 +1,91 @@
+"""Gives a running task the credentials it asks for, at that moment, and on record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from domain.access import CredentialsRead, RecordAccess, access, stream_of
+from domain.decider import Journal, Look, Step, check_reach
+from domain.environment.details import Details
+from domain.environment.environment import Environment, environment
+from domain.errors import EnvironmentNotFound, Forbidden, Invalid, OrgNotFound
+from domain.event import Actor
+from domain.ids import new_id
+from domain.naming import fold
+from domain.org import STREAM, OrgRegistered, Orgs, RequireOrg, orgs
+from domain.roles import Role
+from projections.storage.vault import Vault
+from workers.salesforce import Salesforce
+from workers.settings import Credentials
+
+
+class Kind(StrEnum):
+    ACCESS_TOKEN = "accessToken"  # noqa: S105 - the name of one
+    AUTH_URL = "sfdxAuthUrl"
+
+
+class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
+    """Those of the org that belongs to this environment."""
+
+    environment_id: str
+    kind: Kind = Kind.ACCESS_TOKEN
+
+
+@dataclass(frozen=True)
+class CredentialsDesk:
+    """What a task is told, its submitter may be told: no more."""
+
+    journal: Journal
+    vault: Vault
+    salesforce: Salesforce
+    handed_out: Credentials
+
+    async def answer(self, arguments: Mapping[str, Any], by: Actor) -> dict[str, Any]:
+        """`username`, and `accessToken` with `instanceUrl`, or `sfdxAuthUrl`."""
+        try:
+            wanted = msgspec.convert(arguments, Wanted)
+        except msgspec.ValidationError as error:
+            raise Invalid(f"credentials: {error}", field="credentials") from None
+        if not by.role.includes(Role.APPLICATION):
+            raise Forbidden("credentials are for an application or an owner")
+        if wanted.kind is Kind.AUTH_URL and self.handed_out is Credentials.ACCESS_TOKEN:
+            raise Forbidden("this installation hands out access tokens only")
+        details = await self._details(wanted.environment_id, by)
+        org = await self._org(details, by)
+        told = await self._told(wanted.kind, org)
+        event = CredentialsRead(
+            wanted.environment_id, details.repository, org.username, wanted.kind
+        )
+        record = RecordAccess(by=by, event=event)
+        await self.journal.execute(Step(access, stream_of(new_id()), record))
+        return {"username": org.username} | told
+
+    async def _details(self, environment_id: str, by: Actor) -> Details:
+        look = Step(environment, environment_id, Look(by=by))
+        found: Environment = (await self.journal.execute(look)).states[0]
+        if found.details is None:
+            raise EnvironmentNotFound("no such environment")
+        check_reach(by, found.details.repository)
+        return found.details
+
+    async def _org(self, details: Details, by: Actor) -> OrgRegistered:
+        username = details.salesforce_username
+        if username is None:
+            raise OrgNotFound("this environment has no Salesforce org")
+        require = RequireOrg(by=by, usernames=(username,))
+        known: Orgs = (await self.journal.execute(Step(orgs, STREAM, require))).states[
+            0
+        ]
+        return known.known[fold(username)]
+
+    async def _told(self, kind: Kind, org: OrgRegistered) -> dict[str, Any]:
+        if kind is Kind.AUTH_URL:
+            return {"sfdxAuthUrl": await self.vault.get(org.credential_id)}
+        session = await self.salesforce.live_session(org.credential_id)
+        return {"accessToken": session.token, "instanceUrl": session.instance_url}

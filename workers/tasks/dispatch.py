@@ -1,0 +1,46 @@
+"""What every worker process runs so that tasks get from the journal to the queues."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from domain.decider import Journal
+from domain.task.events import LOCAL
+from domain.task.lifecycle import STREAMS
+from projections.storage.database import Database
+from projections.storage.tail import Tail
+from workers.loop import run_forever
+from workers.tasks import relay
+from workers.tasks.broker import Broker
+from workers.tasks.queues import TaskQueues
+from workers.tasks.relay import TaskRelay
+
+RETRY_EVERY_SECONDS = 0.5
+
+
+class Dispatch:
+    """`queues` are the types that workers in other languages take, beside the local."""
+
+    def __init__(
+        self,
+        nats_url: str,
+        database: Database,
+        journal: Journal,
+        queues: Collection[str] = (),
+    ) -> None:
+        self.broker = Broker(nats_url)
+        self.queues = TaskQueues(self.broker, (LOCAL, *queues))
+        relaying = TaskRelay(journal, self.queues)
+        self.tail = Tail(database, relay.NAME, relay.EVENTS, relaying.hand_on)
+
+    def nudge(self, streams: Iterable[str]) -> None:
+        """Something happened to these: if one is a task, it may be ready."""
+        if any(stream.startswith(STREAMS) for stream in streams):
+            self.tail.nudge()
+
+    def loops(self) -> Sequence[Any]:
+        return (
+            run_forever("broker", self.broker.run, RETRY_EVERY_SECONDS),
+            run_forever(relay.NAME, self.tail.run, RETRY_EVERY_SECONDS),
+        )

@@ -1,0 +1,98 @@
+"""What a worker holds once it has started an attempt, and the steps it takes by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from domain.decider import Journal, Look, Step
+from domain.event import Actor
+from domain.task.commands import ExtendLease, OfAttempt, StartAttempt
+from domain.task.concurrency import GiveSlotBack, TakeSlot, concurrency, slot_for
+from domain.task.errors import SlotNeeded
+from domain.task.events import Order, Submitter
+from domain.task.lifecycle import lifecycle, stream_of
+from domain.task.task import Task
+
+
+class Lease(Struct, frozen=True):
+    """Everything about the attempt that does not change."""
+
+    operation_id: str
+    attempt: int
+    lease_id: str
+    order: Order
+    submitter: Submitter
+
+    def step(self, command: type[OfAttempt], by: Actor, **facts: Any) -> Step:
+        wish = command(by=by, attempt=self.attempt, lease_id=self.lease_id, **facts)
+        return Step(lifecycle, stream_of(self.operation_id), wish)
+
+    def extended(self, by: Actor) -> Sequence[Step]:
+        taken = slot_taken(self.operation_id, self.order, by)
+        return [self.step(ExtendLease, by), *taken]
+
+    def ended(
+        self, command: type[OfAttempt], by: Actor, **facts: Any
+    ) -> Sequence[Step]:
+        step = self.step(command, by, **facts)
+        if (slot := slot_for(self.order)) is None:
+            return [step]
+        back = GiveSlotBack(by=by, operation_id=self.operation_id)
+        return [step, Step(concurrency, slot, back)]
+
+    @property
+    def actor(self) -> Actor:
+        """Whose work it is: it may do what its submitter may, and no more."""
+        whose, limit = self.submitter, self.submitter.repositories
+        return Actor(
+            whose.id,
+            whose.role,
+            whose.application,
+            repositories=None if limit is None else frozenset(limit),
+        )
+
+
+def slot_taken(operation_id: str, order: Order, by: Actor) -> Sequence[Step]:
+    """The step that goes with a start or a heartbeat, if the task has a key."""
+    if (slot := slot_for(order)) is None:
+        return []
+    take = TakeSlot(
+        by=by,
+        operation_id=operation_id,
+        at_most=order.concurrency_max,
+        lock_duration_ms=order.lock_duration_ms,
+    )
+    return [Step(concurrency, slot, take)]
+
+
+async def take_lease(
+    journal: Journal,
+    operation_id: str,
+    lease_id: str,
+    *,
+    worker: str,
+    by: Actor,
+    guard: Sequence[Step] = (),
+) -> Lease:
+    """Start an attempt, with a slot of the task's key if it has one; or a refusal."""
+    stream = stream_of(operation_id)
+    start = StartAttempt(by=by, worker=worker, lease_id=lease_id)
+    try:
+        outcome = await journal.execute(Step(lifecycle, stream, start), *guard)
+    except SlotNeeded:
+        look = Step(lifecycle, stream, Look(by=by))
+        found: Task = (await journal.execute(look)).states[0]
+        assert found.order is not None
+        keyed = StartAttempt(by=by, worker=worker, lease_id=lease_id, has_slot=True)
+        outcome = await journal.execute(
+            Step(lifecycle, stream, keyed),
+            *slot_taken(operation_id, found.order, by),
+            *guard,
+        )
+    task: Task = outcome.states[0]
+    assert task.order is not None
+    assert task.submitter is not None
+    return Lease(operation_id, task.attempt, lease_id, task.order, task.submitter)

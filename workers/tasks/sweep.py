@@ -1,0 +1,60 @@
+"""Publishes what is ready and in no queue, and shows what time has done to tasks.
+
+That is what was to be started later, what NATS has lost, and whose worker is silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+
+from domain.decider import Journal, Look, Step
+from domain.event import system
+from domain.task.lifecycle import lifecycle, stream_of
+from workers.tasks.queues import Ready, TaskQueues
+
+EVERY_SECONDS = 1.0
+# What is in its queue stays there, unless NATS forgets it: so it is left alone a while.
+AGAIN_SECONDS = 10.0
+SWEEP = system("task-sweep")
+
+
+@dataclass(frozen=True)
+class TaskSweep:
+    """Any number may run: what is in its queue already is not taken a second time.
+
+    `ready_tasks` and `due_tasks` may be behind, and tell the oldest few thousand: those
+    that may be started, and those whose lease is over.
+    """
+
+    ready_tasks: Callable[[], Awaitable[Sequence[Ready]]]
+    due_tasks: Callable[[], Awaitable[Sequence[str]]]
+    journal: Journal
+    queues: TaskQueues
+    _sent: dict[Ready, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.queues.broker.when_back.append(self._sent.clear)
+
+    async def run_once(self) -> int:
+        """How many were not in their queue, and how many had lost their worker."""
+        steps = [
+            Step(lifecycle, stream_of(operation_id), Look(by=SWEEP))
+            for operation_id in await self.due_tasks()
+        ]
+        outcomes = await asyncio.gather(*map(self.journal.execute, steps))
+        stalled = sum(outcome.time_passed for outcome in outcomes)
+        return stalled + await self._publish()
+
+    async def _publish(self) -> int:
+        long_ago = monotonic() - AGAIN_SECONDS
+        for task in [task for task, sent in self._sent.items() if sent < long_ago]:
+            del self._sent[task]
+        ready = [task for task in await self.ready_tasks() if task not in self._sent]
+        if not ready:
+            return 0
+        new = await self.queues.publish(ready)
+        self._sent.update((task, monotonic()) for task in ready)
+        return new

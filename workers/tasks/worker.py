@@ -1,0 +1,162 @@
+"""Takes tasks out of the queues, as many at once as it has slots, and runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from domain.decider import Journal
+from domain.errors import JournalUnavailable
+from domain.event import system
+from domain.ids import new_id
+from domain.task.errors import (
+    AttemptRunning,
+    KeyBusy,
+    TaskNotFound,
+    TaskNotReady,
+    TaskOver,
+)
+from workers.loop import run_forever
+from workers.tasks.attempt import Answer, Attempt, Runner, TaskLog
+from workers.tasks.lease import Lease, take_lease
+from workers.tasks.pull import Pull, QueuesMissing
+from workers.tasks.queues import TaskQueues
+from workers.tasks.turns import turns
+
+WORKER = system("task-worker")
+TRY_AGAIN_SECONDS = 0.25
+# Whether a start took effect may be open: told again, the same start is no other one.
+STARTS_MAX = 5
+# How long a task is put off that cannot start now. If its key is busy, longer each
+# time, since every look costs a decision.
+PUT_OFF_SECONDS = 0.5
+BUSY_SECONDS_MAX = 4.0
+# What does not heed its being stopped is killed meanwhile.
+LEAVE_SECONDS_MAX = 15.0
+
+
+def _name_here() -> str:
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+@asynccontextmanager
+async def working(worker: TaskWorker) -> AsyncIterator[None]:
+    """Take tasks inside; on the way out, see those that run to their end."""
+    taking = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        taking.cancel()
+        await asyncio.gather(taking, return_exceptions=True)
+        await worker.leave()
+
+
+@dataclass
+class TaskWorker:
+    """`name` tells workers apart in the journal."""
+
+    journal: Journal
+    queues: TaskQueues
+    runner: Runner
+    task_log: TaskLog
+    answer: Answer
+    slots: int = 4
+    grace_seconds: float = 20.0
+    name: str = field(default_factory=_name_here)
+
+    def __post_init__(self) -> None:
+        self._turns = turns()
+        self._works: set[asyncio.Task[None]] = set()
+        self._attempts: set[Attempt] = set()
+
+    async def run(self) -> int:
+        """Take tasks until cancelled; those that run go on: see `leave`."""
+        loops = [
+            run_forever(f"task-slot {number}", self._take, TRY_AGAIN_SECONDS)
+            for number in range(self.slots)
+        ]
+        await asyncio.gather(*loops)
+        return 0
+
+    async def leave(self) -> None:
+        """Let what runs come to its end, for a while; what is left is for others."""
+        if self._works:
+            await asyncio.wait(self._works, timeout=self.grace_seconds)
+        for attempt in list(self._attempts):
+            attempt.leave()
+        if self._works:
+            await asyncio.wait(self._works, timeout=LEAVE_SECONDS_MAX)
+        for work in self._works:
+            work.cancel()
+        await asyncio.gather(*self._works, return_exceptions=True)
+
+    async def _take(self) -> int:
+        """One slot: a task after the other."""
+        await self.queues.broker.connected()
+        try:
+            async with Pull(self.queues.broker, self._turns) as pull:
+                while True:
+                    if message := await pull.next():
+                        await self._work_at(message)
+        except QueuesMissing:
+            await self.queues.ensure()
+        return 1
+
+    async def _work_at(self, message: Msg) -> None:
+        """To its end, even if nobody waits for that any more."""
+        work = asyncio.create_task(self._work(message))
+        self._works.add(work)
+        work.add_done_callback(self._works.discard)
+        await asyncio.shield(work)
+
+    async def _work(self, message: Msg) -> None:
+        lease = await self._start(message)
+        if lease is None:
+            return
+        attempt = Attempt(
+            lease, WORKER, self.journal, self.runner, self.task_log, self.answer
+        )
+        self._attempts.add(attempt)
+        try:
+            await attempt.run()
+        finally:
+            self._attempts.discard(attempt)
+
+    async def _start(self, message: Msg) -> Lease | None:
+        """The lease, if this worker got it; the message is done with either way."""
+        operation_id = message.subject.rpartition(".")[2]
+        with suppress(NatsError):  # It comes back, and is found to have been started.
+            try:
+                lease = await self._lease(operation_id)
+            except (TaskOver, AttemptRunning, TaskNotFound):
+                await message.ack()
+            except (TaskNotReady, JournalUnavailable):
+                await message.nak(PUT_OFF_SECONDS)
+            except KeyBusy:
+                looks = message.metadata.num_delivered
+                pause = PUT_OFF_SECONDS * 2 ** min(looks - 1, 10)
+                await message.nak(min(pause, BUSY_SECONDS_MAX))
+            else:
+                await message.ack()
+                return lease
+        return None
+
+    async def _lease(self, operation_id: str) -> Lease:
+        lease_id = new_id()
+        for _ in range(STARTS_MAX - 1):
+            with suppress(JournalUnavailable):
+                return await self._lease_once(operation_id, lease_id)
+            await asyncio.sleep(TRY_AGAIN_SECONDS)
+        return await self._lease_once(operation_id, lease_id)
+
+    async def _lease_once(self, operation_id: str, lease_id: str) -> Lease:
+        return await take_lease(
+            self.journal, operation_id, lease_id, worker=self.name, by=WORKER
+        )
