@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from api.commands import run_worker
-from workers import wiring
 from workers.running import (
     Assignment,
     Completed,
@@ -18,6 +17,7 @@ from workers.running import (
     Handlers,
     Listener,
 )
+from workers.tasks import running
 
 
 class InWorker:
@@ -46,5 +46,5 @@ class InWorker:
 
 
 if __name__ == "__main__":
-    vars(wiring)["ForkServer"] = InWorker
+    vars(running)["ForkServer"] = InWorker
     sys.exit(run_worker())

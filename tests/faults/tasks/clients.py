@@ -20,7 +20,8 @@ from tests.support.trials import IN_TURN, TRIAL
 
 PATIENCE_SECONDS = 3.0
 RETRY_SECONDS = 0.2
-UNFINISHED_MAX = 12
+PAUSE_SECONDS = 0.4  # between two submissions, on average
+UNFINISHED_MAX = 4
 WAIT_SECONDS = 5
 LEASE_MS = 4_000
 KEYS = ("red", "green", "blue")
@@ -137,6 +138,7 @@ class Submitter:
     async def run(self) -> None:
         """Submit while there are numbers, but never too many at once."""
         for _ in self._world.numbers:
+            await asyncio.sleep(self._chance.expovariate(1 / PAUSE_SECONDS))
             await self._submit()
             if len(self._open) > UNFINISHED_MAX:
                 await self._look()

@@ -10,17 +10,21 @@ from tests.faults.nemesis import Nemesis
 
 
 class TaskNemesis(Nemesis):
-    def _frequent(self) -> Sequence[Callable[[], None]]:
+    def _every_kind(self) -> Sequence[Callable[[], None]]:
         return (
-            self._kill_worker,
             self._kill_worker,
             self._kill_api,
             self._kill_nats,
             self._lose_jetstream,
         )
 
-    def _every_kind(self) -> Sequence[Callable[[], None]]:
-        return (*super()._every_kind(), self._lose_jetstream)
+    def _frequent(self) -> Sequence[Callable[[], None]]:
+        """Tasks have to bear what locks have to, too."""
+        return (
+            *(self._kill_worker, self._kill_worker),
+            *super()._every_kind(),
+            self._lose_jetstream,
+        )
 
     def _lose_jetstream(self) -> None:
         """What was queued is gone, and all that NATS knew of who takes what."""

@@ -24,6 +24,7 @@ from tests.faults.tasks.world import prepare, see_the_end, submit
 from tests.support.trials import INSTALLED
 
 SLOTS = 8
+FAULTS_MIN = 4  # One of each kind.
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def run(folder: Path, *, tasks: int, seed: str) -> Result:
         world = asyncio.run(prepare(cluster, watch, ledger, tasks))
         crowd = thread.submit(asyncio.run, submit(world, seed))
         nemesis = TaskNemesis(cluster, watch, seed)
-        nemesis.rage(lambda: not crowd.done())
+        nemesis.rage(lambda: not crowd.done() or len(nemesis.faults) < FAULTS_MIN)
         crowd.result()
         shown = asyncio.run(see_the_end(world, cluster))
         stop(cluster, findings)
