@@ -27,8 +27,6 @@ from tests.support.servers import Servers
 from tests.support.trials import INSTALLED, NO_OP
 from workers.embedded.process import ServerStartError, wait_for
 
-SLOTS = 8
-
 # What is new in the journal since a position.
 NEWS = """
 SELECT coalesce(max(notification_id), %(after)s),
@@ -125,10 +123,10 @@ def submitters() -> Sequence[str]:
 
 @contextmanager
 def task_site(
-    worker: Sequence[str], servers: Servers, folder: Path
+    worker: Sequence[str], slots: int, servers: Servers, folder: Path
 ) -> Iterator[TaskSite]:
     """It is warm when it is yielded: some tasks have been run."""
-    settings = {"PYTHONPATH": str(INSTALLED), "BERTH_TASK_SLOTS": str(SLOTS)}
+    settings = {"PYTHONPATH": str(INSTALLED), "BERTH_TASK_SLOTS": str(slots)}
     with installation(servers, folder, worker, **settings) as berth:
         site = TaskSite(berth, folder)
         site.latencies_ms(WARM_UP_STARTS)
