@@ -8,7 +8,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -141,7 +141,8 @@ def running(
         assert worker_process.pid
         token = Signer(SECRET.encode()).issue("bench", Role.OWNER, timedelta(days=1))
         berth = Installation(database_url, port, api.pid, worker_process.pid, token)
-        await_answer(api, berth.client(), "/health/ready")
+        with closing(berth.client()) as client:
+            await_answer(api, client, "/health/ready")
         yield berth
 
 

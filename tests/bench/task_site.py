@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,11 +16,7 @@ from api.person_tokens import Signer
 from domain.roles import Role
 from tests.bench.installation import SECRET, Installation, installation
 from tests.bench.queues.queue import SUBMITTERS, stopped
-from tests.bench.queues.site import (
-    DRAIN_SECONDS_MAX,
-    WARM_UP_SECONDS,
-    WARM_UP_STARTS,
-)
+from tests.bench.queues.site import DRAIN_SECONDS_MAX
 from tests.bench.starts import CALM_SECONDS, starts
 from tests.bench.wrk import load
 from tests.support.servers import Servers
@@ -43,8 +39,8 @@ class TaskSite:
 
     def latencies_ms(self, count: int) -> Sequence[float]:
         """From the request's first byte until the handler runs."""
-        client, taken = self.berth.client(), []
-        with starts(self.folder) as started:
+        taken = []
+        with closing(self.berth.client()) as client, starts(self.folder) as started:
             task = {"type": NO_OP, "data": {"address": started.address}}
             for _ in range(count):
                 asked_ns = monotonic_ns()
@@ -125,10 +121,6 @@ def submitters() -> Sequence[str]:
 def task_site(
     worker: Sequence[str], slots: int, servers: Servers, folder: Path
 ) -> Iterator[TaskSite]:
-    """It is warm when it is yielded: some tasks have been run."""
     settings = {"PYTHONPATH": str(INSTALLED), "BERTH_TASK_SLOTS": str(slots)}
     with installation(servers, folder, worker, **settings) as berth:
-        site = TaskSite(berth, folder)
-        site.latencies_ms(WARM_UP_STARTS)
-        site.tasks_per_second(WARM_UP_SECONDS)
-        yield site
+        yield TaskSite(berth, folder)

@@ -22,8 +22,6 @@ from workers.supervisor import Command
 
 MODULE = "tests.bench.queues"
 DRAIN_SECONDS_MAX = 120
-WARM_UP_SECONDS = 1
-WARM_UP_STARTS = 10
 
 
 @dataclass(frozen=True)
@@ -76,14 +74,10 @@ class QueueSite:
 
 @contextmanager
 def queue_site(name: str, servers: Servers, folder: Path) -> Iterator[QueueSite]:
-    """It is warm when it is yielded: something has been run."""
     with fresh_database(servers.database_url) as url:
         ask(name, url, "install")
         with python(folder, name, MODULE, name, url, "work") as worker:
-            site = QueueSite(name, url, folder, worker)
-            site.latencies_ms(WARM_UP_STARTS)
-            site.tasks_per_second(WARM_UP_SECONDS)
-            yield site
+            yield QueueSite(name, url, folder, worker)
 
 
 def ask(name: str, url: str, *what: str) -> bytes:

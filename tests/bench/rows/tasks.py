@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from tests.bench.bench import Bench
+from tests.bench.bench import WARM_UP_SECONDS, Bench
 from tests.bench.installation import WORKER
 from tests.bench.measure import by_turns, percentile
 from tests.bench.queues import QUEUES
@@ -28,6 +28,7 @@ from tests.support.servers import Servers
 P50_MS_MAX = 20
 FLOOR = 1.5
 STARTS_PER_SECOND = 30
+WARM_UP_STARTS = 10
 # As it is, and as the others' are (see `tests.bench.in_worker`): the worker, and how
 # many tasks it runs at once. More made neither of them faster on two cores.
 WORKERS = {
@@ -35,6 +36,10 @@ WORKERS = {
     "in the worker": (("tests.bench.in_worker",), 32),
 }
 Site = Callable[[Servers, Path], AbstractContextManager[TaskSite | QueueSite]]
+SITES: Mapping[str, Site] = {
+    **{how: partial(task_site, *worker) for how, worker in WORKERS.items()},
+    **{name: partial(queue_site, name) for name in QUEUES},
+}
 
 
 class Turn(NamedTuple):
@@ -57,14 +62,9 @@ class Found:
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    sites: dict[str, Site] = {
-        **{how: partial(task_site, *worker) for how, worker in WORKERS.items()},
-        **{name: partial(queue_site, name) for name in QUEUES},
-    }
-    turns = by_turns(
-        bench.rounds, *(partial(turn, bench, site) for site in sites.values())
-    )
-    found = dict(zip(sites, map(Found, turns), strict=True))
+    measures = [partial(turn, bench, site) for site in SITES.values()]
+    turns = by_turns(bench.rounds, *measures)
+    found = dict(zip(SITES, map(Found, turns), strict=True))
     for how in WORKERS:
         yield started(how, found)
     for how in WORKERS:
@@ -73,6 +73,8 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 def turn(bench: Bench, site: Site) -> Turn:
     with site(bench.servers, bench.folder) as measured:
+        measured.latencies_ms(WARM_UP_STARTS)
+        measured.tasks_per_second(WARM_UP_SECONDS)
         return Turn(
             measured.latencies_ms(int(bench.seconds * STARTS_PER_SECOND)),
             measured.tasks_per_second(bench.seconds),
