@@ -36,8 +36,9 @@ test: $(READY) ## lint, types, architecture and every test
 bench: $(READY) ## the table of what Berth reaches on this machine
 	$(BIN)/python -m tests.bench
 
-faults: $(READY) ## kill everything under load for ten minutes, then check every promise
+faults: $(READY) ## kill everything under load for a quarter of an hour, then check every promise
 	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.faults.tasks
 
 contract: $(READY) ## everything that the API document allows or forbids, for minutes
 	BERTH_CONTRACT_TIMES=20 $(BIN)/pytest tests/contract --timeout=3600

@@ -22,6 +22,7 @@ from tests.bench.rows import (
     hot,
     projecting,
     start,
+    tasks,
     waiting,
 )
 from tests.bench.table import Row, rendered
@@ -35,6 +36,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "waiting": waiting.rows,
     "projecting": projecting.rows,
     "growth": growth.rows,
+    "tasks": tasks.rows,
     "start": start.rows,
 }
 

@@ -8,7 +8,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -28,6 +28,7 @@ from workers.supervisor import Command
 SECRET = secrets.token_urlsafe(48)
 VAULT_KEYS = f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
 REPOSITORY = "acme/bench"
+WORKER = ("api", "worker")
 START_SECONDS_MAX = 30
 CATCH_UP_SECONDS_MAX = 120
 
@@ -46,6 +47,7 @@ class Installation:
     database_url: str
     port: int
     pid: int
+    worker_pid: int
     token: str
 
     @property
@@ -94,17 +96,31 @@ def lock_path(environment_id: str, rest: str = "") -> str:
 
 
 @contextmanager
-def installation(servers: Servers, folder: Path) -> Iterator[Installation]:
+def installation(
+    servers: Servers,
+    folder: Path,
+    worker: Sequence[str] = WORKER,
+    **settings: str,
+) -> Iterator[Installation]:
     """On a database of its own, which is dropped afterwards."""
     with fresh_database(servers.database_url) as url:
         migrate(url)
-        with running(url, servers.nats_url, folder) as berth:
+        with running(url, servers.nats_url, folder, worker, **settings) as berth:
             yield berth
 
 
 @contextmanager
-def running(database_url: str, nats_url: str, folder: Path) -> Iterator[Installation]:
-    """The processes of a Berth on a database that is ready for it."""
+def running(
+    database_url: str,
+    nats_url: str,
+    folder: Path,
+    worker: Sequence[str] = WORKER,
+    **settings: str,
+) -> Iterator[Installation]:
+    """The processes of a Berth on a database that is ready for it.
+
+    `worker`: the module that its worker is, and what that is told.
+    """
     port = free_port()
     environment = {
         "BERTH_DATABASE_URL": database_url,
@@ -114,16 +130,19 @@ def running(database_url: str, nats_url: str, folder: Path) -> Iterator[Installa
         "BERTH_PORT": str(port),
         "BERTH_SALESFORCE_CHECK": "off",  # Its orgs are made up.
         "BERTH_CREDENTIALS": "sfdxAuthUrl",
+        **settings,
     }
     with ExitStack() as stack:
-        api, _ = (
-            stack.enter_context(python(folder, name, "api", name, **environment))
-            for name in ("api", "worker")
+        api, worker_process = (
+            stack.enter_context(python(folder, name, *module, **environment))
+            for name, module in (("api", ("api", "api")), ("worker", worker))
         )
         assert api.pid
+        assert worker_process.pid
         token = Signer(SECRET.encode()).issue("bench", Role.OWNER, timedelta(days=1))
-        berth = Installation(database_url, port, api.pid, token)
-        await_answer(api, berth.client(), "/health/ready")
+        berth = Installation(database_url, port, api.pid, worker_process.pid, token)
+        with closing(berth.client()) as client:
+            await_answer(api, client, "/health/ready")
         yield berth
 
 

@@ -41,13 +41,14 @@ ALTER DATABASE {DATABASE} SET commit_siblings = 0;
 class Cluster:
     """`with Cluster(folder) as cluster`: everything answers. Logs are in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.secret = secrets.token_urlsafe(48)
         self.postgres = EmbeddedPostgres(folder / "postgres")
         self.nats = EmbeddedNats(folder / "nats")
         self.apis: dict[int, Command] = {}
         self.workers: list[Command] = []
         self._folder = folder
+        self._settings = settings
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -122,6 +123,7 @@ class Cluster:
             "BERTH_PORT": str(number or PORTS.start),
             "BERTH_SALESFORCE_CHECK": "off",  # Its orgs are made up.
             "BERTH_CREDENTIALS": "sfdxAuthUrl",
+            **self._settings,
         }
         command = Command(name, arguments, environment)
         command.log = self._folder / f"{name}.log"

@@ -31,11 +31,11 @@ class Findings:
     """Violations, by what they violate. None is a good sign."""
 
     def __init__(self) -> None:
-        self.by_check: defaultdict[Check, list[str]] = defaultdict(list)
+        self.by_check: defaultdict[StrEnum, list[str]] = defaultdict(list)
 
     def __len__(self) -> int:
         return sum(map(len, self.by_check.values()))
 
-    def add(self, check: Check, *what: object) -> None:
+    def add(self, check: StrEnum, *what: object) -> None:
         told = (w if isinstance(w, str) else encode(w).decode() for w in what)
         self.by_check[check].append(" ".join(told))

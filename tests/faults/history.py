@@ -69,6 +69,7 @@ class FaultKind(StrEnum):
     KILL_POSTMASTER = "kill -9 of the postmaster"
     KILL_POSTGRES = "kill -9 of all of PostgreSQL amid a commit"
     KILL_NATS = "kill -9 of nats-server"
+    LOSE_JETSTREAM = "loss of JetStream's folder, and kill -9 of nats-server"
     FREEZE_APPEND = "SIGSTOP of an API process amid an append"
     FREEZE = "SIGSTOP of an API process at another moment"
 

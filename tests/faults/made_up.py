@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 from domain.event import Actor, Event
 from domain.record import Recorded, origin_of
 from domain.roles import Role
-from tests.faults.findings import Check, Findings
+from tests.faults.findings import Findings
 from tests.faults.history import Ask, Fault, FaultKind, Operation
 from tests.faults.journal_check import JournalCheck
 from tests.faults.run import judge
@@ -79,7 +80,7 @@ def got(ticket: str, answered: float, fence: int, until: float) -> Operation:
 
 def broken(
     records: Sequence[Recorded], *operations: Operation, faults: Sequence[Fault] = ()
-) -> set[Check]:
+) -> set[StrEnum]:
     """The promises that this history breaks, the state of the listing aside."""
     findings = Findings()
     check = JournalCheck(findings)

@@ -34,20 +34,23 @@ class Nemesis:
         self._chance = random.Random(f"{seed} nemesis")
         self._never = Signal()
 
-    def rage(self, until: datetime) -> None:
+    def rage(self, goes_on: Callable[[], bool]) -> None:
         """Each kind of fault once, then the frequent ones, each time in any order.
 
         It ends early if something broke by itself.
         """
-        frequent = [self._kill_api] * 2 + [self._kill_postgres, self._freeze_api]
         deck: list[Callable[[], None]] = []
-        while self._watch.now() < until:
+        while goes_on():
             if not deck:
-                deck = self._shuffled(frequent) + self._shuffled(self._every_kind())
+                deck = self._shuffled(self._frequent())
+                deck += self._shuffled(self._every_kind())
             self._rest(self._chance.uniform(*REST_SECONDS))
             if self._cluster.ended():
                 return
             deck.pop()()
+
+    def _frequent(self) -> Sequence[Callable[[], None]]:
+        return (self._kill_api, self._kill_api, self._kill_postgres, self._freeze_api)
 
     def _every_kind(self) -> Sequence[Callable[[], None]]:
         return (

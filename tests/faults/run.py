@@ -42,7 +42,7 @@ def run(folder: Path, *, seconds: float, clients: int, seed: str) -> Result:
         until = watch.now() + timedelta(seconds=seconds)
         crowd = thread.submit(asyncio.run, sail(world, until, seed))
         nemesis = Nemesis(cluster, watch, seed)
-        nemesis.rage(until)
+        nemesis.rage(lambda: watch.now() < until)
         crowd.result()
         findings = Findings()
         stop(cluster, findings)

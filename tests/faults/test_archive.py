@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ from tests.projections.journal_contract import begin, stored
 from tests.support.builders import acquire, request, to
 
 
-def found_in(url: str) -> dict[Check, list[str]]:
+def found_in(url: str) -> dict[StrEnum, list[str]]:
     findings = Findings()
     check = JournalCheck(findings)
     check.read(records_in(url))

@@ -20,6 +20,7 @@ def test_no_promise_is_broken_whatever_is_killed_or_frozen(tmp_path: Path) -> No
     print(report)
     assert not result.findings, report
     assert {fault.kind for fault in result.faults} >= set(FaultKind) - {
-        FaultKind.FREEZE
+        FaultKind.FREEZE,
+        FaultKind.LOSE_JETSTREAM,
     }
     assert sum(operation.is_success for operation in result.operations) > 1_000

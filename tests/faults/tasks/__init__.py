@@ -1,0 +1,1 @@
+"""Tasks under faults: what was acknowledged comes to one end, whatever is killed."""
