@@ -24,7 +24,7 @@ PAUSE_SECONDS = 0.4  # between two submissions, on average
 UNFINISHED_MAX = 4
 WAIT_SECONDS = 5
 LEASE_MS = 4_000
-KEYS = ("red", "green", "blue")
+KEYS = ("port", "starboard")
 METHOD = {Ask.RESULT: "GET", Ask.LOOK: "GET", Ask.CANCEL: "DELETE"}  # else POST
 PATH = {
     Ask.RESULT: f"/result?wait={WAIT_SECONDS}",
@@ -175,7 +175,7 @@ class Submitter:
             data["seconds"] = chance.uniform(0.2, 2)
         elif draw < 0.35:
             task["type"], data["key"] = IN_TURN, chance.choice(KEYS)
-            data["seconds"] = chance.uniform(0, 0.1)
+            data["seconds"] = chance.uniform(0.1, 0.4)
         elif draw < 0.5:
             data["fails"] = chance.choice((1, 2, ENDLESS))
             task["retryConfig"] = {
