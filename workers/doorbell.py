@@ -39,15 +39,15 @@ class Doorbell:
     async def run(self) -> int:
         """Listen and announce until cancelled, or until NATS is lost for good."""
         client = Client()
-        await client.connect(
-            self._url,
-            no_echo=True,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=1,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            error_cb=_quietly,
-        )
         try:
+            await client.connect(
+                self._url,
+                no_echo=True,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=1,
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                error_cb=_quietly,
+            )
             await client.subscribe(SUBJECT, cb=self._on_message)
             while True:
                 await self._has_changed.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
@@ -11,6 +12,7 @@ log = structlog.get_logger()
 RunOnce = Callable[[], Awaitable[int]]
 # Once the database is back, a lock whose time is up must not wait a second more.
 BACKOFF_SECONDS_MAX = 0.25
+CANCEL_AGAIN_SECONDS = 0.5
 
 
 async def run_forever(
@@ -36,3 +38,17 @@ async def run_forever(
         else:
             failures = 0
             await asyncio.sleep(0 if worked and not in_bulk else every_seconds)
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel them, and again until they have ended.
+
+    A cancellation can be lost: `wait_for` of Python 3.11 drops it if what it waits for
+    fails at that moment, and nats-py then goes on to look for a server, for ever.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)

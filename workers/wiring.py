@@ -41,7 +41,7 @@ from workers import (
 from workers.credential_sweep import CredentialSweep
 from workers.doorbell import Doorbell, Lookout
 from workers.lock_expiry import LockExpiry
-from workers.loop import run_forever
+from workers.loop import end, run_forever
 from workers.review.desk import ReviewDesk
 from workers.running import Handlers
 from workers.salesforce import Salesforce
@@ -123,9 +123,7 @@ async def running(
                 await stack.enter_async_context(_tasks_carried_out(services))
             yield services
     finally:
-        for task in reversed(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         await salesforce.close()
         journal.close()
         database.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.support.running import ELSEWHERE
+
 Values = dict[str, tuple[str, ...]]
 
 LONG = '"' + "x" * 10_240 + '"'
@@ -191,7 +193,7 @@ ROUTES = {
     "task": Route(
         "POST",
         "/tasks",
-        good={"type": '"listAssignedReviewEnvironments"', "data": "{{}}"},
+        good={"type": f'"{ELSEWHERE}"', "data": "{{}}"},
         bad={
             "type": (*NOT_NAME, '"format"', '"local"'),
             "data": NOT_OBJECT,

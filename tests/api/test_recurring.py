@@ -7,31 +7,25 @@ from typing import Any
 
 import pytest
 
-from domain.event import system
 from domain.ids import new_id
 from domain.roles import Role
 from domain.task.commands import CompleteAttempt, StartAttempt
 from domain.task.firing import of_task
 from tests.support.client import Caller, Json, made, refused
-from tests.support.running import Api, Installation, until
+from tests.support.running import ELSEWHERE, Api, Installation, until
+from tests.support.tasks import NOTHING, WORKER, status, submitted
 
-LIST = "listAssignedReviewEnvironments"
-WORKER = system("worker")
 HOURLY: Json = {"pattern": "0 * * * *"}
 FOREVER = datetime(2100, 1, 1, tzinfo=UTC).isoformat()
 
 
 def asked(caller: Caller, config: Any, **body: Any) -> Any:
-    facts = {"type": LIST, "data": {}, "scheduleType": "recurring"}
+    facts = NOTHING | {"scheduleType": "recurring"}
     return caller.post("/tasks", facts | {"recurrenceConfig": config} | body)
 
 
 def begun(caller: Caller, **config: Any) -> str:
     return str(made(asked(caller, config))["operationId"])
-
-
-def status(caller: Caller, operation: str) -> Json:
-    return made(caller.get(f"/tasks/{operation}/status"))
 
 
 def instances(caller: Caller, operation: str, **query: Any) -> list[Json]:
@@ -49,7 +43,7 @@ def test_a_recurring_task_is_pending_while_it_goes_on(application: Caller) -> No
     told = made(asked(application, HOURLY))
     assert told["scheduleType"] == "recurring"
     seen = status(application, told["operationId"])
-    expected = {"status": "pending", "totalExecutions": 0, "type": LIST}
+    expected = {"status": "pending", "totalExecutions": 0, "type": ELSEWHERE}
     assert expected.items() <= seen.items()
     assert seen["nextRunAt"] == told["scheduledFor"]
     assert datetime.fromisoformat(seen["nextRunAt"]).minute == 0
@@ -111,9 +105,7 @@ def test_to_cancel_it_is_to_stop_it(application: Caller) -> None:
 
 def test_the_same_key_starts_one_and_stops_it_once(application: Caller) -> None:
     key = {"Idempotency-Key": new_id()}
-    body = {"type": LIST, "data": {}, "scheduleType": "recurring"} | {
-        "recurrenceConfig": HOURLY
-    }
+    body = NOTHING | {"scheduleType": "recurring", "recurrenceConfig": HOURLY}
     first, again = (
         application.ask("POST", "/tasks", body, headers=key) for _ in range(2)
     )
@@ -125,8 +117,7 @@ def test_the_same_key_starts_one_and_stops_it_once(application: Caller) -> None:
 
 
 def test_a_one_time_task_is_no_recurring_one(application: Caller) -> None:
-    once = made(application.post("/tasks", {"type": LIST, "data": {}}))["operationId"]
-    for operation in (once, new_id(), "1", "%20"):
+    for operation in (submitted(application), new_id(), "1", "%20"):
         refused(stop(application, operation), 404, "TASK_NOT_FOUND")
         path = f"/tasks/{operation}/recurring-instances"
         refused(application.get(path), 404, "TASK_NOT_FOUND")

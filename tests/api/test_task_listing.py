@@ -9,10 +9,9 @@ from domain.ids import new_id
 from domain.roles import Role
 from domain.task.commands import CompleteAttempt
 from tests.support.client import Caller, Json, made
-from tests.support.running import Api, Installation
+from tests.support.running import ELSEWHERE, Api, Installation
 from tests.support.tasks import (
     HERE,
-    LIST,
     START,
     listed,
     submitted,
@@ -43,7 +42,7 @@ def test_the_newest_come_first_in_pages(
         assert pages(caller, limit=2, **who) == [story[:2], story[2:4], story[4:]]
         assert listed(caller, status="completed", **who) == [tasks[1]]
         assert listed(caller, status="cancelled", **who) == [tasks[3]]
-        assert listed(caller, status="pending", type=LIST, **who) == story[::2]
+        assert listed(caller, status="pending", type=ELSEWHERE, **who) == story[::2]
         assert listed(caller, type="another", **who) == []
     assert listed(owner, limit=5) == story
     assert listed(owner, status="completed", limit=1) == [tasks[1]]

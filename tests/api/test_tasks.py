@@ -19,10 +19,9 @@ from domain.task.commands import (
 )
 from domain.task.events import FailureReason
 from tests.support.client import Caller, made, refused, unique
-from tests.support.running import Api, Installation, until
+from tests.support.running import ELSEWHERE, Api, Installation, until
 from tests.support.tasks import (
     HERE,
-    LIST,
     NOTHING,
     START,
     WORKER,
@@ -39,7 +38,7 @@ def test_a_task_is_pending_once_it_is_submitted(application: Caller) -> None:
     told = answer.json()
     assert told == {
         "operationId": told["operationId"],
-        "type": LIST,
+        "type": ELSEWHERE,
         "status": "pending",
         "priority": "low",
         "scheduleType": "immediate",

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 from tests.contract.stage import Stage
 from tests.support.client import Caller, made, unique
 from tests.support.running import Api
+from tests.support.tasks import NOTHING
 
 AnyCase = Case[Any]
 Operation = APIOperation[Any, Any, Any, Any]
@@ -124,13 +125,12 @@ def something(stage: Stage, holder: Caller) -> dict[str, Any]:
     stage.owner.org(org.auth_url, username=org.username)
     there = stage.owner.environment(name=NAME, salesforceUsername=org.username)
     ticket = holder.lock(there).hold()["ticketId"]
-    task = {"type": "listAssignedReviewEnvironments", "data": {}}
     repository = there["repositoryIdentifier"]
     return {
         "category": there["category"],
         "environmentOrder": [NAME],
         "environment_id": there["id"],
-        "operation_id": made(holder.post("/tasks", task))["operationId"],
+        "operation_id": made(holder.post("/tasks", NOTHING))["operationId"],
         "identifier": repository,
         "repositoryIdentifier": repository,
         "repositoryName": there["repositoryName"],

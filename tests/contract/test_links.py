@@ -15,6 +15,7 @@ from schemathesis import GenerationMode, Response
 from tests.contract.attack import AnyCase, Attacker, document_of, impatient, looking
 from tests.contract.stage import Stage
 from tests.support.client import unique
+from tests.support.tasks import NOTHING
 
 EVERYTHING = "."
 TO_A_RELEASE = r"/(projects|environments|lock|acquire|releases|\{ticket_id\})$"
@@ -99,8 +100,9 @@ def its_own(stage: Stage, case: AnyCase) -> None:
             body |= dict.fromkeys(("salesforceUsername", "devHubUsername", "branch"))
             body |= {"tags": [], "isActive": True}
         case "tasks":
-            body |= {"scheduleType": "immediate", "data": {}, "timeout": None}
+            body |= NOTHING | {"scheduleType": "immediate", "timeout": None}
             body.pop("scheduledFor", None)
+            body.pop("recurrenceConfig", None)
         case "lock":
             body["leaseDurationMinutes"] = None
         case "releases":

@@ -43,6 +43,8 @@ HOST = "127.0.0.1"
 PORTS = range(20_000, 32_000)
 READY_SECONDS_MAX = 30
 SECRET = secrets.token_urlsafe(48)
+# A type of task that no worker here takes: tests play its worker, by hand.
+ELSEWHERE = "renderReport"
 VAULT_KEYS = f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
 BEHIND = """
 SELECT FROM berth_tracking
@@ -175,6 +177,7 @@ def installation(
             # see tests/support/salesforce.py for those that are.
             "BERTH_SALESFORCE_CHECK": "off",
             "BERTH_CREDENTIALS": "sfdxAuthUrl",
+            "BERTH_TASK_TYPES": ELSEWHERE,
         }
         yield Installation(environment, tmp_path_factory.mktemp("berth"))
 

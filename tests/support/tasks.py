@@ -9,13 +9,12 @@ from domain.event import system
 from domain.task.commands import StartAttempt, TaskCommand
 from domain.task.lifecycle import lifecycle, stream_of
 from tests.support.client import Caller, Json, made
-from tests.support.running import Installation
+from tests.support.running import ELSEWHERE, Installation
 
 WORKER = system("worker")
-LIST = "listAssignedReviewEnvironments"
 HERE: Any = {"by": WORKER, "attempt": 1, "lease_id": "lease"}
 START = StartAttempt(by=WORKER, worker="w-1", lease_id="lease")
-NOTHING: Json = {"type": LIST, "data": {}}
+NOTHING: Json = {"type": ELSEWHERE, "data": {}}
 
 
 def submitted(caller: Caller, **body: Any) -> str:

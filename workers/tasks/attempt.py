@@ -23,6 +23,7 @@ from domain.task.commands import (
 )
 from domain.task.errors import StaleAttempt
 from domain.task.events import FailureReason
+from workers.loop import end
 from workers.running.assignment import (
     Assignment,
     Cancelled,
@@ -112,9 +113,7 @@ class Attempt:
                 await self._keep_log()
             await self._report(ending)
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await end(*beside)
 
     async def _run(self, assignment: Assignment) -> Ending:
         try:

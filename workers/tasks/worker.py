@@ -23,7 +23,7 @@ from domain.task.errors import (
     TaskNotReady,
     TaskOver,
 )
-from workers.loop import run_forever
+from workers.loop import end, run_forever
 from workers.tasks.attempt import Answer, Attempt, Runner, TaskLog
 from workers.tasks.lease import Lease, take_lease
 from workers.tasks.pull import Pull, QueuesMissing
@@ -53,8 +53,7 @@ async def working(worker: TaskWorker) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        taking.cancel()
-        await asyncio.gather(taking, return_exceptions=True)
+        await end(taking)
         await worker.leave()
 
 
