@@ -23,6 +23,7 @@ OF_ENVIRONMENT = {
     "repositoryIdentifier": "repositoryIdentifier",
     "category": "category",
 }
+RECURRING = ("/stop-recurring", "/recurring-instances")
 # What creates something, and the routes of that thing.
 SOURCES = {
     (f"{API}/projects", "identifier", "identifier"): (PROJECT,),
@@ -34,7 +35,7 @@ SOURCES = {
     ),
     (f"{API}/tasks", "operation_id", "operationId"): tuple(
         f"{API}/tasks/{{operation_id}}{rest}"
-        for rest in ("", "/status", "/result", "/logs")
+        for rest in ("", "/status", "/result", "/logs", *RECURRING)
     ),
     (f"{API}/auth/salesforce/register", "username", "username"): (
         f"{API}/auth/salesforce/org",

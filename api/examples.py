@@ -237,6 +237,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "message": "Task cancelled successfully",
         "status": "cancelled",
     },
+    "RecurringStoppedAnswer": {
+        "message": "Recurring task stopped successfully",
+        "operationId": OPERATION,
+        "stoppedAt": "2024-10-26T21:43:47Z",
+        "totalExecutions": 10,
+        "lastExecutionAt": "2024-10-26T21:43:47Z",
+        "originalEndDate": "2024-12-31T23:59:59Z",
+    },
     "TasksAnswer": {"tasks": [TASK], "next": "MTIzNA"},
     "TaskLogsAnswer": {
         "operationId": OPERATION,

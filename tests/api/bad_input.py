@@ -203,6 +203,7 @@ ROUTES = {
             "scheduleType": ('"now"', '""', "null", "1"),
             "scheduledFor": (*INSTANTS, '"2024-01-15T10:30:00Z"'),  # if immediate
             "retryConfig": ("null", "[]", "1", '"a"'),
+            "recurrenceConfig": ("[]", "1", '"a"', '{"every": 1000}'),  # if immediate
         },
         required=("type", "data"),
     ),
@@ -241,6 +242,7 @@ QUERIES = {
     "/tasks?status=": ("status", ("running", "Pending", "", "null")),
     "/tasks?priority=": ("priority", ("urgent", "Low", "", "null")),
     "/tasks/{operation}/result?wait=": ("wait", ("-1", "301", "1.5", "x", "", DIGITS)),
+    "/tasks/{recurring}/recurring-instances?limit=": ("limit", NOT_LIMITS),
     "/tasks/{operation}/logs?attempt=": ("attempt", ("0", "-1", "x", "", "null")),
     "/environments?isActive=": ("isActive", ("maybe", "2", "", "null")),
 }

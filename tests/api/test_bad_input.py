@@ -12,7 +12,7 @@ from domain.roles import Role
 from tests.api.bad_input import NOT_JSON, ODD_IDS, QUERIES, ROUTES, Route
 from tests.support.client import Caller, Json, refused
 from tests.support.running import Api
-from tests.support.tasks import submitted
+from tests.support.tasks import recurring, submitted
 
 Places = dict[str, str]
 BOMB = gzip.compress(b"\0" * 100_000_000, 9)
@@ -30,6 +30,7 @@ def places(api: Api) -> Places:
         "ticket": ticket,
         "repository": repository,
         "operation": submitted(owner),
+        "recurring": recurring(owner, pattern="0 * * * *"),
     }
 
 

@@ -13,7 +13,7 @@ from domain.task.commands import CompleteAttempt, StartAttempt
 from domain.task.firing import of_task
 from tests.support.client import Caller, Json, made, refused
 from tests.support.running import ELSEWHERE, Api, Installation, until
-from tests.support.tasks import NOTHING, WORKER, status, submitted
+from tests.support.tasks import NOTHING, WORKER, recurring, status, submitted
 
 HOURLY: Json = {"pattern": "0 * * * *"}
 FOREVER = datetime(2100, 1, 1, tzinfo=UTC).isoformat()
@@ -22,10 +22,6 @@ FOREVER = datetime(2100, 1, 1, tzinfo=UTC).isoformat()
 def asked(caller: Caller, config: Any, **body: Any) -> Any:
     facts = NOTHING | {"scheduleType": "recurring"}
     return caller.post("/tasks", facts | {"recurrenceConfig": config} | body)
-
-
-def begun(caller: Caller, **config: Any) -> str:
-    return str(made(asked(caller, config))["operationId"])
 
 
 def instances(caller: Caller, operation: str, **query: Any) -> list[Json]:
@@ -55,7 +51,7 @@ def test_a_recurring_task_is_pending_while_it_goes_on(application: Caller) -> No
 def test_the_first_instance_comes_at_once_when_asked_for(
     application: Caller, installation: Installation
 ) -> None:
-    operation = begun(application, **HOURLY, immediately=True)
+    operation = recurring(application, **HOURLY, immediately=True)
     [first] = instances(application, operation)
     assert first["status"] == "pending"
     assert (first["scheduleType"], first["scheduleId"]) == ("recurring", operation)
@@ -70,7 +66,7 @@ def test_the_first_instance_comes_at_once_when_asked_for(
 
 
 def test_a_limit_reached_at_once_completes_it(application: Caller) -> None:
-    operation = begun(application, **HOURLY, immediately=True, limit=1)
+    operation = recurring(application, **HOURLY, immediately=True, limit=1)
     seen = status(application, operation)
     assert (seen["status"], seen["totalExecutions"]) == ("completed", 1)
     assert seen["nextRunAt"] is None
@@ -79,7 +75,7 @@ def test_a_limit_reached_at_once_completes_it(application: Caller) -> None:
 
 
 def test_it_is_stopped_once(application: Caller) -> None:
-    operation = begun(application, **HOURLY, immediately=True, endDate=FOREVER)
+    operation = recurring(application, **HOURLY, immediately=True, endDate=FOREVER)
     told = made(stop(application, operation))
     assert told == {
         "message": "Recurring task stopped successfully",
@@ -96,7 +92,7 @@ def test_it_is_stopped_once(application: Caller) -> None:
 
 
 def test_to_cancel_it_is_to_stop_it(application: Caller) -> None:
-    operation = begun(application, **HOURLY)
+    operation = recurring(application, **HOURLY)
     for _ in range(2):
         told = made(application.delete(f"/tasks/{operation}"))
         assert told["status"] == "cancelled"
@@ -124,7 +120,7 @@ def test_a_one_time_task_is_no_recurring_one(application: Caller) -> None:
 
 
 def test_it_is_its_submitters_and_the_owners(api: Api, application: Caller) -> None:
-    operation = begun(application, **HOURLY)
+    operation = recurring(application, **HOURLY)
     stranger, owner = api.caller(Role.APPLICATION), api.caller(Role.OWNER)
     for path in ("status", "result", "recurring-instances"):
         found = stranger.get(f"/tasks/{operation}/{path}")
@@ -136,7 +132,7 @@ def test_it_is_its_submitters_and_the_owners(api: Api, application: Caller) -> N
 
 
 def test_the_worker_fires_it(application: Caller, installation: Installation) -> None:
-    operation = begun(application, every=1_000, limit=3, overlapPolicy="allow")
+    operation = recurring(application, every=1_000, limit=3, overlapPolicy="allow")
     with installation.worker():
         until(lambda: status(application, operation)["status"] == "completed", 20)
     seen, found = status(application, operation), instances(application, operation)

@@ -11,6 +11,7 @@ from domain.ids import new_id, new_ticket_id
 from tests.contract.replay import Example
 from tests.contract.scenes import CREATE, production
 from tests.contract.stage import Stage
+from tests.contract.task_scenes import one_time, stopped_twice
 from tests.support.client import Json, made
 
 Otherwise = Callable[[Stage, Example], Response]
@@ -128,4 +129,6 @@ OTHERWISE: dict[tuple[str, int], Otherwise] = {
     ("releases", 404): unknown,
     ("releases_by_name", 400): without_query,
     ("releases_by_name", 404): unknown,
+    ("task_stop_recurring", 400): stopped_twice,
+    ("task_stop_recurring", 404): one_time,
 }

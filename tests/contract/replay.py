@@ -28,7 +28,7 @@ FORMS = {
 VARYING = {
     "accessed_by", "createdBy", "expiresInSeconds", "estimatedWaitSeconds", "id",
     "ip_address", "lockExpiresInSeconds", "operationId", "requestedBy",
-    "salesforceUsername", "totalCount", "updatedBy", "user_agent",
+    "salesforceUsername", "totalCount", "totalExecutions", "updatedBy", "user_agent",
 }  # fmt: skip
 PLACE_HOLDER = "text"
 

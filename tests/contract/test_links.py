@@ -29,6 +29,7 @@ THINGS = {
     ("DELETE /sfp/api/auth/salesforce/org", 204),
     ("PATCH /sfp/api/projects/{identifier}", 200),
     ("DELETE /sfp/api/tasks/{operation_id}", 200),
+    ("POST /sfp/api/tasks/{operation_id}/stop-recurring", 404),
 }
 RELEASES = {
     (f"{verb} /sfp/api/environments/{place}/{route}", status)

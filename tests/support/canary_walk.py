@@ -20,6 +20,7 @@ from tests.support.every_route import BODIES, Operation, Request
 from tests.support.fake_org.org import Org, Reply
 from tests.support.fake_org.server import FakeSalesforce
 from tests.support.running import Api, Installation
+from tests.support.tasks import recurring
 
 MARK = f"canary{secrets.token_hex(8)}"
 SECRET_LENGTH = 43  # of an application token
@@ -134,6 +135,8 @@ class Walk:
         places, _ = self.places()
         if operation.name == "DELETE /projects/{identifier}":
             places["identifier"] = self.owner.repository()
+        elif "recurring" in operation.path:
+            places["operation_id"] = recurring(self.owner, pattern="0 0 1 1 *")
         elif operation.method == "DELETE" and "/lock/" not in operation.path:
             path = f"/environments/{places['environment_id']}/lock"
             query = {"repositoryName": places["repositoryName"]}

@@ -21,6 +21,10 @@ def submitted(caller: Caller, **body: Any) -> str:
     return str(made(caller.post("/tasks", NOTHING | body))["operationId"])
 
 
+def recurring(caller: Caller, **config: Any) -> str:
+    return submitted(caller, scheduleType="recurring", recurrenceConfig=config)
+
+
 def status(caller: Caller, operation: str) -> Json:
     return made(caller.get(f"/tasks/{operation}/status"))
 
