@@ -18,12 +18,14 @@ from domain.errors import Unauthenticated
 from domain.roles import Role
 from projections.storage.migrate import migrate
 from workers.embedded import EmbeddedNats, EmbeddedPostgres
-from workers.settings import KEY_BYTES
+from workers.settings import KEY_BYTES, from_environment
 from workers.supervisor import Command, Supervisor
+from workers.tasks.worker import LEAVE_SECONDS_MAX
 
 OWNER_TOKEN_VALID_FOR = timedelta(days=365)
 OWNER_TOKEN_RENEWED_BEFORE = timedelta(days=30)
 READY_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 10.0  # beside what a worker's tasks may take
 VAULT_KEYS = "vault-key"
 
 
@@ -44,9 +46,17 @@ def up(data_dir: Path, port: int) -> None:
             environment["BERTH_NATS_URL"] = nats.url
         both = os.environ | environment
         migrate(both["BERTH_DATABASE_URL"])
-        for name in ("api", "worker"):
+        leaving_seconds = from_environment(both).task_grace_seconds + LEAVE_SECONDS_MAX
+        for name, grace_seconds in (("api", 0.0), ("worker", leaving_seconds)):
             command = [sys.executable, "-m", "api", name]
-            supervisor.keep(Command(name, command, environment))
+            supervisor.keep(
+                Command(
+                    name,
+                    command,
+                    environment,
+                    grace_seconds=grace_seconds + STOP_SECONDS_MAX,
+                )
+            )
         token = _owner_token(data_dir, both["BERTH_SECRET"])
         url = f"http://127.0.0.1:{port}"
         supervisor.wait_until(lambda: _answers(url), READY_SECONDS_MAX)

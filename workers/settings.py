@@ -20,7 +20,7 @@ from workers.trust import Issuer, TrustError, load_trust
 
 SECRET_LENGTH_MIN = 32
 KEY_BYTES = 32
-VERSION_DIGITS_MAX = 9
+DIGITS_MAX = 9
 DAYS = range(1, 366)
 TASK_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 Network = IPv4Network | IPv6Network
@@ -79,7 +79,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         secret=secret_from(environment),
         vault_keys=_vault_keys(environment),
         host=environment.get("BERTH_HOST", "127.0.0.1"),
-        port=_port(environment),
+        port=_whole(environment, "BERTH_PORT", 8080, range(1, 65_536)),
         issuers=_issuers(environment),
         trusted_proxies=_trusted_proxies(environment),
         salesforce_hosts=_salesforce_hosts(environment),
@@ -125,7 +125,7 @@ def vault_keys_from(text: str) -> dict[int, bytes]:
     for part in text.split(","):
         version, _, key = part.strip().partition(":")
         is_number = version.isascii() and version.isdecimal()
-        if not is_number or not 0 < len(version) <= VERSION_DIGITS_MAX:
+        if not is_number or not 0 < len(version) <= DIGITS_MAX:
             raise _not_keys("must look like 1:<base64>,2:<base64>")
         if int(version) in keys or int(version) == 0:
             raise _not_keys(f"has version {version} twice, or it is 0")
@@ -140,13 +140,6 @@ def vault_keys_from(text: str) -> dict[int, bytes]:
 
 def _not_keys(what: str) -> SettingsError:
     return SettingsError(f"BERTH_VAULT_KEYS {what}")
-
-
-def _port(environment: Mapping[str, str]) -> int:
-    text = environment.get("BERTH_PORT", "8080")
-    if text.isdecimal() and 0 < int(text) < 65_536:  # noqa: PLR2004
-        return int(text)
-    raise SettingsError(f"BERTH_PORT is not a port number: {text}")
 
 
 def _issuers(environment: Mapping[str, str]) -> Sequence[Issuer]:
@@ -179,7 +172,8 @@ def _whole(
     environment: Mapping[str, str], name: str, otherwise: int, within: range
 ) -> int:
     text = environment.get(name, str(otherwise))
-    if text.isascii() and text.isdecimal() and int(text) in within:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX
+    if is_number and int(text) in within:
         return int(text)
     raise SettingsError(f"{name} must be from {within.start} to {within.stop - 1}")
 

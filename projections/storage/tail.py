@@ -92,7 +92,8 @@ class Tail:
         try:
             connection = await asyncio.shield(opening)
             while not await asyncio.to_thread(self._lead, connection):
-                await self._rest(FOLLOW_EVERY_SECONDS)
+                # Whatever is appended meanwhile is the leader's to look at.
+                await asyncio.sleep(FOLLOW_EVERY_SECONDS)
             self.is_leading = True
             while True:
                 await self._follow(connection)

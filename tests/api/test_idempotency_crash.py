@@ -18,6 +18,7 @@ from projections.storage.answers import TAKEN_SECONDS
 from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.fake_org.org import Org, Reply
 from tests.support.running import HOST, Api, Installation, free_port, until
+from tests.support.tasks import HOURLY, NOTHING
 
 NAME = "Idempotency-Key"
 HELD = 4_711
@@ -138,6 +139,8 @@ POSTS: dict[str, tuple[str, str, Callable[[Json], Json | None]]] = {
         },
     ),
     "token": ("token.issued", "/application-tokens", lambda _: {"name": "ci"}),
+    "task": ("task.submitted", "/tasks", lambda _: NOTHING),
+    "recurring": ("schedule.started", "/tasks", lambda _: NOTHING | HOURLY),
 }
 
 

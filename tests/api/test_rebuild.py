@@ -11,7 +11,7 @@ from projections.view import View
 from projections.views import VIEWS
 from tests.support.client import Caller, Json, made
 from tests.support.running import Installation, until
-from tests.support.tasks import submitted
+from tests.support.tasks import HOURLY, submitted
 
 TABLES = (
     "SELECT * FROM environment ORDER BY id",
@@ -58,6 +58,7 @@ def test_what_was_kept_up_live_comes_out_the_same(
     made(owner.patch(f"/environments/{other['id']}", {"category": "dev"}))
     made(application.delete(f"/tasks/{submitted(application)}"))
     submitted(application)
+    submitted(application, **HOURLY)
     assert owner.delete(f"/environments/{gone['id']}").is_success
     # Whoever reads a view brings it up to date.
     assert owner.releases(kept)["totalCount"] == 1

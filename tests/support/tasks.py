@@ -15,6 +15,10 @@ WORKER = system("worker")
 HERE: Any = {"by": WORKER, "attempt": 1, "lease_id": "lease"}
 START = StartAttempt(by=WORKER, worker="w-1", lease_id="lease")
 NOTHING: Json = {"type": ELSEWHERE, "data": {}}
+HOURLY: Json = {
+    "scheduleType": "recurring",
+    "recurrenceConfig": {"pattern": "0 * * * *"},
+}
 
 
 def submitted(caller: Caller, **body: Any) -> str:
