@@ -25,6 +25,7 @@ OWNER_TOKEN_VALID_FOR = timedelta(days=365)
 OWNER_TOKEN_RENEWED_BEFORE = timedelta(days=30)
 READY_SECONDS_MAX = 60
 VAULT_KEYS = "vault-key"
+NATS_URL = "nats-url"  # for workers in other languages: docs/task-workers.md
 
 
 def up(data_dir: Path, port: int) -> None:
@@ -42,6 +43,7 @@ def up(data_dir: Path, port: int) -> None:
         if not os.environ.get("BERTH_NATS_URL"):
             nats = supervisor.keep(EmbeddedNats(data_dir / "nats"))
             environment["BERTH_NATS_URL"] = nats.url
+            _write(data_dir / NATS_URL, nats.url)
         both = os.environ | environment
         migrate(both["BERTH_DATABASE_URL"])
         for name in ("api", "worker"):
