@@ -28,6 +28,7 @@ from domain.event import Actor
 from domain.ids import new_id
 
 WINDOW_SECONDS = 60
+FLUSH_EVERY_SECONDS = 10
 REMEMBERED_MAX = 10_000
 PATH_LENGTH_MAX = 500
 
@@ -66,20 +67,34 @@ class AccessLog:
         # Who is known is counted for each environment, anybody else for each address,
         # or whoever makes ids up would be recorded as often as he likes.
         key = (actor.ip, actor.id, event.environment_id if caller else None)
+        if not await self._is_first(key, actor, event):
+            return
+        if event.environment_id is None:
+            event = replace(event, environment_id=await _named_by(connection))
+        await self._record(actor, event)
+
+    async def refused_over_nats(
+        self, actor: Actor, subject: str, refusal: DomainError
+    ) -> None:
+        """As above, of what was asked under a subject."""
+        event = AccessRefused(None, status_of(refusal), "NATS", subject, str(refusal))
+        if await self._is_first((None, actor.id, None), actor, event):
+            await self._record(actor, event)
+
+    async def _is_first(self, key: Key, actor: Actor, event: AccessRefused) -> bool:
+        """Whether to record it at once; those of the next minute are counted."""
         flood = self._floods.get(key)
         if flood and monotonic() - flood.since < WINDOW_SECONDS:
             flood.count += 1
             flood.latest = event
-            return
+            return False
         self._floods[key] = Flood(actor, event)
         if flood:
             await self._record_flood(flood)
         if len(self._floods) > REMEMBERED_MAX:
             _, oldest = self._floods.popitem(last=False)
             await self._record_flood(oldest)
-        if event.environment_id is None:
-            event = replace(event, environment_id=await _named_by(connection))
-        await self._record(actor, event)
+        return True
 
     async def flush_once(self) -> int:
         """Record the floods that are over; return how many."""

@@ -17,6 +17,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from msgspec import Struct
+from msgspec.structs import replace
 
 from api.identity import ANYBODY, Identity
 from api.peers import Peers
@@ -65,23 +66,27 @@ class Authenticator:
         `commits` says that the handler executes the caller's guard with its own steps;
         else the guard is executed here.
         """
-        identity, is_checked = await self._recognise(connection)
-        caller = _calling(identity, connection)
+        identity, is_checked = await self._recognise(_bearer(connection))
+        caller = _calling(identity, actor_of(connection, identity))
         if caller.guard and not commits and not is_checked:
             await self._journal.execute(*caller.guard)
         return caller
 
     async def identity(self, connection: Connection) -> Identity:
         """Whose token this is, and that it is good just now; before any route."""
-        identity, is_checked = await self._recognise(connection)
+        identity, is_checked = await self._recognise(_bearer(connection))
         if identity.token_id and not is_checked:
             actor = Actor(identity.id, identity.role, identity.application)
             await self._journal.execute(_use(identity.token_id, actor))
         return identity
 
-    async def _recognise(self, connection: Connection) -> tuple[Identity, bool]:
+    async def bearing(self, authorization: str, request_id: str) -> Caller:
+        """Who asks by another way than HTTP; the guard goes along with all it asks."""
+        identity, _ = await self._recognise(bearer_in(authorization))
+        return _calling(identity, actor_as(identity, request_id))
+
+    async def _recognise(self, bearer: str) -> tuple[Identity, bool]:
         """The identity, and whether all of it was checked only now."""
-        bearer = _bearer(connection)
         key = sha256(bearer.encode()).digest()
         identity = self._known.get(key)
         if identity is not None and utc_now() < identity.verify_again_at:
@@ -163,6 +168,14 @@ def actor_of(connection: Connection, identity: Identity = ANYBODY) -> Actor:
     """Who makes a request, and where it comes from."""
     agent = header(connection.scope, b"user-agent")
     peers: Peers = connection.app.state.peers
+    return replace(
+        actor_as(identity, request_id_of(connection.scope)),
+        ip=peers.address_of(connection.scope),
+        user_agent=agent[:USER_AGENT_LENGTH_MAX] if agent else None,
+    )
+
+
+def actor_as(identity: Identity, request_id: str) -> Actor:
     # An application's token is looked at by its guard.
     is_dated = identity is not ANYBODY and identity.token_id is None
     until = identity.expires_at if is_dated else None
@@ -170,16 +183,13 @@ def actor_of(connection: Connection, identity: Identity = ANYBODY) -> Actor:
         id=identity.id,
         role=identity.role,
         application=identity.application,
-        request_id=request_id_of(connection.scope),
-        ip=peers.address_of(connection.scope),
-        user_agent=agent[:USER_AGENT_LENGTH_MAX] if agent else None,
+        request_id=request_id,
         repositories=identity.repositories,
         good_until=until,
     )
 
 
-def _calling(identity: Identity, connection: Connection) -> Caller:
-    actor = actor_of(connection, identity)
+def _calling(identity: Identity, actor: Actor) -> Caller:
     if identity.token_id is None:
         return Caller(actor, identity.expires_at)
     return Caller(actor, identity.expires_at, (_use(identity.token_id, actor),))
@@ -190,8 +200,11 @@ def _use(token_id: str, actor: Actor) -> Step:
 
 
 def _bearer(connection: Connection) -> str:
-    given = header(connection.scope, b"authorization")
-    scheme, _, bearer = given.partition(" ")
+    return bearer_in(header(connection.scope, b"authorization"))
+
+
+def bearer_in(authorization: str) -> str:
+    scheme, _, bearer = authorization.partition(" ")
     if scheme.lower() != "bearer" or not bearer.strip():
         raise Unauthenticated("send a token: Authorization: Bearer <token>")
     if len(bearer) > BEARER_LENGTH_MAX:

@@ -14,10 +14,11 @@ from pathlib import Path
 import uvloop
 
 from api import first_start, vault_rotation
-from api.access_log import AccessLog
+from api.access_log import FLUSH_EVERY_SECONDS, AccessLog
 from api.app import build
 from api.person_tokens import Signer
 from api.server import serve
+from api.worker_desk import answering_workers
 from domain.errors import JournalUnavailable
 from domain.roles import Role
 from projections.rebuild import rebuild
@@ -28,7 +29,6 @@ from workers.loop import run_forever
 from workers.settings import Settings, SettingsError, from_environment, secret_from
 from workers.wiring import running
 
-FLUSH_EVERY_SECONDS = 10
 BAR_WIDTH = 40
 # The event loop shares one interpreter lock with the threads that read views and the
 # vault: at the default of 5 ms, a request would wait too long for one of them.
@@ -75,7 +75,10 @@ async def _run_worker(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings, with_workers=True):
+    async with (
+        running(settings, with_workers=True) as services,
+        answering_workers(services),
+    ):
         await stop.wait()
     return 0
 

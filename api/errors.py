@@ -34,6 +34,9 @@ STATUS: dict[type[errors.DomainError], int] = {
 }
 
 
+UNDECODABLE = (DecodeError, UnicodeDecodeError, ValidationError, RecursionError)
+
+
 class ErrorBody(Struct, rename="camel", omit_defaults=True):
     """Every answer that is not a success. `field` is what a 400 is about.
 
@@ -93,18 +96,16 @@ def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBod
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}}
     if isinstance(error, errors.KeyInUse):
         headers[status] = {"Retry-After": "1"}
+    body = refused_body(error, request_id_of(request.scope))
+    return Response(body, status_code=status, headers=headers.get(status))
+
+
+def refused_body(error: errors.DomainError, request_id: str) -> ErrorBody:
     field = error.field if isinstance(error, errors.Invalid) else UNSET
-    answered = answer(
-        request,
-        status,
-        str(error),
-        error.code,
-        field=field,
-        headers=headers.get(status),
-    )
+    body = error_body(status_of(error), str(error), request_id, error.code, field)
     if isinstance(error, task_errors.TaskOver):
-        answered.content.status = error.status
-    return answered
+        body.status = error.status
+    return body
 
 
 def unavailable(
@@ -136,16 +137,21 @@ def vault_closed(request: AnyRequest, error: errors.VaultClosed) -> Response[Err
 
 def undecodable(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
     """A body that is not JSON, or not the JSON we asked for."""
+    body = undecodable_body(error, request_id_of(request.scope))
+    return Response(body, status_code=body.status_code)
+
+
+def undecodable_body(error: Exception, request_id: str) -> ErrorBody:
     text = str(error)
     if not isinstance(error, ValidationError):
         message = f"the body is not JSON: {text}"
-        return answer(request, 400, message, "INVALID_JSON", field="body")
+        return error_body(400, message, request_id, "INVALID_JSON", "body")
     what, _, path = text.partition(" - at `$")
     what = REPEATED.sub("", what)
     if "unknown field" in what or "required field" in what:
         path = what.rpartition("field `")[2].rstrip("`")
     field = path.strip("`.") or "body"
-    return answer(request, 400, f"{field}: {what}", "INVALID", field=field)
+    return error_body(400, f"{field}: {what}", request_id, "INVALID", field)
 
 
 def invalid_parameter(
@@ -192,10 +198,7 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     errors.JournalUnavailable: unavailable,
     errors.IssuerUnavailable: issuer_unavailable,
     errors.VaultClosed: vault_closed,
-    DecodeError: undecodable,
-    UnicodeDecodeError: undecodable,
-    ValidationError: undecodable,
-    RecursionError: undecodable,
+    **dict.fromkeys(UNDECODABLE, undecodable),
     ValidationException: invalid_parameter,
     HTTPException: http_error,
     Exception: failed,

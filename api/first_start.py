@@ -27,6 +27,7 @@ OWNER_TOKEN_RENEWED_BEFORE = timedelta(days=30)
 READY_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 10.0  # beside what a worker's tasks may take
 VAULT_KEYS = "vault-key"
+NATS_URL = "nats-url"  # for workers in other languages: docs/task-workers.md
 
 
 def up(data_dir: Path, port: int) -> None:
@@ -44,6 +45,7 @@ def up(data_dir: Path, port: int) -> None:
         if not os.environ.get("BERTH_NATS_URL"):
             nats = supervisor.keep(EmbeddedNats(data_dir / "nats"))
             environment["BERTH_NATS_URL"] = nats.url
+            _write(data_dir / NATS_URL, nats.url)
         both = os.environ | environment
         migrate(both["BERTH_DATABASE_URL"])
         leaving_seconds = from_environment(both).task_grace_seconds + LEAVE_SECONDS_MAX

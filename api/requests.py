@@ -50,12 +50,16 @@ class StrictRequest(Request[Any, Any, Any]):
         coding = self.headers.get("content-encoding", PLAIN).strip().lower()
         if coding != PLAIN:
             raise HTTPException("the body must not be compressed", status_code=415)
-        body = await self.body()
-        if b"\\u0000" in body or body.count(b"{") + body.count(b"[") > NESTED_MAX:
-            _check(msgspec.json.decode(body), "body")
         handler = self.scope["route_handler"]
         field = handler.parsed_data_field
-        return _decoder(field.annotation if field else Any).decode(body)
+        return strictly(await self.body(), field.annotation if field else Any)
+
+
+def strictly(body: bytes, kind: Any) -> Any:
+    """What `body` says, as a `kind`; msgspec's errors or `Invalid` if it is none."""
+    if b"\\u0000" in body or body.count(b"{") + body.count(b"[") > NESTED_MAX:
+        _check(msgspec.json.decode(body), "body")
+    return _decoder(kind).decode(body)
 
 
 def _check(value: Any, field: str, depth: int = 0) -> None:
@@ -97,7 +101,11 @@ def request_id_of(scope: Scope) -> str:
     state: dict[str, Any] = scope["state"]
     known: str | None = state.get("request_id")
     if known is None:
-        given = header(scope, b"x-request-id")
-        known = given if REQUEST_ID.fullmatch(given) else str(uuid4())
+        known = decent_request_id(header(scope, b"x-request-id"))
         state["request_id"] = known
     return known
+
+
+def decent_request_id(given: str) -> str:
+    """`given` if it is one, else one made up."""
+    return given if REQUEST_ID.fullmatch(given) else str(uuid4())

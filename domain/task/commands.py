@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.event import Command
-from domain.task.events import FailureReason, Order
+from domain.task.events import LOCAL, FailureReason, Order
 
 
 class SubmitTask(Command, frozen=True, kw_only=True):
@@ -24,11 +24,13 @@ class SubmitTask(Command, frozen=True, kw_only=True):
 class StartAttempt(Command, frozen=True, kw_only=True):
     """`lease_id` is the worker's to make up, once for each start.
 
-    `has_slot` says that a slot of its concurrency key is taken in the same append.
+    `queue` is the one that it takes from; see `Order`. `has_slot` says that a slot of
+    its concurrency key is taken in the same append.
     """
 
     worker: str
     lease_id: str
+    queue: str = LOCAL
     has_slot: bool = False
 
 

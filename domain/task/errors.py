@@ -69,6 +69,24 @@ class TaskNotFound(NotFound):
     code = "TASK_NOT_FOUND"
 
 
+class NotCancelling(Conflict):
+    """Nobody has asked for the task to be cancelled."""
+
+    code = "NOT_CANCELLING"
+
+
+class NotYourQueue(Forbidden):
+    """Workers of another kind take this task."""
+
+    code = "NOT_YOUR_QUEUE"
+
+
+class NotYourAttempt(Forbidden):
+    """Somebody else's worker runs this attempt."""
+
+    code = "NOT_YOUR_ATTEMPT"
+
+
 class NotYourTask(Forbidden):
     """The task is somebody else's."""
 

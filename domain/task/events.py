@@ -93,13 +93,24 @@ class TaskSubmitted(Event, frozen=True, tag="task.submitted"):
     slot: datetime | None = None
 
 
+class Holder(Struct, frozen=True):
+    """Whose worker runs an attempt: a person, or an application."""
+
+    id: str
+    application: str | None = None
+
+
 class TaskStarted(Event, frozen=True, tag="task.started"):
-    """`attempt` counts from 1 and never repeats; `lease_id` tells two starts apart."""
+    """`attempt` counts from 1 and never repeats; `lease_id` tells two starts apart.
+
+    `holder` is whose worker it is, unless it is one of Berth's own.
+    """
 
     attempt: int
     lease_id: str
     worker: str
     lease_until: datetime
+    holder: Holder | None = None
 
 
 class TaskLeaseExtended(Event, frozen=True, tag="task.lease_extended"):

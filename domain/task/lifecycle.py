@@ -28,6 +28,8 @@ from domain.task.commands import (
 )
 from domain.task.errors import (
     AttemptRunning,
+    NotYourAttempt,
+    NotYourQueue,
     NotYourTask,
     SlotNeeded,
     StaleAttempt,
@@ -36,7 +38,9 @@ from domain.task.errors import (
     TaskOver,
 )
 from domain.task.events import (
+    LOCAL,
     FailureReason,
+    Holder,
     Order,
     Submitter,
     TaskAttemptFailed,
@@ -114,28 +118,49 @@ def start(
     command: StartAttempt, task: Task, order: Order, at: datetime
 ) -> Sequence[TaskEvent]:
     """One attempt at a time, each with a higher number than the one before."""
+    if command.queue != order.queue:
+        raise NotYourQueue("workers of another kind take this task")
     if task.state.is_over:
         raise TaskOver(f"this task is {task.state}", status=status_of(task.state))
     if task.state.is_active:
         if command.lease_id == task.lease_id:
+            check_is_holder(command.by, task)
             return []  # The same start, told again.
         raise AttemptRunning(f"attempt {task.attempt} of this task is running")
     if task.ready_at is None or at < task.ready_at:
         raise TaskNotReady("it is not time for this task yet")
     if order.concurrency_key is not None and not command.has_slot:
         raise SlotNeeded("this task has a concurrency key")
-    until = lease_from(at, order)
-    return [TaskStarted(task.attempt + 1, command.lease_id, command.worker, until)]
+    started = TaskStarted(
+        attempt=task.attempt + 1,
+        lease_id=command.lease_id,
+        worker=command.worker,
+        lease_until=lease_from(at, order),
+        holder=holder_of(command.by, order),
+    )
+    return [started]
+
+
+def holder_of(by: Actor, order: Order) -> Holder | None:
+    """Berth's own workers are all one."""
+    return None if order.queue == LOCAL else Holder(by.id, by.application)
+
+
+def check_is_holder(by: Actor, task: Task) -> None:
+    """`NotYourAttempt` unless it is the worker of `by` that runs it."""
+    whose = task.holder
+    if whose is not None and not by.is_same_as(whose.id, whose.application):
+        raise NotYourAttempt("somebody else's worker runs this attempt")
 
 
 def of_attempt(
     command: AttemptCommand, task: Task, order: Order, at: datetime
 ) -> Decision:
-    is_its_own = (command.attempt, command.lease_id) == (task.attempt, task.lease_id)
-    if is_its_own and is_told_again(command, task):
+    check_is_latest(command, task)
+    if is_told_again(command, task):
         return []
-    if not is_its_own or not task.state.is_active:
-        raise StaleAttempt(f"attempt {command.attempt} of this task is over")
+    if not task.state.is_active:
+        raise stale(command)
     attempt, is_cancelling = task.attempt, task.state is TaskState.CANCELLING
     match command:
         case ExtendLease():
@@ -154,6 +179,17 @@ def of_attempt(
             return [] if is_cancelling else Wait("cancel")
         case _:
             assert_never(command)
+
+
+def check_is_latest(command: AttemptCommand, task: Task) -> None:
+    """`StaleAttempt` if it is of an earlier one, `NotYourAttempt` if of another's."""
+    if (command.attempt, command.lease_id) != (task.attempt, task.lease_id):
+        raise stale(command)
+    check_is_holder(command.by, task)
+
+
+def stale(command: AttemptCommand) -> StaleAttempt:
+    return StaleAttempt(f"attempt {command.attempt} of this task is over")
 
 
 def is_told_again(command: AttemptCommand, task: Task) -> bool:
@@ -258,4 +294,5 @@ lifecycle = Decider(
     due=due,
     wakes=wakes,
     belongs_to=belongs_to,
+    revision=2,
 )

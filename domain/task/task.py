@@ -18,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.task.events import (
+    Holder,
     Order,
     Submitter,
     TaskAttemptFailed,
@@ -76,7 +77,7 @@ class Task(Struct, frozen=True):
     """`attempt` is the latest, 0 before the first; `failures` and `stalls` count.
 
     The latest lease is known by name also when it is over, so that a report which is
-    told again is known as one.
+    told again is known as one; so is its `holder`, if it has one.
     """
 
     order: Order | None = None
@@ -88,6 +89,7 @@ class Task(Struct, frozen=True):
     stalls: int = 0
     lease_id: str = ""
     lease_until: datetime | None = None
+    holder: Holder | None = None
     cancelled_by: str = ""
     schedule_id: str | None = None
 
@@ -108,6 +110,7 @@ def evolve(task: Task, event: TaskEvent) -> Task:
                 attempt=event.attempt,
                 lease_id=event.lease_id,
                 lease_until=event.lease_until,
+                holder=event.holder,
             )
         case TaskLeaseExtended():
             return replace(task, lease_until=event.lease_until)

@@ -91,7 +91,7 @@ class Tail:
         opening = asyncio.ensure_future(asyncio.to_thread(self._open))
         try:
             connection = await asyncio.shield(opening)
-            while not await asyncio.to_thread(self._lead, connection):
+            while not await asyncio.to_thread(self._lead, connection):  # noqa: ASYNC110
                 # Whatever is appended meanwhile is the leader's to look at.
                 await asyncio.sleep(FOLLOW_EVERY_SECONDS)
             self.is_leading = True

@@ -58,7 +58,7 @@ def test_what_was_kept_up_live_comes_out_the_same(
     made(owner.patch(f"/environments/{other['id']}", {"category": "dev"}))
     made(application.delete(f"/tasks/{submitted(application)}"))
     submitted(application)
-    submitted(application, **HOURLY)
+    hourly = submitted(application, **HOURLY)
     assert owner.delete(f"/environments/{gone['id']}").is_success
     # Whoever reads a view brings it up to date.
     assert owner.releases(kept)["totalCount"] == 1
@@ -66,6 +66,7 @@ def test_what_was_kept_up_live_comes_out_the_same(
     assert owner.audit(kept)
     assert owner.get("/projects").is_success
     assert owner.get("/tasks").is_success
+    assert owner.get(f"/tasks/{hourly}/status").is_success
 
     before = [rows(installation, table) for table in view.tables]
     with installation.berth("rebuild", view.name) as command:

@@ -11,7 +11,7 @@ from workers.settings import SettingsError
 def test_without_any_tasks_run_and_are_kept_for_a_while() -> None:
     plain = settings()
     assert plain.task_types == []
-    assert (plain.task_slots, plain.task_grace_seconds) == (4, 20)
+    assert (plain.task_slots, plain.task_grace_seconds) == (16, 20)
     assert (plain.task_result_days, plain.task_failure_days) == (7, 30)
 
 

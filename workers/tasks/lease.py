@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.decider import Journal, Look, Step
 from domain.event import Actor
 from domain.task.commands import ExtendLease, OfAttempt, StartAttempt
 from domain.task.concurrency import GiveSlotBack, TakeSlot, concurrency, slot_for
 from domain.task.errors import SlotNeeded
-from domain.task.events import Order, Submitter
+from domain.task.events import LOCAL, Order, Submitter
 from domain.task.lifecycle import lifecycle, stream_of
 from domain.task.task import Task
 
 
 class Lease(Struct, frozen=True):
-    """Everything about the attempt that does not change."""
+    """All that an attempt is; `until` is as it was last seen, None once it is over."""
 
     operation_id: str
     attempt: int
     lease_id: str
     order: Order
     submitter: Submitter
+    until: datetime | None
 
     def step(self, command: type[OfAttempt], by: Actor, **facts: Any) -> Step:
         wish = command(by=by, attempt=self.attempt, lease_id=self.lease_id, **facts)
@@ -75,24 +78,38 @@ async def take_lease(
     *,
     worker: str,
     by: Actor,
+    queue: str = LOCAL,
     guard: Sequence[Step] = (),
 ) -> Lease:
-    """Start an attempt, with a slot of the task's key if it has one; or a refusal."""
+    """Start an attempt, with a slot of the task's key if it has one; or a refusal.
+
+    `guard` is decided first, in the same append.
+    """
     stream = stream_of(operation_id)
-    start = StartAttempt(by=by, worker=worker, lease_id=lease_id)
+    start = StartAttempt(by=by, worker=worker, lease_id=lease_id, queue=queue)
     try:
-        outcome = await journal.execute(Step(lifecycle, stream, start), *guard)
+        outcome = await journal.execute(*guard, Step(lifecycle, stream, start))
     except SlotNeeded:
         look = Step(lifecycle, stream, Look(by=by))
         found: Task = (await journal.execute(look)).states[0]
         assert found.order is not None
-        keyed = StartAttempt(by=by, worker=worker, lease_id=lease_id, has_slot=True)
         outcome = await journal.execute(
-            Step(lifecycle, stream, keyed),
-            *slot_taken(operation_id, found.order, by),
             *guard,
+            Step(lifecycle, stream, replace(start, has_slot=True)),
+            *slot_taken(operation_id, found.order, by),
         )
-    task: Task = outcome.states[0]
+    return lease_of(operation_id, outcome.states[len(guard)])
+
+
+def lease_of(operation_id: str, task: Task) -> Lease:
+    """That of the latest attempt."""
     assert task.order is not None
     assert task.submitter is not None
-    return Lease(operation_id, task.attempt, lease_id, task.order, task.submitter)
+    return Lease(
+        operation_id=operation_id,
+        attempt=task.attempt,
+        lease_id=task.lease_id,
+        order=task.order,
+        submitter=task.submitter,
+        until=task.lease_until,
+    )
