@@ -96,7 +96,9 @@ def places_of(text: str, installation: Installation) -> Iterator[str]:
     needles = [text.encode(), text.encode().hex().encode()]
     with connect(installation.settings.database_url) as connection:
         for schema, table in connection.execute(TABLES).fetchall():
-            query = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, table))
+            query = sql.SQL("COPY (TABLE {}) TO STDOUT").format(
+                sql.Identifier(schema, table)
+            )
             with connection.cursor().copy(query) as copy:
                 dump = b"".join(bytes(block) for block in copy)
             if any(needle in dump for needle in needles):
