@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from litestar import Controller, Request, delete, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from api.auth import allow
 from api.deps import AtDesk, Views
 from api.recurring import (
+    list_schedules,
     recurrence_of,
     scheduled_result,
     scheduled_status,
@@ -66,6 +67,13 @@ ScheduleFilter = Annotated[
 ]
 SubmitterFilter = Annotated[
     str | None, QueryParameter(name="submittedBy", description="For owners")
+]
+KindFilter = Annotated[
+    Literal["recurring"] | None,
+    QueryParameter(
+        name="scheduleType",
+        description="The recurring tasks themselves, and not what they have fired",
+    ),
 ]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=200)]
 After = Annotated[
@@ -126,6 +134,7 @@ class TasksController(Controller):
         priority: PriorityFilter = None,
         repository: RepositoryFilter = None,
         schedule: ScheduleFilter = None,
+        schedule_type: KindFilter = None,
         submitter: SubmitterFilter = None,
         limit: Limit = 50,
         after: After = None,
@@ -151,6 +160,8 @@ class TasksController(Controller):
         }
         if not is_owner and submitter not in (None, by.id):
             values["states"] = []  # Nobody else's are theirs to see.
+        if schedule_type is not None:
+            return await list_schedules(views, values, limit)
         name = "list_by_state" if schedule is None else "list_of_schedule"
         if values["submitter"] is not None:
             name = "list_of_submitter"
@@ -188,7 +199,11 @@ class TasksController(Controller):
         request: AnyRequest,
         wait: Wait = 0,
     ) -> TaskResultAnswer:
-        """Before the end there is no `result`; a recurring task never has one."""
+        """Before the end there is no `result`.
+
+        A recurring task never has one, and is answered at once whatever `wait` is: wait
+        for one of its instances.
+        """
         if row := await visible_schedule(desk, views, operation_id):
             return scheduled_result(row)
         found = await visible_task(desk, views, operation_id)

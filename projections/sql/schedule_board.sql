@@ -43,3 +43,17 @@ LIMIT 1000;
 
 -- name: find_schedule
 SELECT * FROM schedule WHERE id = %(id)s;
+
+-- name: list_schedules
+-- Newest first. There are few beside the tasks that they fire.
+SELECT * FROM schedule
+WHERE position < %(before)s AND state = ANY(%(states)s::text[])
+    AND (%(submitter)s::text IS NULL OR submitter_id = %(submitter)s)
+    AND (%(is_any)s OR submitter_application IS NOT DISTINCT FROM %(application)s)
+    AND (%(schedule)s::text IS NULL OR id = %(schedule)s)
+    AND (%(type)s::text IS NULL OR task_type = %(type)s)
+    AND (%(priority)s::text IS NULL OR priority = %(priority)s)
+    AND (%(repository)s::text IS NULL OR repository_key = %(repository)s)
+    AND (%(reach)s::text[] IS NULL OR repository_key = ANY(%(reach)s))
+ORDER BY position DESC
+LIMIT %(limit)s;

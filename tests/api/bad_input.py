@@ -240,6 +240,7 @@ QUERIES = {
         ("", "x", "MTIz" * 20, "LTE", "77+977+9", "null"),
     ),
     "/tasks?status=": ("status", ("running", "Pending", "", "null")),
+    "/tasks?scheduleType=": ("scheduleType", ("immediate", "Recurring", "", "null")),
     "/tasks?priority=": ("priority", ("urgent", "Low", "", "null")),
     "/tasks/{operation}/result?wait=": ("wait", ("-1", "301", "1.5", "x", "", DIGITS)),
     "/tasks/{recurring}/recurring-instances?limit=": ("limit", NOT_LIMITS),

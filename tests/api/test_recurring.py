@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from domain.task.commands import CompleteAttempt, StartAttempt
 from domain.task.firing import of_task
 from tests.support.client import Caller, Json, made, refused
 from tests.support.running import ELSEWHERE, Api, Installation, until
-from tests.support.tasks import NOTHING, WORKER, recurring, status, submitted
+from tests.support.tasks import NOTHING, WORKER, listed, recurring, status, submitted
 
 HOURLY: Json = {"pattern": "0 * * * *"}
 FOREVER = datetime(2100, 1, 1, tzinfo=UTC).isoformat()
@@ -129,6 +130,34 @@ def test_it_is_its_submitters_and_the_owners(api: Api, application: Caller) -> N
     refused(stranger.delete(f"/tasks/{operation}"), 403, "NOT_YOUR_TASK")
     assert status(owner, operation)["status"] == "pending"
     made(stop(owner, operation))
+
+
+def test_recurring_tasks_are_listed_when_asked_for(
+    api: Api, application: Caller, owner: Caller
+) -> None:
+    first, second = (recurring(application, **HOURLY, immediately=True) for _ in "ab")
+    made(stop(application, first))
+    kind = {"scheduleType": "recurring"}
+    page = made(application.get("/tasks", **kind, limit=1))
+    [shown] = page["tasks"]
+    assert shown == status(application, second)
+    assert listed(application, **kind, after=page["next"]) == [first]
+    for caller in application, owner:
+        of = kind | {"submittedBy": application.name}
+        assert listed(caller, **of) == [second, first]
+        assert listed(caller, **of, status="cancelled") == [first]
+        assert listed(caller, **of, status="active") == []
+        assert listed(caller, **of, type=ELSEWHERE, scheduleId=first) == [first]
+    assert listed(api.caller(Role.APPLICATION), **kind) == []
+    assert not {first, second} & set(listed(application))
+
+
+def test_nobody_waits_for_the_end_of_a_recurring_task(application: Caller) -> None:
+    operation = recurring(application, **HOURLY)
+    began = monotonic()
+    seen = made(application.get(f"/tasks/{operation}/result", wait=300))
+    assert seen["status"] == "pending"
+    assert monotonic() - began < 60
 
 
 def test_the_worker_fires_it(application: Caller, installation: Installation) -> None:
