@@ -59,7 +59,7 @@ def test_the_first_instance_comes_at_once_when_asked_for(
     here: Any = {"by": WORKER, "lease_id": "l"}
     task = first["operationId"]
     installation.decide(
-        of_task(task, StartAttempt(worker="w", **here)),
+        of_task(task, StartAttempt(worker="w", queue=ELSEWHERE, **here)),
         of_task(task, CompleteAttempt(attempt=1, result={"n": 1}, **here)),
     )
     [first] = instances(application, operation)

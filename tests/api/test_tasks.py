@@ -167,7 +167,7 @@ def test_the_stack_of_a_failure_is_for_owners(
     for route in "status", "result":
         seen = made(owner.get(f"/tasks/{operation}/{route}"))
         assert seen["error"]["stack"] == "at line 7"
-    again = StartAttempt(by=WORKER, worker="w-2", lease_id="other")
+    again = StartAttempt(by=WORKER, worker="w-2", lease_id="other", queue=ELSEWHERE)
     work(installation, operation, again)
     assert "error" not in status(application, operation)
 

@@ -192,6 +192,7 @@ def test_who_falls_silent_loses_the_attempt_to_another(
 def test_what_runs_here_is_not_for_others(ci: Caller, renderer: Worker) -> None:
     local = submitted(
         ci,
+        type="listAssignedReviewEnvironments",
         data={"repoId": ci.repository()},
         scheduleType="scheduled",
         scheduledFor=(utc_now() + timedelta(days=1)).isoformat(),

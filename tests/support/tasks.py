@@ -13,7 +13,7 @@ from tests.support.running import ELSEWHERE, Installation
 
 WORKER = system("worker")
 HERE: Any = {"by": WORKER, "attempt": 1, "lease_id": "lease"}
-START = StartAttempt(by=WORKER, worker="w-1", lease_id="lease")
+START = StartAttempt(by=WORKER, worker="w-1", lease_id="lease", queue=ELSEWHERE)
 NOTHING: Json = {"type": ELSEWHERE, "data": {}}
 HOURLY: Json = {
     "scheduleType": "recurring",
