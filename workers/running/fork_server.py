@@ -36,6 +36,7 @@ log = structlog.get_logger()
 GRACE_SECONDS: Final = 10.0
 _START_SECONDS_MAX: Final = 60
 _AGAIN_SECONDS: Final = 1
+_LEAVE_SECONDS_MAX: Final = 5
 _BUSY_SECONDS: Final = 0.002
 _PASSED_ON: Final = ("PATH", "LANG", "TZ")
 _COMMAND = [sys.executable, "-I", "-m", "workers.running.forking"]
@@ -95,6 +96,7 @@ class ForkServer:
         self._watching.cancel()
         for run in self._runs.values():
             run.kill(_CLOSED)
+        await self._leave()
         self._forget()
         await asyncio.to_thread(shutil.rmtree, self._root, ignore_errors=True)
 
@@ -192,6 +194,13 @@ class ForkServer:
             cwd="/",
             start_new_session=True,
         )
+
+    async def _leave(self) -> None:
+        """Wait until it has ended all its processes, and they their folders."""
+        if self._socket and self._process:
+            self._socket.close()
+            with suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self._process.wait, _LEAVE_SECONDS_MAX)
 
     def _forget(self) -> None:
         """End it, if it has not ended. It has no task that would not outlive it."""
