@@ -68,7 +68,7 @@ class ForkServer:
         self._handlers = handlers
         self._grace_seconds = grace_seconds
         self._folder = folder
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[tuple[str, int], Run] = {}  # by operation and attempt
         self._up = asyncio.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
@@ -103,25 +103,26 @@ class ForkServer:
     async def run(self, assignment: Assignment, listener: Listener) -> Ending:
         """Carry it out in a process of its own; return how it ended.
 
-        Cancelling this call ends the task at once. `ValueError` if the same operation
-        runs here already.
+        Cancelling this call ends the task at once. `ValueError` if the same attempt
+        runs here already. Another one of the same operation may: what lost its lease
+        takes a while to end.
         """
-        operation_id = assignment.operation_id
-        if operation_id in self._runs:
-            raise ValueError(f"{operation_id} runs here already")
+        key = (assignment.operation_id, assignment.attempt)
+        if key in self._runs:
+            raise ValueError(f"{assignment} runs here already")
         run = Run(self._with_timeout(assignment), listener, self._grace_seconds)
-        self._runs[operation_id] = run
+        self._runs[key] = run
         try:
             return await run.carry_out(self._hand_over)
         finally:
-            del self._runs[operation_id]
+            del self._runs[key]
 
-    def cancel(self, operation_id: str) -> bool:
+    def cancel(self, operation_id: str, attempt: int) -> bool:
         """Have it stop: SIGTERM, grace, SIGKILL. False if it does not run here.
 
         Its `run` answers `Cancelled`, unless it had returned before.
         """
-        run = self._runs.get(operation_id)
+        run = self._runs.get((operation_id, attempt))
         if run:
             run.stop(Cancelled())
         return run is not None
