@@ -78,25 +78,28 @@ class HereRunner:
     """Runs tasks as coroutines: cancelled when told to stop."""
 
     handlers: Mapping[str, Handler]
-    running: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
+    running: dict[tuple[str, int], asyncio.Task[Any]] = field(default_factory=dict)
 
     async def run(self, assignment: Assignment, listener: Listener) -> Ending:
+        key = (assignment.operation_id, assignment.attempt)
+        if key in self.running:
+            raise ValueError(f"{assignment} runs here already")
         work = asyncio.ensure_future(
             self.handlers[assignment.task_type](assignment, listener)
         )
-        self.running[assignment.operation_id] = work
+        self.running[key] = work
         try:
             await asyncio.wait({work})
         finally:
-            del self.running[assignment.operation_id]
+            del self.running[key]
         if work.cancelled():
             return Cancelled()
         if error := work.exception():
             return Failed(FailureKind.RAISED, str(error))
         return Completed(work.result())
 
-    def cancel(self, operation_id: str) -> bool:
-        work = self.running.get(operation_id)
+    def cancel(self, operation_id: str, attempt: int) -> bool:
+        work = self.running.get((operation_id, attempt))
         return work is not None and work.cancel()
 
 

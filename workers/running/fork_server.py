@@ -36,6 +36,7 @@ log = structlog.get_logger()
 GRACE_SECONDS: Final = 10.0
 _START_SECONDS_MAX: Final = 60
 _AGAIN_SECONDS: Final = 1
+_LEAVE_SECONDS_MAX: Final = 5
 _BUSY_SECONDS: Final = 0.002
 _PASSED_ON: Final = ("PATH", "LANG", "TZ")
 _COMMAND = [sys.executable, "-I", "-m", "workers.running.forking"]
@@ -67,7 +68,7 @@ class ForkServer:
         self._handlers = handlers
         self._grace_seconds = grace_seconds
         self._folder = folder
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[tuple[str, int], Run] = {}  # by operation and attempt
         self._up = asyncio.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
@@ -95,31 +96,33 @@ class ForkServer:
         self._watching.cancel()
         for run in self._runs.values():
             run.kill(_CLOSED)
+        await self._leave()
         self._forget()
         await asyncio.to_thread(shutil.rmtree, self._root, ignore_errors=True)
 
     async def run(self, assignment: Assignment, listener: Listener) -> Ending:
         """Carry it out in a process of its own; return how it ended.
 
-        Cancelling this call ends the task at once. `ValueError` if the same operation
-        runs here already.
+        Cancelling this call ends the task at once. `ValueError` if the same attempt
+        runs here already. Another one of the same operation may: what lost its lease
+        takes a while to end.
         """
-        operation_id = assignment.operation_id
-        if operation_id in self._runs:
-            raise ValueError(f"{operation_id} runs here already")
+        key = (assignment.operation_id, assignment.attempt)
+        if key in self._runs:
+            raise ValueError(f"{assignment} runs here already")
         run = Run(self._with_timeout(assignment), listener, self._grace_seconds)
-        self._runs[operation_id] = run
+        self._runs[key] = run
         try:
             return await run.carry_out(self._hand_over)
         finally:
-            del self._runs[operation_id]
+            del self._runs[key]
 
-    def cancel(self, operation_id: str) -> bool:
+    def cancel(self, operation_id: str, attempt: int) -> bool:
         """Have it stop: SIGTERM, grace, SIGKILL. False if it does not run here.
 
         Its `run` answers `Cancelled`, unless it had returned before.
         """
-        run = self._runs.get(operation_id)
+        run = self._runs.get((operation_id, attempt))
         if run:
             run.stop(Cancelled())
         return run is not None
@@ -192,6 +195,13 @@ class ForkServer:
             cwd="/",
             start_new_session=True,
         )
+
+    async def _leave(self) -> None:
+        """Wait until it has ended all its processes, and they their folders."""
+        if self._socket and self._process:
+            self._socket.close()
+            with suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self._process.wait, _LEAVE_SECONDS_MAX)
 
     def _forget(self) -> None:
         """End it, if it has not ended. It has no task that would not outlive it."""

@@ -1,4 +1,4 @@
-"""The parent of one task: ends it and all that it started, then says how it ended.
+"""The parent of one task after another: ends each and all that it started.
 
 It listens to the worker on `channel`: T asks the task's process group to stop, K ends
 it, and so does the end of the worker. The last word is the task's wait status.
@@ -12,7 +12,9 @@ import shutil
 import signal
 import socket
 import struct
+import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
@@ -22,56 +24,82 @@ from workers.running.task import Loaded, carry_out
 
 TERMINATE: Final = b"T"
 KILL: Final = b"K"
+AGAIN: Final = b"A"
 STATUS: Final = struct.Struct("=i")
 DESCRIPTORS: Final = 3  # the channel, the task's line to the worker, and its output
+_AGAIN_SECONDS: Final = 0.05
 
 
-def stand_by(handlers: Loaded, link: socket.socket, root: str) -> NoReturn:
-    """Have a process ready for the next task, see that to its end, and end with it.
+def keep(handlers: Loaded, link: socket.socket, root: str) -> NoReturn:
+    """See to one task after another, until `link` to the fork server ends.
 
-    `link` is to the fork server, which passes on the descriptors of one task. A keeper
-    for each task: whatever the task's descendants do (new sessions, orphans), they
-    come to this process, and so it is known whose they were.
+    The fork server passes on the descriptors of a task when this process has none.
+    Whatever the task's descendants do (new sessions, orphans), they come to this
+    process, and so it is known whose they were. It runs no handler itself: what it
+    forks is always as new.
     """
     adopt_orphans()
-    try:
-        folder = tempfile.mkdtemp(prefix="task-", dir=root)
-    except FileNotFoundError:  # the worker has ended, and taken them all away
-        os._exit(0)
     bell = ring_on_child()
+    try:
+        while _see_to_one(handlers, link, root, bell):
+            link.sendall(AGAIN)
+    except (BrokenPipeError, FileNotFoundError):  # its worker, or it, has ended
+        pass
+    except OSError as error:  # of which there will be fewer in a moment
+        sys.stderr.write(f"no process for a task: {error}\n")
+        time.sleep(_AGAIN_SECONDS)
+    finally:
+        with suppress(OSError):  # the last to go; else there are the others' folders
+            Path(root).rmdir()
+        os._exit(0)
+
+
+def _see_to_one(handlers: Loaded, link: socket.socket, root: str, bell: int) -> bool:
+    """Have a process ready for the next task, and see that to its end.
+
+    False if there is none, for the fork server has ended or needs us no more.
+    """
+    # After days of waiting, whatever tidies /tmp may have taken it away.
+    Path(root).mkdir(mode=0o700, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix="task-", dir=root)
     keeper = os.getpid()
-    to_task, from_keeper = socket.socketpair()
-    task = os.fork()
-    if task == 0:
-        link.close()
-        to_task.close()
-        carry_out(handlers, keeper, from_keeper, folder)
-    from_keeper.close()
-    channel = _pass_on(link, to_task)
+    try:
+        to_task, from_keeper = socket.socketpair()
+        with to_task, from_keeper:
+            task = os.fork()
+            if task == 0:
+                link.close()
+                to_task.close()
+                carry_out(handlers, keeper, from_keeper, folder)
+            from_keeper.close()
+            channel = _pass_on(link, to_task)
+        if channel:
+            _obey(channel, bell, task)
+        status = _end(task)
+    finally:
+        _remove(Path(folder))
     if channel:
-        _obey(channel, bell, task)
-    status = _end(task)
-    _remove(Path(folder))
-    if channel:
-        with suppress(OSError):  # nobody is left to hear it
+        with channel, suppress(OSError):  # nobody is left to hear it
             channel.sendall(STATUS.pack(status))
-    os._exit(0)
+    return channel is not None
 
 
 def _pass_on(link: socket.socket, to_task: socket.socket) -> socket.socket | None:
     """Give the task what is its, and return the channel to its worker.
 
-    None if the fork server has ended, and there will be no task.
+    None if there will be no task.
     """
-    with link, to_task:
+    try:
         _, descriptors, _, _ = socket.recv_fds(link, 1, DESCRIPTORS)
-        if len(descriptors) != DESCRIPTORS:
-            return None
-        channel, line, output = descriptors
-        with suppress(OSError):  # it has ended already, which will be seen
-            socket.send_fds(to_task, [b"T"], [line, output])
-        os.close(line)
-        os.close(output)
+    except ConnectionResetError:  # it ended before it read what we last said
+        return None
+    if len(descriptors) != DESCRIPTORS:
+        return None
+    channel, line, output = descriptors
+    with suppress(OSError):  # it has ended already, which will be seen
+        socket.send_fds(to_task, [b"T"], [line, output])
+    os.close(line)
+    os.close(output)
     return socket.socket(fileno=channel)
 
 

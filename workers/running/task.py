@@ -52,8 +52,18 @@ def carry_out(
     handlers: Loaded, keeper: int, source: socket.socket, folder: str
 ) -> NoReturn:
     """Wait for a task's descriptors, become that task, and end with it."""
-    os.setsid()
-    die_with_parent(signal.SIGKILL, keeper)
+    try:
+        os.setsid()
+        die_with_parent(signal.SIGKILL, keeper)
+        _carry_out(handlers, source, folder)
+    except BaseException:  # noqa: BLE001 - whoever forked us is not to see it
+        traceback.print_exc()
+    finally:
+        # No thread, and nothing that is registered for the exit, delays it.
+        os._exit(1)
+
+
+def _carry_out(handlers: Loaded, source: socket.socket, folder: str) -> None:
     _, descriptors, _, _ = socket.recv_fds(source, 1, 2)
     if not descriptors:  # there will be no task
         os._exit(0)
@@ -66,7 +76,7 @@ def carry_out(
         sys.stderr.flush()
     with suppress(OSError):
         talk.say(outcome)
-    os._exit(0)  # no thread, and nothing that is registered for the exit, delays it
+    os._exit(0)
 
 
 def _keep_only(line: int, output: int) -> None:

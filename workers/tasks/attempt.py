@@ -57,7 +57,7 @@ class Runner(Protocol):
 
     async def run(self, assignment: Assignment, listener: Listener, /) -> Ending: ...
 
-    def cancel(self, operation_id: str, /) -> bool: ...
+    def cancel(self, operation_id: str, attempt: int, /) -> bool: ...
 
 
 class TaskLog(Protocol):
@@ -166,7 +166,7 @@ class Attempt:
                     return
 
     def _stop(self) -> None:
-        self.runner.cancel(self.lease.operation_id)
+        self.runner.cancel(self.lease.operation_id, self.lease.attempt)
 
     async def _report(self, ending: Ending) -> None:
         if self.is_over:

@@ -23,6 +23,7 @@ NAMES = [
     *("wait_for_answer", "spill", "report_pid"),
 ]
 HANDLERS = Handlers({name: f"{module.__name__}:{name}" for name in NAMES})
+ATTEMPT = 2
 TOKEN = "00Dxx!AQ-very-secret"
 AUTH_URL = "force://PlatformCLI::5Aep861-refresh@org.example"
 CREDENTIALS = {
@@ -79,11 +80,15 @@ async def server(folder: Path | None = None) -> AsyncIterator[ForkServer]:
 
 
 def assigned(
-    task_type: str, *, timeout_seconds: float | None = None, **data: Any
+    task_type: str,
+    *,
+    timeout_seconds: float | None = None,
+    attempt: int = ATTEMPT,
+    **data: Any,
 ) -> Assignment:
     return Assignment(
         operation_id=f"op-{task_type}",
-        attempt=2,
+        attempt=attempt,
         task_type=task_type,
         data=data,
         timeout_seconds=timeout_seconds,

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.workers.running.stage import (
+    ATTEMPT,
     HANDLERS,
     Ear,
     all_gone,
@@ -23,6 +24,7 @@ from tests.workers.running.stage import (
 )
 from workers.running import (
     Assignment,
+    Cancelled,
     Completed,
     Failed,
     FailureKind,
@@ -66,7 +68,7 @@ def test_many_run_at_once() -> None:
     assert asyncio.run(results()) == [{"n": n} for n in range(40)]
 
 
-def test_the_same_operation_runs_once() -> None:
+def test_the_same_attempt_runs_once() -> None:
     async def twice() -> None:
         ear = Ear()
         async with server() as forking:
@@ -74,10 +76,28 @@ def test_the_same_operation_runs_once() -> None:
             await ear.until_hanging()
             with pytest.raises(ValueError, match="runs here already"):
                 await forking.run(assigned("hang"), Ear())
-            forking.cancel("op-hang")
+            forking.cancel("op-hang", ATTEMPT)
             await first
 
     asyncio.run(twice())
+
+
+def test_the_next_attempt_runs_beside_one_that_lost_its_lease() -> None:
+    async def both() -> None:
+        lost, next_one = Ear(), Ear()
+        async with server() as forking:
+            first = asyncio.create_task(forking.run(assigned("hang"), lost))
+            await lost.until_hanging()
+            again = assigned("hang", attempt=ATTEMPT + 1)
+            second = asyncio.create_task(forking.run(again, next_one))
+            await next_one.until_hanging()
+            assert forking.cancel("op-hang", ATTEMPT)
+            assert await first == Cancelled()
+            assert not second.done()
+            assert forking.cancel("op-hang", ATTEMPT + 1)
+            assert await second == Cancelled()
+
+    asyncio.run(both())
 
 
 def test_killed_it_is_started_again_and_its_tasks_fail() -> None:

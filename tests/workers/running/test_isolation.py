@@ -7,12 +7,17 @@ import os
 import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.workers.running.stage import Ear, assigned, carried_out, server
 from workers.embedded.process import wait_for
-from workers.running import Completed
-from workers.running.forking import SPARES
+from workers.running import Assignment, Completed
+from workers.running.keepers import SPARES
+
+# The standard ones; /dev/null again, and a bell, of the fork server; a bell of its own;
+# a line to the fork server, and one to the process that stands by.
+DESCRIPTORS_OF_A_KEEPER = 3 + 3 + 2 + 2
 
 
 def looked_around(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
@@ -85,3 +90,33 @@ def test_each_has_a_process_of_its_own() -> None:
         return [ending.result for ending in endings if isinstance(ending, Completed)]
 
     assert len(set(asyncio.run(pids()))) == 3
+
+
+def test_keepers_serve_again_and_hold_nothing_of_the_tasks_before() -> None:
+    """The first come before any keeper, so that these are forked in between."""
+
+    async def all_free() -> bool:
+        async with server() as forking:
+            assert forking.pid
+            for round_number in range(4):
+                runs = (
+                    forking.run(
+                        Assignment(
+                            operation_id=f"{round_number}-{n}",
+                            attempt=1,
+                            task_type="echo",
+                            data={},
+                        ),
+                        Ear(),
+                    )
+                    for n in range(8)
+                )
+                await asyncio.gather(*runs)
+            found = psutil.Process(forking.pid).children()
+            assert SPARES <= len(found) <= 8 + 8 + SPARES  # of 32: the slow come late
+            return await asyncio.to_thread(wait_for, lambda: are_free(found), 5)
+
+    def are_free(keepers: list[psutil.Process]) -> bool:
+        return all(one.num_fds() == DESCRIPTORS_OF_A_KEEPER for one in keepers)
+
+    assert asyncio.run(all_free())

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from tests.workers.running.stage import (
+    ATTEMPT,
     Ear,
     all_gone,
     assigned,
@@ -25,7 +26,7 @@ def stopped(task_type: str) -> tuple[Ending, Ear]:
         async with server() as forking:
             running = asyncio.create_task(forking.run(assigned(task_type), ear))
             await ear.until(lambda: "hanging" in ear.lines or ear.asked)
-            assert forking.cancel(f"op-{task_type}")
+            assert forking.cancel(f"op-{task_type}", ATTEMPT)
             return await running, ear
 
     return asyncio.run(stop())
@@ -79,7 +80,7 @@ def test_one_that_has_ended_cannot_be_cancelled() -> None:
     async def cancel() -> bool:
         async with server() as forking:
             await forking.run(assigned("echo"), Ear())
-            return forking.cancel("op-echo")
+            return forking.cancel("op-echo", ATTEMPT)
 
     assert not asyncio.run(cancel())
 

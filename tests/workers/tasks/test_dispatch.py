@@ -185,6 +185,32 @@ def test_a_lease_is_extended_for_as_long_as_the_task_runs(
     uvloop.run(scene())
 
 
+def test_a_lapsed_attempt_that_still_ends_is_not_in_the_way_of_the_next_one(
+    own_journal_url: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the database was away for longer than the lease."""
+    monkeypatch.setattr("workers.tasks.attempt.HEARTBEATS_PER_LEASE", 0.01)
+    second_ended = asyncio.Event()
+
+    async def outstays(assignment: Assignment, _: Listener) -> None:
+        if assignment.attempt == 1:
+            await second_ended.wait()
+
+    async def scene() -> None:
+        async with (
+            hall(own_journal_url, nats_url, sweeps=True) as here,
+            here.worker({"outstays": outstays}),
+        ):
+            name = await here.submit(
+                "outstays", lock_duration_ms=1_000, retry=Retry(max_stalled_count=1)
+            )
+            task = await here.comes_to(name, TaskState.COMPLETED)
+            assert (task.attempt, task.stalls) == (2, 1)
+            second_ended.set()
+
+    uvloop.run(scene())
+
+
 def extensions(here: Hall, operation_id: str) -> int:
     return sum(
         isinstance(record.event, TaskLeaseExtended)
