@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import uvloop
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
 
 from domain.decider import Step
 from domain.event import system
@@ -176,6 +178,23 @@ def test_what_the_worker_broke_is_not_the_task_s_failure(
             name = await here.submit("reports", retry=Retry(attempts=1))
             task = await here.comes_to(name, TaskState.COMPLETED)
             assert (task.attempt, task.stalls, task.failures) == (2, 1, 0)
+
+    uvloop.run(scene())
+
+
+def test_a_lease_that_was_won_is_used_though_nats_hears_nothing_of_it(
+    own_journal_url: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_closed(_: Msg) -> None:
+        raise ConnectionClosedError
+
+    async def scene() -> None:
+        async with hall(own_journal_url, nats_url) as here:
+            monkeypatch.setattr(Msg, "ack", is_closed)
+            async with here.worker(HANDLERS):
+                name = await here.submit("reports")
+                task = await here.comes_to(name, TaskState.COMPLETED)
+            assert (task.attempt, task.stalls) == (1, 0)
 
     uvloop.run(scene())
 
