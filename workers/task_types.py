@@ -27,7 +27,7 @@ def task_types(
 def _local(name: str, handlers: Handlers) -> TaskType | None:
     try:
         handler = handlers[name]
-    except Exception:
+    except (Exception, SystemExit):
         log.exception("a type of task cannot be served", type=name)
         return None
     timeout = handler.timeout_seconds

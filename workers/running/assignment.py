@@ -34,6 +34,7 @@ class FailureKind(StrEnum):
     GARBLED = "garbled"
     WRONG_DATA = "wrong_data"
     UNKNOWN_TYPE = "unknown_type"
+    LOST = "lost"  # through its worker, and by no fault of the handler's
 
 
 class Completed(Struct, frozen=True):

@@ -40,10 +40,8 @@ _LEAVE_SECONDS_MAX: Final = 5
 _BUSY_SECONDS: Final = 0.002
 _PASSED_ON: Final = ("PATH", "LANG", "TZ")
 _COMMAND = [sys.executable, "-I", "-m", "workers.running.forking"]
-_LOST = Failed(
-    FailureKind.KILLED, "the worker's fork server ended, and the task with it"
-)
-_CLOSED = Failed(FailureKind.KILLED, "the worker stopped")
+_LOST = Failed(FailureKind.LOST, "the worker's fork server ended, and the task with it")
+_CLOSED = Failed(FailureKind.LOST, "the worker stopped")
 
 
 class ForkServerError(RuntimeError):
@@ -139,10 +137,10 @@ class ForkServer:
             assert self._socket
             try:
                 socket.send_fds(self._socket, [b"F"], descriptors)
-            except BlockingIOError:  # it is not as quick as we are
-                await asyncio.sleep(_BUSY_SECONDS)
-            except OSError:  # it ended this moment: the next one will do it
+            except ConnectionError:  # it ended this moment: the next one will do it
                 self._up.clear()
+            except OSError:  # it is not as quick as we are
+                await asyncio.sleep(_BUSY_SECONDS)
             else:
                 return
 
@@ -156,14 +154,15 @@ class ForkServer:
             log.warning("fork server ended", running=len(self._runs))
             self._up.clear()
             for run in self._runs.values():
-                run.kill(_LOST)
+                if run.is_handed_over:  # the next one will start the others
+                    run.kill(_LOST)
             self._forget()
             while not self._up.is_set():
                 try:
                     await self._start()
-                except (ForkServerError, OSError) as error:
+                except Exception:  # whatever it is, tasks wait for the next one
                     self._forget()
-                    log.error("fork server does not start", error=str(error))  # noqa: TRY400
+                    log.exception("fork server does not start")
                     await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _start(self) -> None:
@@ -177,7 +176,7 @@ class ForkServer:
                 ready = await _introduce(
                     ours, Setting(self._handlers.references, self._root)
                 )
-        except (EOFError, OSError, TimeoutError) as error:
+        except (EOFError, OSError, TimeoutError, msgspec.DecodeError) as error:
             raise ForkServerError(f"no answer from {_COMMAND}: {error!r}") from None
         self.unusable, self._timeouts = ready.unusable, ready.timeouts
         for task_type, why in ready.unusable.items():

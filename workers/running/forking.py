@@ -33,7 +33,7 @@ def _load(references: dict[str, str]) -> Loaded:
     for name in references:
         try:
             loaded[name] = handlers[name]
-        except Exception as error:  # noqa: BLE001 - the other handlers are not to blame
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the other handlers are not to blame
             loaded[name] = (
                 f"its handler cannot be used: {type(error).__name__}: {error}"
             )

@@ -47,7 +47,12 @@ HandOver = Callable[[list[int]], Awaitable[None]]
 _CHUNK_BYTES: Final = 1 << 16
 # What ended has closed its ends. Who was given them outside of the task may hold them.
 _LAST_WORDS_SECONDS: Final = 2
+# A fork server that ended is back within a second, or something is wrong with it.
+HAND_OVER_SECONDS_MAX: Final = 30
 _CREDENTIALS: Final = "credentials"
+_NO_FORK_SERVER = Failed(
+    FailureKind.LOST, "the worker's fork server was not there to start the task"
+)
 _GARBLED = Failed(
     FailureKind.GARBLED, "what the task said to its worker makes no sense"
 )
@@ -68,6 +73,8 @@ class Run:
         self._channel.setblocking(False)
         self._outcome: Completed | Failed | None = None
         self._stopped: Ending | None = None
+        self.is_handed_over = False
+        self._patience = asyncio.timeout(HAND_OVER_SECONDS_MAX)
         self._timers: list[asyncio.TimerHandle] = []
         self._answering = False
         self._logging = False
@@ -76,6 +83,7 @@ class Run:
         """Have it end this way, politely first, unless it has an outcome already."""
         if self._outcome is None and self._stopped is None:
             self._stopped = ending
+            self._stop_waiting()
             self._say(TERMINATE)
             self._later(self._grace_seconds, lambda: self._say(KILL))
 
@@ -83,6 +91,7 @@ class Run:
         """Have it end this way now, unless it has an outcome already."""
         if self._outcome is None and self._stopped is None:
             self._stopped = ending
+        self._stop_waiting()
         self._say(KILL)
 
     async def carry_out(self, hand_over: HandOver) -> Ending:
@@ -91,16 +100,20 @@ class Run:
         reading, writing = os.pipe()
         with self._keepers_channel, theirs:
             try:
-                await hand_over(
-                    [self._keepers_channel.fileno(), theirs.fileno(), writing]
-                )
-            except BaseException:
-                ours.close()
-                os.close(reading)
-                self._channel.close()
-                raise
+                async with self._patience:
+                    await hand_over(
+                        [self._keepers_channel.fileno(), theirs.fileno(), writing]
+                    )
+                    self.is_handed_over = True
+            except TimeoutError:
+                return self._stopped or _NO_FORK_SERVER
             finally:
                 os.close(writing)
+                if not self.is_handed_over:
+                    self._forget_timers()
+                    ours.close()
+                    os.close(reading)
+                    self._channel.close()
         line, written = await asyncio.open_connection(sock=ours, limit=FRAME_BYTES_MAX)
         output, pipe = await _reader_of(reading)
         conversation = asyncio.create_task(self._converse(line, written))
@@ -112,8 +125,7 @@ class Run:
             status = await self._status()
             await self._last_words(conversation, capture)
         finally:
-            for timer in self._timers:
-                timer.cancel()
+            self._forget_timers()
             for one in both:
                 one.cancel()
             written.close()
@@ -122,6 +134,11 @@ class Run:
         if last := self._captured.close():
             await self._listener.logged(last)
         return self._ending(status)
+
+    def _stop_waiting(self) -> None:
+        """For a fork server, if that is where it is."""
+        if not (self.is_handed_over or self._patience.expired()):
+            self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def _last_words(
         self, conversation: asyncio.Task[None], capture: asyncio.Task[None]
@@ -229,6 +246,10 @@ class Run:
         with suppress(OSError):  # the keeper has ended: nothing is left to be said
             self._channel.send(word)
 
+    def _forget_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+
     def _later(self, seconds: float, do: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_later(seconds, do))
@@ -254,9 +275,7 @@ async def _reader_of(pipe: int) -> tuple[asyncio.StreamReader, asyncio.ReadTrans
 def _ending_of(status: int | None) -> Failed:
     """What to say of a task that ended without a word."""
     if status is None:
-        return Failed(
-            FailureKind.KILLED, "the task's processes were ended from outside"
-        )
+        return Failed(FailureKind.LOST, "the task's processes were ended from outside")
     code: Any = os.waitstatus_to_exitcode(status)
     if code >= 0:
         told = f"the handler's process exited with {code}, without a result"

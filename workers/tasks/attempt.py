@@ -122,7 +122,7 @@ class Attempt:
             log.exception(
                 "a task could not be run", operation_id=assignment.operation_id
             )
-            return Failed(FailureKind.KILLED, f"it could not be run: {error}")
+            return Failed(FailureKind.LOST, f"it could not be run: {error}")
 
     def leave(self) -> None:
         """This worker has to stop; another one may have a try at once."""
@@ -185,6 +185,14 @@ class Attempt:
             case Completed():
                 return lease.ended(CompleteAttempt, by, result=ending.result)
             case _ if self.is_leaving:
+                return lease.ended(AbandonAttempt, by)
+            case Failed(kind=FailureKind.LOST):
+                log.warning(
+                    "an attempt was lost",
+                    operation_id=lease.operation_id,
+                    attempt=lease.attempt,
+                    reason=ending.message,
+                )
                 return lease.ended(AbandonAttempt, by)
             case Failed():
                 return lease.ended(

@@ -131,21 +131,23 @@ class TaskWorker:
     async def _start(self, message: Msg) -> Lease | None:
         """The lease, if this worker got it; the message is done with either way."""
         operation_id = message.subject.rpartition(".")[2]
+        lease, put_off_seconds = None, 0.0
+        try:
+            lease = await self._lease(operation_id)
+        except (TaskOver, AttemptRunning, TaskNotFound):
+            pass
+        except (TaskNotReady, JournalUnavailable):
+            put_off_seconds = PUT_OFF_SECONDS
+        except KeyBusy:
+            looks = message.metadata.num_delivered
+            pause = PUT_OFF_SECONDS * 2 ** min(looks - 1, 10)
+            put_off_seconds = min(pause, BUSY_SECONDS_MAX)
         with suppress(NatsError):  # It comes back, and is found to have been started.
-            try:
-                lease = await self._lease(operation_id)
-            except (TaskOver, AttemptRunning, TaskNotFound):
-                await message.ack()
-            except (TaskNotReady, JournalUnavailable):
-                await message.nak(PUT_OFF_SECONDS)
-            except KeyBusy:
-                looks = message.metadata.num_delivered
-                pause = PUT_OFF_SECONDS * 2 ** min(looks - 1, 10)
-                await message.nak(min(pause, BUSY_SECONDS_MAX))
+            if put_off_seconds:
+                await message.nak(put_off_seconds)
             else:
                 await message.ack()
-                return lease
-        return None
+        return lease
 
     async def _lease(self, operation_id: str) -> Lease:
         lease_id = new_id()

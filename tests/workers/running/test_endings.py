@@ -129,8 +129,8 @@ def test_the_children_that_it_leaves_are_ended() -> None:
     assert all_gone(pids_in(ear))
 
 
-def test_to_kill_its_keeper_kills_it_and_its_children() -> None:
+def test_to_kill_its_keeper_ends_it_and_its_children() -> None:
     ending, ear = carried_out("kill_keeper")
     assert isinstance(ending, Failed)
-    assert ending.kind == FailureKind.KILLED
+    assert ending.kind == FailureKind.LOST
     assert all_gone(pids_in(ear))

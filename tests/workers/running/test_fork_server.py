@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -26,11 +27,14 @@ from workers.running import (
     Assignment,
     Cancelled,
     Completed,
+    Ending,
     Failed,
     FailureKind,
     ForkServer,
     Handlers,
+    fork_server,
 )
+from workers.running.wire import Ready, Setting
 
 ROOT = Path(__file__).parents[3]
 WORKER = """
@@ -100,7 +104,7 @@ def test_the_next_attempt_runs_beside_one_that_lost_its_lease() -> None:
     asyncio.run(both())
 
 
-def test_killed_it_is_started_again_and_its_tasks_fail() -> None:
+def test_killed_it_is_started_again_and_its_tasks_are_lost() -> None:
     async def kill() -> None:
         ear = Ear()
         async with server() as forking:
@@ -111,13 +115,76 @@ def test_killed_it_is_started_again_and_its_tasks_fail() -> None:
             os.kill(forking.pid, signal.SIGKILL)
             ending = await running
             assert isinstance(ending, Failed)
-            assert ending.kind == FailureKind.KILLED
+            assert ending.kind == FailureKind.LOST
             assert all_gone(pids_in(ear))
             assert await forking.run(assigned("echo", a=1), Ear()) == Completed(
                 {"a": 1}
             )
 
     asyncio.run(kill())
+
+
+def test_what_it_had_not_begun_is_left_to_the_next_one() -> None:
+    async def kill() -> Ending:
+        async with server() as forking:
+            assert forking.pid
+            pid = forking.pid
+            forking._up.clear()  # as at the moment when it is found to have ended
+            waiting = asyncio.create_task(forking.run(assigned("echo"), Ear()))
+            await asyncio.sleep(0)
+            os.kill(pid, signal.SIGKILL)
+            return await waiting
+
+    assert asyncio.run(kill()) == Completed({})
+
+
+def test_to_wait_for_it_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.running.run.HAND_OVER_SECONDS_MAX", 0.05)
+
+    async def wait() -> Ending:
+        async with server() as forking:
+            forking._up.clear()
+            return await forking.run(assigned("echo"), Ear())
+
+    ending = asyncio.run(wait())
+    assert isinstance(ending, Failed)
+    assert ending.kind == FailureKind.LOST
+
+
+def test_what_waits_for_it_can_be_cancelled() -> None:
+    async def cancel() -> Ending:
+        async with server() as forking:
+            forking._up.clear()
+            waiting = asyncio.create_task(forking.run(assigned("echo"), Ear()))
+            await asyncio.sleep(0)
+            assert forking.cancel("op-echo", ATTEMPT)
+            return await waiting
+
+    assert asyncio.run(cancel()) == Cancelled()
+
+
+def test_whatever_keeps_it_from_starting_it_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    introduce, failed = fork_server._introduce, list[Setting]()
+
+    async def fails_once(ours: socket.socket, setting: Setting) -> Ready:
+        if not failed:
+            failed.append(setting)
+            raise ZeroDivisionError
+        return await introduce(ours, setting)
+
+    async def kill() -> Ending:
+        async with server() as forking:
+            monkeypatch.setattr(fork_server, "_introduce", fails_once)
+            assert forking.pid
+            pid = forking.pid
+            forking._up.clear()
+            os.kill(pid, signal.SIGKILL)
+            return await forking.run(assigned("echo"), Ear())
+
+    assert asyncio.run(kill()) == Completed({})
+    assert failed
 
 
 def test_nothing_outlives_a_worker_that_is_killed() -> None:
@@ -149,9 +216,11 @@ def test_nothing_outlives_a_server_that_is_left() -> None:
 
 def test_a_handler_that_cannot_be_imported_fails_its_own_tasks_only() -> None:
     async def run() -> tuple[object, object]:
-        references = {**HANDLERS.references, "lost": "nowhere:lost"}
-        async with ForkServer(Handlers(references)) as forking:
-            assert set(forking.unusable) == {"lost"}
+        quits = "tests.workers.running.quitter:quits"
+        bad = {"lost": "nowhere:lost", "quits": quits}
+        async with ForkServer(Handlers({**HANDLERS.references, **bad})) as forking:
+            assert set(forking.unusable) == set(bad)
+            assert "SystemExit: no licence" in forking.unusable["quits"]
             lost = await forking.run(assigned("lost"), Ear())
             return lost, await forking.run(assigned("echo"), Ear())
 

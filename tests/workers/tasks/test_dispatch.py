@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import uvloop
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
 
 from domain.decider import Step
 from domain.event import system
@@ -28,7 +31,8 @@ from domain.task.lifecycle import lifecycle, operation_of, stream_of
 from domain.task.task import TaskState
 from tests.support.dispatching import CI, Hall, Handler, goes_on, hall, until
 from tests.support.servers import Servers
-from workers.running.assignment import Assignment, Listener
+from workers.running.assignment import Assignment, Ending, Listener
+from workers.tasks.attempt import Runner
 
 TASKS = 300
 
@@ -141,6 +145,56 @@ def test_what_fails_is_tried_again_as_often_as_was_asked_for(
             assert [failure.attempt for failure in failures] == [1, 2, 3]
             assert {failure.reason for failure in failures} == {FailureReason.ERROR}
             assert {failure.message for failure in failures} == {"as it must"}
+
+    uvloop.run(scene())
+
+
+@dataclass
+class BreaksOnce:
+    """A worker that had, say, too many open files when the first task came."""
+
+    runner: Runner
+    is_broken: bool = True
+
+    async def run(self, assignment: Assignment, listener: Listener) -> Ending:
+        if self.is_broken:
+            self.is_broken = False
+            raise OSError("too many open files")
+        return await self.runner.run(assignment, listener)
+
+    def cancel(self, operation_id: str, attempt: int) -> bool:
+        return self.runner.cancel(operation_id, attempt)
+
+
+def test_what_the_worker_broke_is_not_the_task_s_failure(
+    own_journal_url: str, nats_url: str
+) -> None:
+    async def scene() -> None:
+        async with (
+            hall(own_journal_url, nats_url, sweeps=True) as here,
+            here.worker(HANDLERS) as worker,
+        ):
+            worker.runner = BreaksOnce(worker.runner)
+            name = await here.submit("reports", retry=Retry(attempts=1))
+            task = await here.comes_to(name, TaskState.COMPLETED)
+            assert (task.attempt, task.stalls, task.failures) == (2, 1, 0)
+
+    uvloop.run(scene())
+
+
+def test_a_lease_that_was_won_is_used_though_nats_hears_nothing_of_it(
+    own_journal_url: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_closed(_: Msg) -> None:
+        raise ConnectionClosedError
+
+    async def scene() -> None:
+        async with hall(own_journal_url, nats_url) as here:
+            monkeypatch.setattr(Msg, "ack", is_closed)
+            async with here.worker(HANDLERS):
+                name = await here.submit("reports")
+                task = await here.comes_to(name, TaskState.COMPLETED)
+            assert (task.attempt, task.stalls) == (1, 0)
 
     uvloop.run(scene())
 
