@@ -138,7 +138,7 @@ class Context:
         """Write to the task's log, where all goes that it prints."""
         sys.stdout.write(f"{text}\n")
 
-    def ask(self, kind: str, **arguments: Any) -> Any:
+    def ask(self, kind: str, /, **arguments: Any) -> Any:
         """Have the worker do or tell something; `Refused` says why it did not.
 
         Waits for the answer: in an `async` handler, use `asyncio.to_thread`.

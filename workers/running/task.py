@@ -31,6 +31,7 @@ from workers.running.wire import (
     Ended,
     Returned,
     bounded,
+    has_nul,
     nests_deeper,
 )
 
@@ -186,23 +187,10 @@ def _result_of(returned: Any) -> Returned:
     if nests_deeper(value, RESULT_LEVELS_MAX):
         told = f"the result is nested deeper than {RESULT_LEVELS_MAX} levels"
         raise _Unfit(FailureKind.TOO_LARGE, told)
-    if b"\\u0000" in encoded and _has_nul(value):
+    if b"\\u0000" in encoded and has_nul(value):
         told = "the result has a NUL character, which cannot be stored"
         raise _Unfit(FailureKind.UNSERIALISABLE, told)
     return Returned(msgspec.Raw(encoded))
-
-
-def _has_nul(value: Any) -> bool:
-    """PostgreSQL's JSON cannot hold one. (`"\\\\u0000"` in the JSON may be none.)"""
-    match value:
-        case str() as text:
-            return "\0" in text
-        case list() as items:
-            return any(map(_has_nul, items))
-        case dict() as fields:
-            return any(_has_nul(k) or _has_nul(v) for k, v in fields.items())
-        case _:
-            return False
 
 
 def _ended(kind: FailureKind, message: str, error: BaseException) -> Ended:

@@ -102,3 +102,16 @@ def _within(value: object) -> list[object]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
+
+
+def has_nul(value: Any) -> bool:
+    """PostgreSQL's JSON cannot hold one. (`"\\\\u0000"` in the JSON may be none.)"""
+    match value:
+        case str() as text:
+            return "\0" in text
+        case list() as items:
+            return any(map(has_nul, items))
+        case dict() as fields:
+            return any(has_nul(k) or has_nul(v) for k, v in fields.items())
+        case _:
+            return False

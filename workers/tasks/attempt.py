@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import structlog
 
 from domain.decider import Journal, Outcome, Step, StillWaiting
-from domain.errors import DomainError, JournalUnavailable
+from domain.errors import DomainError, Invalid, JournalUnavailable
 from domain.event import Actor
 from domain.task.commands import (
     AbandonAttempt,
@@ -33,6 +33,7 @@ from workers.running.assignment import (
     FailureKind,
     Listener,
 )
+from workers.running.wire import has_nul
 from workers.tasks.lease import Lease
 
 log = structlog.get_logger()
@@ -142,6 +143,11 @@ class Attempt:
         self._lines += lines
 
     async def ask(self, kind: str, arguments: dict[str, Any]) -> Any:
+        """Whatever the handler says, the operation that asks is this one."""
+        if has_nul([kind, arguments]):
+            raise Invalid("a question cannot have a NUL character", field="arguments")
+        if "operation_id" in arguments:
+            arguments = arguments | {"operation_id": self.lease.operation_id}
         return await self.answer(kind, arguments, self.lease.actor)
 
     async def _keep_alive(self) -> None:
