@@ -48,10 +48,9 @@ CATCH_ALL = {
     "workers/loop.py": "nothing may end a worker's loop",
     "workers/running/fork_server.py": "what was opened is closed, and it goes on",
     "workers/running/forking.py": "a handler that cannot be imported is no other's",
-    "workers/running/run.py": "what was opened is closed, and it goes on",
     "workers/running/task.py": "whatever a handler raises is how its task ends",
     "workers/task_types.py": "a handler that cannot be imported is no other's",
-    "workers/tasks/attempt.py": "a task that cannot be run has failed",
+    "workers/tasks/attempt.py": "a task that cannot be run is left to another try",
 }
 
 # Where SQL stands beside the code, and why it must.
@@ -103,8 +102,11 @@ def imports_of(path: Path) -> set[str]:
 
 def catches_all(path: Path) -> bool:
     caught = {
-        ast.unparse(node.type) if node.type else "BaseException"
+        ast.unparse(kind) if kind else "BaseException"
         for node in every(ast.ExceptHandler, path)
+        for kind in (
+            node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        )
     }
     return bool(caught & {"Exception", "BaseException"})
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from workers.running.masks import Masks
 
-KEPT_BYTES: Final = 1 << 20
+# Less than what is stored of an attempt, by a line: else the end would be cut off.
+KEPT_BYTES: Final = 240 << 10
 LINE_BYTES_MAX: Final = 8 << 10
 # Beyond what is kept of a line, so that no secret is cut in two before it is masked.
 _LINE_BYTES_HELD: Final = LINE_BYTES_MAX + (16 << 10)

@@ -110,9 +110,9 @@ class Attempt:
         ]
         try:
             ending = await self._run(assignment)
-            if self._lines:
-                await self._keep_log()
             await self._report(ending)
+            if self._lines:  # Whatever becomes of them, the result is safe.
+                await self._keep_log()
         finally:
             await end(*beside)
 

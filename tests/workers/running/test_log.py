@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psutil
 
+from projections.storage.task_log import ATTEMPT_BYTES_MAX
 from tests.workers.running.stage import carried_out
 from workers.running import Completed
 from workers.running.captured import KEPT_BYTES, LINE_BYTES_MAX, Captured
@@ -36,6 +37,15 @@ def test_of_a_gigabyte_the_beginning_and_the_end_are_kept() -> None:
     left_out = int(told.split()[1])
     assert left_out + kept - len(told) - 1 == 1 << 30
     assert psutil.Process().memory_info().rss - before < 64 << 20
+
+
+def test_all_that_is_kept_finds_room_where_it_is_stored() -> None:
+    captured = Captured(Masks())
+    lines = captured.feed((b"x" * LINE_BYTES_MAX + b"yz\n") * 100 + b"the error\n")
+    lines += captured.close()
+    stored = "".join(f"{line}\n" for line in lines).encode()
+    assert lines[-1] == "the error"
+    assert len(stored) < ATTEMPT_BYTES_MAX
 
 
 def test_a_gigabyte_without_a_newline_is_one_line() -> None:
