@@ -163,11 +163,40 @@ WHERE submitter_id = %(caller)s
     AND submitter_application IS NOT DISTINCT FROM %(application)s;
 
 -- name: ready_tasks
--- What may be started, in the order in which it became ready.
-SELECT operation_id, queue, priority, attempt, ready_at FROM task
-WHERE state = 'pending' AND ready_at <= statement_timestamp()
-ORDER BY ready_at
-LIMIT %(limit)s;
+-- What may be started. Of each queue and priority those that have waited longest, and those
+-- that became ready last: what nobody takes must not hide what has just come to its time.
+WITH RECURSIVE kind AS (
+    (
+        SELECT queue, priority FROM task
+        WHERE state = 'pending' ORDER BY queue, priority LIMIT 1
+    )
+    UNION ALL
+    SELECT further.queue, further.priority
+    FROM kind
+    CROSS JOIN LATERAL (
+        SELECT queue, priority FROM task
+        WHERE state = 'pending' AND (queue, priority) > (kind.queue, kind.priority)
+        ORDER BY queue, priority LIMIT 1
+    ) AS further
+)
+SELECT found.*
+FROM kind
+CROSS JOIN LATERAL (
+    (
+        SELECT operation_id, queue, priority, attempt, ready_at FROM task
+        WHERE state = 'pending' AND queue = kind.queue AND priority = kind.priority
+            AND ready_at <= statement_timestamp()
+        ORDER BY queue, priority, ready_at LIMIT %(limit)s
+    )
+    UNION
+    (
+        SELECT operation_id, queue, priority, attempt, ready_at FROM task
+        WHERE state = 'pending' AND queue = kind.queue AND priority = kind.priority
+            AND ready_at <= statement_timestamp()
+        ORDER BY queue DESC, priority DESC, ready_at DESC LIMIT %(limit)s
+    )
+) AS found
+ORDER BY ready_at;
 
 -- name: due_tasks
 -- Whose worker has fallen silent: time has something to say.

@@ -37,6 +37,17 @@ SELECT
     || '_2026010' || n %% 8 + 1
 FROM generate_series(1, %(tasks)s) AS n
 """
+CROWD = """
+INSERT INTO task
+SELECT
+    CASE n WHEN 301 THEN 'of another queue' WHEN 302 THEN 'of another priority'
+    ELSE 'crowd' || n END,
+    5000000 + n, 'check', CASE n WHEN 302 THEN 'high' ELSE 'low' END,
+    CASE n WHEN 301 THEN 'b' ELSE 'a' END, 'pending',
+    now() - interval '1 day' + make_interval(secs => n), 0, 0, '', 'ci', NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL, now(), NULL, NULL, NULL, 0
+FROM generate_series(1, 302) AS n
+"""
 # The rows that an index may lead to in vain; the rest are what was asked for.
 READ_MAX = 1_000
 PAGE: dict[str, Any] = {
@@ -57,7 +68,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "list_of_submitter": PAGE | {"submitter": "ci5"},
     "list_of_schedule": PAGE | {"schedule": "s1005"},
     "count_unfinished": {"caller": "ci5", "application": None},
-    "ready_tasks": {"limit": 2_000},
+    "ready_tasks": {"limit": 200},
     "due_tasks": {"limit": 100},
 }
 
@@ -100,6 +111,18 @@ def test_only_indexes_are_read_with_the_statistics_of_an_empty_board_and_with_fr
     check(board, name)
     board.execute("ANALYZE task, ended_task")
     check(board, name)
+
+
+def test_what_nobody_takes_hides_nothing(board: psycopg.Connection) -> None:
+    """300 that are older by far, and one of each other."""
+    with board.transaction(force_rollback=True):
+        board.execute(CROWD)
+        rows = board.execute(statements["ready_tasks"], {"limit": 100}).fetchall()
+    found = [operation for operation, *_ in rows]
+    crowd = [operation for operation in found if operation.startswith("crowd")]
+    # From either end of the crowd, and each once.
+    assert crowd == [f"crowd{n}" for n in (*range(1, 101), *range(201, 301))]
+    assert {"of another queue", "of another priority"} < set(found)
 
 
 def test_tasks_are_counted_by_queue_and_state(board: psycopg.Connection) -> None:
