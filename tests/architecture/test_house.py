@@ -42,6 +42,7 @@ SQL = re.compile(
 )
 # Who catches everything, and why that is right there.
 CATCH_ALL = {
+    "api/task_orders.py": "a handler's own function makes the key of what was sent",
     "projections/storage/append.py": "a failed append is its callers' answer",
     "projections/storage/batch.py": "one call's error is no other's",
     "workers/loop.py": "nothing may end a worker's loop",
