@@ -96,6 +96,7 @@ class TasksController(Controller):
         order = await order_of(data, desk.services.task_types, views)
         await request.app.state.task_quota.check(desk.actor)
         if recurrence is not None:
+            await request.app.state.schedule_quota.check(desk.actor)
             return await start_recurring(desk, order, recurrence)
         operation_id = desk.new_id()
         command = SubmitTask(by=desk.actor, order=order, ready_at=begin)
@@ -143,9 +144,7 @@ class TasksController(Controller):
             "submitter": submitter if is_owner else by.id,
             "is_any": is_owner,
             "application": by.application,
-            "reach": sorted(by.repositories)
-            if is_owner and by.repositories is not None
-            else None,
+            "reach": None if by.repositories is None else sorted(by.repositories),
             "before": position_of(after),
             "limit": limit + 1,
         }
