@@ -10,9 +10,10 @@ import psycopg
 import pytest
 
 from projections.storage.migrate import migrate
-from projections.task_board import sql as statements
+from projections.task_board import listings, sql
 from tests.support.servers import Servers, fresh_database
 
+statements = {**sql, **listings}
 TASKS = 200_000
 FILL = """
 ALTER TABLE task SET (autovacuum_enabled = off);
@@ -55,6 +56,7 @@ PAGE: dict[str, Any] = {
     "type": None,
     "priority": None,
     "repository": None,
+    "repositories": None,
     "reach": None,
     "limit": 51,
     "schedule": None,
@@ -65,6 +67,9 @@ PAGE: dict[str, Any] = {
 ASKED: dict[str, dict[str, Any]] = {
     "find_task": {"operation_id": "e777"},
     "list_by_state": PAGE,
+    "list_by_type": PAGE | {"type": "rare"},
+    "list_by_priority": PAGE | {"priority": "critical"},
+    "list_by_repository": PAGE | {"repositories": ["acme/rare", "acme/shop"]},
     "list_of_submitter": PAGE | {"submitter": "ci5"},
     "list_of_schedule": PAGE | {"schedule": "s1005"},
     "count_unfinished": {"caller": "ci5", "application": None},
@@ -94,10 +99,12 @@ def reads_of(plan: dict[str, Any]) -> Iterator[tuple[str, float]]:
         yield from reads_of(part)
 
 
-def check(board: psycopg.Connection, name: str) -> None:
+def check(
+    board: psycopg.Connection, name: str, asked: dict[str, Any] | None = None
+) -> None:
     explain: Any = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements[name]}"
     explain = re.sub(r";\s*$", "", explain)
-    [[[told]]] = board.execute(explain, ASKED[name]).fetchall()
+    [[[told]]] = board.execute(explain, asked or ASKED[name]).fetchall()
     reads = list(reads_of(told["Plan"]))
     assert reads
     assert [way for way, rows in reads if "Seq Scan" in way and rows] == []
@@ -111,6 +118,17 @@ def test_only_indexes_are_read_with_the_statistics_of_an_empty_board_and_with_fr
     check(board, name)
     board.execute("ANALYZE task, ended_task")
     check(board, name)
+
+
+def test_who_has_submitted_most_of_all_sees_the_few_that_failed_as_soon(
+    board: psycopg.Connection,
+) -> None:
+    with board.transaction(force_rollback=True):
+        board.execute(
+            "UPDATE ended_task SET submitter_id = 'all' WHERE position < 1050000"
+        )
+        asked = PAGE | {"submitter": "all", "states": ["cancelled", "failed"]}
+        check(board, "list_of_submitter", asked)
 
 
 def test_what_nobody_takes_hides_nothing(board: psycopg.Connection) -> None:
