@@ -39,7 +39,7 @@ from api.requests import BODY_BYTES_MAX, StrictRequest
 from api.tasks import TasksController
 from api.tokens import TokensController
 from api.visitors import Visitors
-from api.waiting import task_quota, ticket_quota
+from api.waiting import schedule_quota, task_quota, ticket_quota
 from workers.wiring import Services
 
 ROUTES: list[Any] = [
@@ -82,6 +82,7 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
             "names": Names(services.reader),
             "quota": ticket_quota(services.reader),
             "task_quota": task_quota(services.reader),
+            "schedule_quota": schedule_quota(services.reader),
             "waits": Counter(),
         }
     )

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from api.task_schemas import RetryBody, ScheduleType, TaskBody
-from domain.errors import Invalid
+from domain.errors import DomainError, Invalid
 from domain.naming import fold
 from domain.task.events import Backoff, Order, Retry
 from domain.task.types import TaskType
 from projections.directory import directory, sql
 from projections.storage.reader import Reader
 
+log = structlog.get_logger()
 WRAPPED = {"value", "description"}
 AHEAD_MAX = timedelta(days=366)
 NAME_LENGTH_MAX = 255
@@ -29,7 +32,7 @@ async def order_of(
         raise Invalid(f"type must be one of {known}", field="type")
     data, description = unwrapped(body.data)
     kind.check(data)
-    key = kind.concurrency_key(data)
+    key = key_of(kind, data)
     return Order(
         task_type=kind.name,
         data=data,
@@ -43,6 +46,19 @@ async def order_of(
         concurrency_max=kind.concurrency_max,
         description=description,
     )
+
+
+def key_of(kind: TaskType, data: dict[str, Any]) -> str | None:
+    """The function is the handler's own, and the data may be nothing it thought of."""
+    try:
+        return kind.concurrency_key(data)
+    except DomainError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the caller sent the data
+        # What it says may tell of the data, which is nobody else's to read.
+        log.warning("no key", type=kind.name, error=type(error).__name__)
+        message = f"data: no concurrency key of {kind.name} can be made of it"
+        raise Invalid(message, field="data") from None
 
 
 def unwrapped(data: dict[str, Any]) -> tuple[dict[str, Any], str | None]:

@@ -1,4 +1,4 @@
-"""Which tasks a caller sees: its own, and owners all that are within their reach."""
+"""Which tasks a caller sees within its reach: its own, and owners all."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def known_id(operation_id: str) -> str:
 
 def check_is_visible(desk: Desk, row: Row) -> None:
     by = desk.actor
-    if by.is_same_as(row["submitter_id"], row["submitter_application"]):
-        return
-    if not by.role.includes(Role.OWNER):
+    is_theirs = by.is_same_as(row["submitter_id"], row["submitter_application"])
+    if not is_theirs and not by.role.includes(Role.OWNER):
         raise NotYourTask("this task is somebody else's")
+    # Theirs too: what a person's other token submitted is not this one's to see.
     check_reach(by, row["repository"] or Reach.INSTALLATION)
 
 

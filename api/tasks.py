@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
@@ -44,7 +45,7 @@ from domain.roles import Role
 from domain.task.commands import AwaitEnd, CancelTask, SubmitTask
 from domain.task.lifecycle import lifecycle, stream_of
 from domain.task.task import Status, Task, TaskState, status_of
-from projections.task_board import sql, task_board
+from projections.task_board import listings, task_board
 
 WAIT_SECONDS_MAX = 300
 AnyRequest = Request[Any, Any, Any]
@@ -104,6 +105,7 @@ class TasksController(Controller):
         order = await order_of(data, desk.services.task_types, views)
         await request.app.state.task_quota.check(desk.actor)
         if recurrence is not None:
+            await request.app.state.schedule_quota.check(desk.actor)
             return await start_recurring(desk, order, recurrence)
         operation_id = desk.new_id()
         command = SubmitTask(by=desk.actor, order=order, ready_at=begin)
@@ -142,6 +144,7 @@ class TasksController(Controller):
         """Newest first. Who is no owner is shown its own tasks."""
         by = desk.actor
         is_owner = by.role.includes(Role.OWNER)
+        reach = None if by.repositories is None else sorted(by.repositories)
         states = [s for s in TaskState if status in (None, status_of(s))]
         values = {
             "states": states,
@@ -152,9 +155,8 @@ class TasksController(Controller):
             "submitter": submitter if is_owner else by.id,
             "is_any": is_owner,
             "application": by.application,
-            "reach": sorted(by.repositories)
-            if is_owner and by.repositories is not None
-            else None,
+            "repositories": reach if repository is None else [fold(repository)],
+            "reach": reach,
             "before": position_of(after),
             "limit": limit + 1,
         }
@@ -162,10 +164,7 @@ class TasksController(Controller):
             values["states"] = []  # Nobody else's are theirs to see.
         if schedule_type is not None:
             return await list_schedules(views, values, limit)
-        name = "list_by_state" if schedule is None else "list_of_schedule"
-        if values["submitter"] is not None:
-            name = "list_of_submitter"
-        page = await views.read(task_board, sql[name], values)
+        page = await views.read(task_board, listings[listing_for(values)], values)
         shown = page.rows[:limit]
         return TasksAnswer(
             tasks=[status_answer(row, page.at, with_stack=is_owner) for row in shown],
@@ -261,3 +260,16 @@ class TasksController(Controller):
                 AttemptLogAnswer(attempt=log.attempt, log=log.content) for log in logs
             ],
         )
+
+
+def listing_for(values: Mapping[str, Any]) -> str:
+    """The statement whose index narrows the most; the other filters come after it."""
+    narrowest_first = {
+        "schedule": "list_of_schedule",
+        "submitter": "list_of_submitter",
+        "repositories": "list_by_repository",
+        "type": "list_by_type",
+        "priority": "list_by_priority",
+    }
+    asked = (name for of, name in narrowest_first.items() if values[of] is not None)
+    return next(asked, "list_by_state")

@@ -15,12 +15,14 @@ from domain.decider import Outcome
 from domain.errors import TooMany
 from domain.event import Actor
 from projections.environment_listing import sql as tickets_sql
+from projections.schedule_board import sql as schedules_sql
 from projections.storage.reader import Reader
 from projections.task_board import sql as tasks_sql
 
 WAITS_PER_CALLER_MAX = 5_000
 TICKETS_PER_CALLER_MAX = 5_000
 TASKS_PER_CALLER_MAX = 10_000
+SCHEDULES_PER_CALLER_MAX = 1_000
 COUNT_FOR_SECONDS = 1
 SOON_SECONDS = 0.25
 
@@ -112,3 +114,8 @@ def ticket_quota(reader: Reader) -> Quota:
 def task_quota(reader: Reader) -> Quota:
     told = "tasks of yours are not finished; wait for some"
     return Quota(reader, tasks_sql["count_unfinished"], TASKS_PER_CALLER_MAX, told)
+
+
+def schedule_quota(reader: Reader) -> Quota:
+    told = "recurring tasks of yours go on; stop some"
+    return Quota(reader, schedules_sql["count_going"], SCHEDULES_PER_CALLER_MAX, told)

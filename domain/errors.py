@@ -145,6 +145,12 @@ class ReviewMoved(Conflict):
     code = "REVIEW_ENVIRONMENT_MOVED"
 
 
+class ReviewGivenBack(Conflict):
+    """What this task had assigned is over: it does not assign anything again."""
+
+    code = "REVIEW_ENVIRONMENT_GIVEN_BACK"
+
+
 class PoolBusy(Conflict):
     """No review environment of the pool was free in time."""
 

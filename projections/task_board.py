@@ -30,6 +30,7 @@ from projections.queries import load
 from projections.view import NewRows, View, Write
 
 sql = load("task_board")
+listings = load("task_listing")
 
 TASKS = NewRows(
     "task",

@@ -5,21 +5,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from domain.decider import Journal, Look, Outcome
 from domain.task.errors import InstanceGoing, InstanceOver, SlotTaken
 from domain.task.firing import TIMER, next_steps, of_schedule
-from domain.task.schedule import Schedule
+from domain.task.recurrence import Overlap
+from domain.task.schedule import OPEN_MAX, Schedule
+from domain.task.schedule_commands import FireSlot, PutOffSlot
 
 EVERY_SECONDS = 0.1
-SLOTS_AT_ONCE_MAX = 1_000
+SLOTS_AT_ONCE_MAX = 20  # Of each: one that catches up must not delay the others.
+
+
+def is_full(schedule: Schedule, open_instances: int) -> bool:
+    """Whether there is no end to those that may overlap."""
+    may_overlap = schedule.recurrence.overlap is Overlap.ALLOW
+    return may_overlap and open_instances >= OPEN_MAX
+
+
+class DueSchedule(NamedTuple):
+    """`open_instances` are not over yet; the count may be behind."""
+
+    id: str
+    open_instances: int = 0
 
 
 @dataclass(frozen=True)
 class TaskSchedule:
     """It only nudges: which slot is whose turn is decided on the schedule's stream."""
 
-    due_schedules: Callable[[], Awaitable[Sequence[str]]]
+    due_schedules: Callable[[], Awaitable[Sequence[DueSchedule]]]
     journal: Journal
 
     async def run_once(self) -> int:
@@ -27,13 +43,18 @@ class TaskSchedule:
         due = await self.due_schedules()
         return sum(await asyncio.gather(*map(self.catch_up, due)))
 
-    async def catch_up(self, schedule_id: str) -> int:
+    async def catch_up(self, due: DueSchedule) -> int:
         """Deal with its slots in order, up to so many at a time."""
-        dealt, is_busy = 0, False
+        schedule_id, dealt, is_busy = due.id, 0, False
         while dealt < SLOTS_AT_ONCE_MAX:
             seen = await self.look(schedule_id)
             schedule: Schedule = seen.states[0]
             steps = next_steps(schedule_id, schedule, seen.at, is_busy=is_busy)
+            asked = steps[0].command if steps else None
+            opened = due.open_instances + dealt
+            if isinstance(asked, FireSlot) and is_full(schedule, opened):
+                passed_over = PutOffSlot(by=TIMER, slot=asked.slot)
+                steps = [of_schedule(schedule_id, passed_over)]
             if not steps:
                 break
             is_busy = False

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from domain.task.schedule import OPEN_MAX
 from domain.task.types import TaskType
 from projections.catch_up import CatchUp
 from projections.environment_listing import sql
@@ -48,7 +49,7 @@ from workers.salesforce import Salesforce
 from workers.salesforce.inventory import Inventory
 from workers.settings import Settings
 from workers.task_retention import TaskRetention
-from workers.task_schedule import TaskSchedule
+from workers.task_schedule import DueSchedule, TaskSchedule
 from workers.task_types import task_types
 from workers.tasks import running as task_running
 from workers.tasks import sweep as task_sweep
@@ -207,6 +208,6 @@ async def _due_locks(reader: Reader) -> Sequence[str]:
     return [row["environment_id"] for row in rows]
 
 
-async def _due_schedules(reader: Reader) -> Sequence[str]:
-    rows = await reader.peek(schedule_sql["due_schedules"], {})
-    return [row["id"] for row in rows]
+async def _due_schedules(reader: Reader) -> Sequence[DueSchedule]:
+    rows = await reader.peek(schedule_sql["due_schedules"], {"open_max": OPEN_MAX})
+    return [DueSchedule(row["id"], row["open"]) for row in rows]

@@ -32,6 +32,7 @@ from domain.errors import (
     Invalid,
     LeaseOver,
     NotInPool,
+    ReviewGivenBack,
     ReviewMoved,
     ReviewNotAssigned,
     ReviewTaken,
@@ -116,11 +117,13 @@ def decide(
     """What `command` leads to after `lapse`: a live assignment is one in its time."""
     match command:
         case AssignReview():
+            check_is_not_over(command, review)
             if review and review.is_live:
                 return keep(command, live(review, command), at)
             check_is_to_be_had(command, details, is_locked=is_locked)
             return [assigned(command, at)]
         case KeepReview():
+            check_is_not_over(command, review)
             return keep(command, live(review, command), at)
         case ExtendReview():
             return extend(command, live(review, command), at)
@@ -134,6 +137,17 @@ def decide(
             return []
         case _:
             assert_never(command)
+
+
+def check_is_not_over(
+    command: AssignReview | KeepReview, review: Assignment | None
+) -> None:
+    """A task whose worker died before it could tell of the assignment comes again: by
+    then, somebody may have given back what it got."""
+    if review is None or command.operation_id not in review.operations:
+        return
+    if not (review.is_live and is_of(review, command)):
+        raise ReviewGivenBack("what this task assigned was given back, or is over")
 
 
 def check_is_to_be_had(

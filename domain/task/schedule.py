@@ -54,6 +54,7 @@ from domain.task.schedule_events import (
 
 GRACE = timedelta(seconds=30)  # A slot that nobody fired so long was missed.
 QUEUED_MAX = 100
+OPEN_MAX = 1_000  # So many instances may overlap.
 MISSED_AT_ONCE_MAX = 1_000
 SMALLEST = timedelta(microseconds=1)
 

@@ -50,7 +50,7 @@ class ScheduleQueued(Event, frozen=True, tag="schedule.queued"):
 
 
 class ScheduleSkipped(Event, frozen=True, tag="schedule.skipped"):
-    """The instance before it went on, so that the slot was passed over."""
+    """The instance before it went on, or too many did: the slot was passed over."""
 
     slot: datetime
     next_at: datetime | None

@@ -33,13 +33,26 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (operation_id text)
 WHERE schedule.latest_id = new.operation_id;
 
 -- name: due_schedules
--- Those with a slot to be dealt with, or with one that need wait no longer.
-SELECT id FROM schedule
-WHERE state = 'pending' AND next_at <= clock_timestamp()
-UNION
-SELECT id FROM schedule
-WHERE state = 'pending' AND waiting > 0 AND is_latest_over
-LIMIT 1000;
+-- Those with a slot to be dealt with, or with one that need wait no longer; and how many
+-- instances of each are not over, as far as that matters.
+SELECT due.id, (
+    SELECT count(*) FROM (
+        SELECT FROM task WHERE schedule_id = due.id LIMIT %(open_max)s
+    ) AS open
+) AS open
+FROM (
+    SELECT id FROM schedule
+    WHERE state = 'pending' AND next_at <= clock_timestamp()
+    UNION
+    SELECT id FROM schedule
+    WHERE state = 'pending' AND waiting > 0 AND is_latest_over
+    LIMIT 1000
+) AS due;
+
+-- name: count_going
+SELECT count(*) AS open FROM schedule
+WHERE submitter_id = %(caller)s AND state = 'pending'
+    AND submitter_application IS NOT DISTINCT FROM %(application)s;
 
 -- name: find_schedule
 SELECT * FROM schedule WHERE id = %(id)s;

@@ -75,77 +75,6 @@ SELECT
 FROM ended_task
 WHERE operation_id = %(operation_id)s;
 
--- name: list_by_state
--- Newest first: for each state, the indexes alone say which tasks are the newest.
-SELECT found.*
-FROM unnest(%(states)s::text[]) AS wanted (state)
-CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT *, NULL::timestamptz AS ended_at FROM task
-        UNION ALL
-        SELECT
-            operation_id, position, task_type, priority, queue, state, ready_at, attempt,
-            percent, message, submitter_id, submitter_application, repository,
-            repository_key, description, schedule_id, slot, scheduled_for, submitted_at,
-            started_at, worker, lease_until, failed_attempt, failure_reason,
-            error_message, error_stack, ended_at
-        FROM ended_task
-    ) AS every
-    WHERE state = wanted.state AND position < %(before)s
-        AND (%(type)s::text IS NULL OR task_type = %(type)s)
-        AND (%(priority)s::text IS NULL OR priority = %(priority)s)
-        AND (%(repository)s::text IS NULL OR repository_key = %(repository)s)
-        AND (%(reach)s::text[] IS NULL OR repository_key = ANY(%(reach)s))
-    ORDER BY position DESC
-    LIMIT %(limit)s
-) AS found
-ORDER BY position DESC
-LIMIT %(limit)s;
-
--- name: list_of_submitter
-SELECT * FROM (
-    SELECT *, NULL::timestamptz AS ended_at FROM task
-    UNION ALL
-    SELECT
-        operation_id, position, task_type, priority, queue, state, ready_at, attempt,
-        percent, message, submitter_id, submitter_application, repository,
-        repository_key, description, schedule_id, slot, scheduled_for, submitted_at,
-        started_at, worker, lease_until, failed_attempt, failure_reason,
-        error_message, error_stack, ended_at
-    FROM ended_task
-) AS every
-WHERE submitter_id = %(submitter)s AND position < %(before)s
-    AND state = ANY(%(states)s::text[])
-    AND (%(is_any)s OR submitter_application IS NOT DISTINCT FROM %(application)s)
-    AND (%(schedule)s::text IS NULL OR schedule_id = %(schedule)s)
-    AND (%(type)s::text IS NULL OR task_type = %(type)s)
-    AND (%(priority)s::text IS NULL OR priority = %(priority)s)
-    AND (%(repository)s::text IS NULL OR repository_key = %(repository)s)
-    AND (%(reach)s::text[] IS NULL OR repository_key = ANY(%(reach)s))
-ORDER BY position DESC
-LIMIT %(limit)s;
-
--- name: list_of_schedule
-SELECT * FROM (
-    SELECT *, NULL::timestamptz AS ended_at FROM task
-    UNION ALL
-    SELECT
-        operation_id, position, task_type, priority, queue, state, ready_at, attempt,
-        percent, message, submitter_id, submitter_application, repository,
-        repository_key, description, schedule_id, slot, scheduled_for, submitted_at,
-        started_at, worker, lease_until, failed_attempt, failure_reason,
-        error_message, error_stack, ended_at
-    FROM ended_task
-) AS every
-WHERE schedule_id = %(schedule)s AND position < %(before)s
-    AND state = ANY(%(states)s::text[])
-    AND (%(type)s::text IS NULL OR task_type = %(type)s)
-    AND (%(priority)s::text IS NULL OR priority = %(priority)s)
-    AND (%(repository)s::text IS NULL OR repository_key = %(repository)s)
-    AND (%(reach)s::text[] IS NULL OR repository_key = ANY(%(reach)s))
-ORDER BY position DESC
-LIMIT %(limit)s;
-
 -- name: list_instances
 -- Newest first, with their results. `ended_task` has the columns of `task`, and these.
 SELECT * FROM (
@@ -163,11 +92,40 @@ WHERE submitter_id = %(caller)s
     AND submitter_application IS NOT DISTINCT FROM %(application)s;
 
 -- name: ready_tasks
--- What may be started, in the order in which it became ready.
-SELECT operation_id, queue, priority, attempt, ready_at FROM task
-WHERE state = 'pending' AND ready_at <= statement_timestamp()
-ORDER BY ready_at
-LIMIT %(limit)s;
+-- What may be started. Of each queue and priority those that have waited longest, and those
+-- that became ready last: what nobody takes must not hide what has just come to its time.
+WITH RECURSIVE kind AS (
+    (
+        SELECT queue, priority FROM task
+        WHERE state = 'pending' ORDER BY queue, priority LIMIT 1
+    )
+    UNION ALL
+    SELECT further.queue, further.priority
+    FROM kind
+    CROSS JOIN LATERAL (
+        SELECT queue, priority FROM task
+        WHERE state = 'pending' AND (queue, priority) > (kind.queue, kind.priority)
+        ORDER BY queue, priority LIMIT 1
+    ) AS further
+)
+SELECT found.*
+FROM kind
+CROSS JOIN LATERAL (
+    (
+        SELECT operation_id, queue, priority, attempt, ready_at FROM task
+        WHERE state = 'pending' AND queue = kind.queue AND priority = kind.priority
+            AND ready_at <= statement_timestamp()
+        ORDER BY queue, priority, ready_at LIMIT %(limit)s
+    )
+    UNION
+    (
+        SELECT operation_id, queue, priority, attempt, ready_at FROM task
+        WHERE state = 'pending' AND queue = kind.queue AND priority = kind.priority
+            AND ready_at <= statement_timestamp()
+        ORDER BY queue DESC, priority DESC, ready_at DESC LIMIT %(limit)s
+    )
+) AS found
+ORDER BY ready_at;
 
 -- name: due_tasks
 -- Whose worker has fallen silent: time has something to say.

@@ -36,6 +36,11 @@ WHERE inhparent = format('public.%%I', %(parent)s::text)::regclass
     AND relname < %(parent)s || '_' || oldest
 ORDER BY relname
 """
+# Of these recurring tasks, no instance lies on any shelf any more.
+FORGET: LiteralString = """
+DELETE FROM schedule
+WHERE state <> 'pending' AND ended_at < %s
+"""
 # Whoever reads meanwhile must not wait for long, nor must others behind him.
 BE_QUICK: LiteralString = "SET LOCAL lock_timeout = '1s'"
 
@@ -53,6 +58,7 @@ PARENTS = {
     Kind.FAILED: "ended_task",
     Kind.LOG: "task_log",
 }
+ENDS = (Kind.COMPLETED, Kind.FAILED)
 
 
 def shelf_of(kind: str, day: date) -> str:
@@ -68,7 +74,8 @@ class Shelves:
         """Make the shelves of the next days; drop those more than `days` old.
 
         Returns how many were dropped. What is dropped once does not come back, not even
-        when the view is built anew or more is to be kept from now on.
+        when the view is built anew or more is to be kept from now on. Recurring tasks
+        go when the last of what they fired has gone.
         """
         return await in_thread(self._keep, days)
 
@@ -80,6 +87,9 @@ class Shelves:
                 for ahead in range(DAYS_AHEAD):
                     shelf = shelf_of(kind, today + timedelta(days=ahead))
                     cursor.execute(MAKE, [parent, shelf])
+            ends = [days[kind] for kind in ENDS if kind in days]
+            if ends:
+                cursor.execute(FORGET, [today - timedelta(days=max(ends))])
         with self._database.transaction(commit=True) as cursor:
             cursor.execute(BE_QUICK)
             # Nobody puts anything on a shelf while it is being dropped.

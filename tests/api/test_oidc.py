@@ -9,10 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from domain.event import Actor
+from domain.ids import new_id
 from domain.roles import Role
+from domain.task.commands import SubmitTask
+from domain.task.events import Order
+from domain.task.firing import of_task
 from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.issuer import SUBJECT, Issuer, rule, trust_file
 from tests.support.running import Api, Installation, until
+from tests.support.tasks import listed
 
 SHOP, BANK = unique("acme/shop"), unique("acme/bank")
 RULES = (
@@ -164,6 +170,20 @@ def test_a_limited_owner_is_an_owner_at_home(admins: Caller) -> None:
     assert made(admins.patch(path, {"description": "a"}))["description"] == "a"
     assert admins.delete(path).status_code == 204
     made(admins.patch(f"/projects/{SHOP}", {"configuration": {"a": 1}}))
+
+
+def test_a_limited_caller_sees_its_own_tasks_within_its_limit(
+    installation: Installation, issuer: Issuer, deploys: Caller
+) -> None:
+    caller = f"{issuer.url.removeprefix('http://')}#{SUBJECT}"
+    before = Actor(caller, Role.APPLICATION, "shop deploys")
+    tasks = {repository: new_id() for repository in (SHOP, BANK)}
+    for repository, task in tasks.items():
+        order = Order("elsewhere", {}, repository=repository)
+        installation.decide(of_task(task, SubmitTask(by=before, order=order)))
+    made(deploys.get(f"/tasks/{tasks[SHOP]}/status"))
+    refused(deploys.get(f"/tasks/{tasks[BANK]}/status"), 403, "FORBIDDEN")
+    assert listed(deploys) == [tasks[SHOP]]
 
 
 def test_a_rule_for_all_repositories_has_no_limit(

@@ -44,6 +44,9 @@ def test_the_newest_come_first_in_pages(
         assert listed(caller, status="cancelled", **who) == [tasks[3]]
         assert listed(caller, status="pending", type=ELSEWHERE, **who) == story[::2]
         assert listed(caller, type="another", **who) == []
+        assert listed(caller, priority="low", status="pending", **who) == story[::2]
+        assert listed(caller, priority="critical", **who) == []
+        assert listed(caller, repositoryIdentifier="a/b", **who) == []
     assert listed(owner, limit=5) == story
     assert listed(owner, status="completed", limit=1) == [tasks[1]]
 

@@ -1,4 +1,4 @@
-"""How many open tickets one caller may have, over all environments."""
+"""How many open tickets and recurring tasks one caller may have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from api.waiting import TICKETS_PER_CALLER_MAX, Quota, ticket_quota
+from api.waiting import (
+    SCHEDULES_PER_CALLER_MAX,
+    TICKETS_PER_CALLER_MAX,
+    Quota,
+    schedule_quota,
+    ticket_quota,
+)
 from domain.errors import TooMany
 from domain.event import Actor
 from domain.roles import Role
@@ -26,6 +32,14 @@ SELECT
     CASE WHEN number > %(open)s THEN now() END
 FROM generate_series(1, %(open)s + 100) AS number
 """
+SCHEDULES: LiteralString = """
+INSERT INTO schedule
+SELECT
+    's' || number, number, 'check', 'low', NULL, NULL, NULL, 'ci', 'ci', now(),
+    CASE WHEN number > %(going)s THEN 'cancelled' ELSE 'pending' END,
+    now(), NULL, 0, 0, NULL, false, NULL, NULL
+FROM generate_series(1, %(going)s + 100) AS number
+"""
 CI = Actor("ci", Role.APPLICATION, application="ci")
 PERSON = Actor("ci", Role.APPLICATION)
 
@@ -40,6 +54,17 @@ def test_five_thousand_is_the_most_and_what_has_ended_does_not_count(
     quota = ticket_quota(Reader(database))
     try:
         asyncio.run(ask_twice(quota))
+    finally:
+        database.close()
+
+
+def test_a_thousand_recurring_tasks_may_go_on(database_url: str) -> None:
+    migrate(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute(SCHEDULES, {"going": SCHEDULES_PER_CALLER_MAX - 1})
+    database = Database(database_url, name="quota")
+    try:
+        asyncio.run(ask_twice(schedule_quota(Reader(database))))
     finally:
         database.close()
 

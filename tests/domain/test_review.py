@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from domain.environment.details import RetireEnvironment, ReviseEnvironment
 from domain.environment.environment import environment
@@ -34,6 +35,7 @@ from domain.errors import (
     Invalid,
     LeaseOver,
     NotInPool,
+    ReviewGivenBack,
     ReviewMoved,
     ReviewNotAssigned,
     ReviewTaken,
@@ -62,7 +64,7 @@ AVAILABLE, EXPIRED = ReviewStatus.AVAILABLE, ReviewStatus.EXPIRED
 def ask(
     kind: type[ReviewCommand], issue: str | None = "A", **values: Any
 ) -> ReviewCommand:
-    task = "fetch" if kind in {AssignReview, KeepReview} else "task"
+    task = f"fetch-{issue}" if kind in {AssignReview, KeepReview} else "task"
     facts = {"issue": issue, "pool": "core", "operation_id": task}
     return kind(**({"by": by(issue or "any")} | facts | values))
 
@@ -112,9 +114,20 @@ def test_what_a_task_did_it_does_not_do_again() -> None:
     LENT.given(far).when(more, at(0)).then()
 
 
+@pytest.mark.parametrize("kind", [AssignReview, KeepReview])
+def test_what_a_task_assigned_and_somebody_gave_back_it_does_not_assign_again(
+    kind: type[ReviewCommand],
+) -> None:
+    back = LENT.given(ReviewUnassigned("A", "task", "by-B"))
+    back.when(ask(kind), at(2)).refused(ReviewGivenBack)
+    back.given(lent("B", until=90)).when(ask(kind), at(3)).refused(ReviewGivenBack)
+    LENT.when(ask(kind), at(60)).refused(ReviewGivenBack)
+
+
 def test_an_issue_of_another_pool_is_another_issue() -> None:
     for kind in (AssignReview, KeepReview):
-        LENT.when(ask(kind, pool="other"), at(1)).refused(ReviewTaken)
+        other = ask(kind, pool="other", operation_id="more")
+        LENT.when(other, at(1)).refused(ReviewTaken)
     LENT.when(ask(UnassignReview, pool="other"), at(1)).then()
     LENT.when(ask(RequireElsewhere, pool="other"), at(1)).then()
 
@@ -148,7 +161,8 @@ def test_when_its_time_is_over_it_has_expired() -> None:
 def test_an_expired_one_can_be_lent_again() -> None:
     again = lent("B", until=60 + DAY, since=60)
     LENT.when(assign("B"), at(60)).then(ReviewExpired("A"), again)
-    OVER.when(assign("A"), at(70)).then(lent("A", until=70 + DAY, since=70))
+    more = replace(lent("A", until=70 + DAY, since=70), operation_id="more")
+    OVER.when(assign("A", operation_id="more"), at(70)).then(more)
 
 
 def test_it_can_be_had_for_longer() -> None:
@@ -169,7 +183,7 @@ def test_it_cannot_be_had_for_ever() -> None:
 
 @pytest.mark.parametrize("kind", [ExtendReview, KeepReview])
 def test_what_is_over_cannot_be_prolonged(kind: type[ReviewCommand]) -> None:
-    OVER.when(ask(kind), at(61)).refused(LeaseOver)
+    OVER.when(ask(kind, operation_id="more"), at(61)).refused(LeaseOver)
     OVER.when(ask(kind, "B"), at(61)).refused(ReviewNotAssigned)
     given().when(ask(kind), at(61)).refused(ReviewNotAssigned)
 

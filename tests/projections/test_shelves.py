@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -42,6 +42,12 @@ NOW = utc_now()
 MAPPER = EventMapper(JSONTranscoder())
 FAILED = TaskFailed(1, FailureReason.ERROR, "no")
 DONE = TaskCompleted(1, None)
+SCHEDULE: LiteralString = """
+INSERT INTO schedule VALUES (
+    %(id)s, 1, 'check', 'low', NULL, NULL, NULL, 'ci', 'ci', now(), %(state)s, NULL,
+    NULL, 0, 0, NULL, false, NULL, %(ended)s
+)
+"""
 SHELVES = """
 SELECT inhrelid::regclass::text AS name FROM pg_inherits
 WHERE inhparent IN ('ended_task'::regclass, 'task_log'::regclass) ORDER BY 1
@@ -130,6 +136,21 @@ def test_what_was_dropped_does_not_come_back_when_more_is_to_be_kept(
         asyncio.run(TaskRetention(Shelves(database), days, 30).run_once())
         list(rebuild(database, task_board))
         assert kept(own_journal_url) == []
+
+
+def test_recurring_tasks_that_are_over_go_with_the_last_of_what_they_fired(
+    own_journal_url: str, database: Database
+) -> None:
+    values: list[dict[str, Any]] = [
+        {"id": "going", "state": "pending", "ended": None},
+        {"id": "over", "state": "cancelled", "ended": ago(29)},
+        {"id": "long over", "state": "completed", "ended": ago(32)},
+    ]
+    with psycopg.connect(own_journal_url) as connection:
+        connection.cursor().executemany(SCHEDULE, values)
+    asyncio.run(TaskRetention(Shelves(database), 7, 30).run_once())
+    left = query(own_journal_url, "SELECT id FROM schedule ORDER BY id")
+    assert left == ["going", "over"]
 
 
 def test_shelves_are_there_before_they_are_needed(

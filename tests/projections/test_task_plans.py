@@ -10,9 +10,10 @@ import psycopg
 import pytest
 
 from projections.storage.migrate import migrate
-from projections.task_board import sql as statements
+from projections.task_board import listings, sql
 from tests.support.servers import Servers, fresh_database
 
+statements = {**sql, **listings}
 TASKS = 200_000
 FILL = """
 ALTER TABLE task SET (autovacuum_enabled = off);
@@ -37,6 +38,17 @@ SELECT
     || '_2026010' || n %% 8 + 1
 FROM generate_series(1, %(tasks)s) AS n
 """
+CROWD = """
+INSERT INTO task
+SELECT
+    CASE n WHEN 301 THEN 'of another queue' WHEN 302 THEN 'of another priority'
+    ELSE 'crowd' || n END,
+    5000000 + n, 'check', CASE n WHEN 302 THEN 'high' ELSE 'low' END,
+    CASE n WHEN 301 THEN 'b' ELSE 'a' END, 'pending',
+    now() - interval '1 day' + make_interval(secs => n), 0, 0, '', 'ci', NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL, now(), NULL, NULL, NULL, 0
+FROM generate_series(1, 302) AS n
+"""
 # The rows that an index may lead to in vain; the rest are what was asked for.
 READ_MAX = 1_000
 PAGE: dict[str, Any] = {
@@ -44,6 +56,7 @@ PAGE: dict[str, Any] = {
     "type": None,
     "priority": None,
     "repository": None,
+    "repositories": None,
     "reach": None,
     "limit": 51,
     "schedule": None,
@@ -54,10 +67,13 @@ PAGE: dict[str, Any] = {
 ASKED: dict[str, dict[str, Any]] = {
     "find_task": {"operation_id": "e777"},
     "list_by_state": PAGE,
+    "list_by_type": PAGE | {"type": "rare"},
+    "list_by_priority": PAGE | {"priority": "critical"},
+    "list_by_repository": PAGE | {"repositories": ["acme/rare", "acme/shop"]},
     "list_of_submitter": PAGE | {"submitter": "ci5"},
     "list_of_schedule": PAGE | {"schedule": "s1005"},
     "count_unfinished": {"caller": "ci5", "application": None},
-    "ready_tasks": {"limit": 2_000},
+    "ready_tasks": {"limit": 200},
     "due_tasks": {"limit": 100},
 }
 
@@ -83,10 +99,12 @@ def reads_of(plan: dict[str, Any]) -> Iterator[tuple[str, float]]:
         yield from reads_of(part)
 
 
-def check(board: psycopg.Connection, name: str) -> None:
+def check(
+    board: psycopg.Connection, name: str, asked: dict[str, Any] | None = None
+) -> None:
     explain: Any = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements[name]}"
     explain = re.sub(r";\s*$", "", explain)
-    [[[told]]] = board.execute(explain, ASKED[name]).fetchall()
+    [[[told]]] = board.execute(explain, asked or ASKED[name]).fetchall()
     reads = list(reads_of(told["Plan"]))
     assert reads
     assert [way for way, rows in reads if "Seq Scan" in way and rows] == []
@@ -100,6 +118,29 @@ def test_only_indexes_are_read_with_the_statistics_of_an_empty_board_and_with_fr
     check(board, name)
     board.execute("ANALYZE task, ended_task")
     check(board, name)
+
+
+def test_who_has_submitted_most_of_all_sees_the_few_that_failed_as_soon(
+    board: psycopg.Connection,
+) -> None:
+    with board.transaction(force_rollback=True):
+        board.execute(
+            "UPDATE ended_task SET submitter_id = 'all' WHERE position < 1050000"
+        )
+        asked = PAGE | {"submitter": "all", "states": ["cancelled", "failed"]}
+        check(board, "list_of_submitter", asked)
+
+
+def test_what_nobody_takes_hides_nothing(board: psycopg.Connection) -> None:
+    """300 that are older by far, and one of each other."""
+    with board.transaction(force_rollback=True):
+        board.execute(CROWD)
+        rows = board.execute(statements["ready_tasks"], {"limit": 100}).fetchall()
+    found = [operation for operation, *_ in rows]
+    crowd = [operation for operation in found if operation.startswith("crowd")]
+    # From either end of the crowd, and each once.
+    assert crowd == [f"crowd{n}" for n in (*range(1, 101), *range(201, 301))]
+    assert {"of another queue", "of another priority"} < set(found)
 
 
 def test_tasks_are_counted_by_queue_and_state(board: psycopg.Connection) -> None:

@@ -121,14 +121,14 @@ def unclaimed(ticket: str, fence: int) -> LockExpired:
 
 
 def lent(issue: str, *, until: float, since: float = 0) -> ReviewAssigned:
-    """A review environment, by the task `fetch` of `by-<issue>`."""
+    """A review environment, by the task `fetch-<issue>` of `by-<issue>`."""
     return ReviewAssigned(
         issue=issue,
         pool="core",
         branch=None,
         assigned_at=at(since),
         until=at(until),
-        operation_id="fetch",
+        operation_id=f"fetch-{issue}",
         requested_by=f"by-{issue}",
     )
 

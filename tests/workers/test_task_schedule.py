@@ -16,13 +16,13 @@ from domain.task.errors import SlotTaken
 from domain.task.events import TaskSubmitted
 from domain.task.firing import TIMER, next_steps, of_schedule, of_task, start
 from domain.task.recurrence import CatchUp, Overlap, Recurrence
-from domain.task.schedule import Schedule, instance_id, schedule, stream_of
+from domain.task.schedule import OPEN_MAX, Schedule, instance_id, schedule, stream_of
 from domain.task.schedule_commands import StopSchedule
 from domain.task.schedule_events import ScheduleFired, ScheduleMissed, ScheduleSkipped
 from tests.support.builders import NOON, at
 from tests.support.memory import Hands, MemoryJournal
 from tests.support.task_words import CI, SUBMITTER, WORKER, order
-from workers.task_schedule import TaskSchedule
+from workers.task_schedule import SLOTS_AT_ONCE_MAX, DueSchedule, TaskSchedule
 
 ID = new_id()
 
@@ -35,13 +35,15 @@ def played(scenario: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., 
     return test
 
 
-async def begin(journal: MemoryJournal, **facts: Any) -> TaskSchedule:
+async def begin(
+    journal: MemoryJournal, open_instances: int = 0, **facts: Any
+) -> TaskSchedule:
     """Every minute from noon on; whoever asks is told that it is due."""
     recurrence = Recurrence(every_ms=60_000, **facts)
     await journal.execute(*start(CI, ID, order(), recurrence))
 
-    async def due() -> Sequence[str]:
-        return [ID]
+    async def due() -> Sequence[DueSchedule]:
+        return [DueSchedule(ID, open_instances)]
 
     return TaskSchedule(due, journal)
 
@@ -187,6 +189,22 @@ async def test_instances_may_overlap(journal: MemoryJournal, clock: Hands) -> No
     assert fired(journal) == [60, 120, 180]
 
 
+@played
+async def test_only_so_many_instances_may_overlap(
+    journal: MemoryJournal, clock: Hands
+) -> None:
+    worker = await begin(
+        journal, OPEN_MAX - 1, overlap=Overlap.ALLOW, catch_up=CatchUp.ALL
+    )
+    clock.turn(seconds=180)
+    assert await worker.run_once() == 3
+    assert fired(journal) == [60]
+    assert told(journal, ScheduleSkipped) == [
+        ScheduleSkipped(at(120), at(180)),
+        ScheduleSkipped(at(180), at(240)),
+    ]
+
+
 @pytest.mark.parametrize(
     ("catch_up", "expected", "missed"),
     [(CatchUp.NONE, [600], 9), (CatchUp.LATEST, [540, 600], 8)],
@@ -212,10 +230,11 @@ async def test_after_an_outage_all_may_be_fired(
     journal: MemoryJournal, clock: Hands
 ) -> None:
     worker = await begin(journal, catch_up=CatchUp.ALL, overlap=Overlap.ALLOW)
-    clock.turn(minutes=1_500)
-    assert await worker.run_once() == 1_000
-    assert await worker.run_once() == 500
-    assert fired(journal) == [60.0 * n for n in range(1, 1_501)]
+    clock.turn(minutes=50)
+    dealt = [await worker.run_once() for _ in range(3)]
+    # A few in each pass, so that other schedules have their turn meanwhile.
+    assert dealt == [SLOTS_AT_ONCE_MAX, SLOTS_AT_ONCE_MAX, 50 - 2 * SLOTS_AT_ONCE_MAX]
+    assert fired(journal) == [60.0 * n for n in range(1, 51)]
 
 
 @played

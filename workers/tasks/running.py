@@ -16,8 +16,10 @@ from workers.tasks.queues import Ready, TaskQueues
 from workers.tasks.sweep import TaskSweep
 from workers.tasks.worker import TaskWorker, working
 
-# Of all queues together: one that nobody takes from must not hide the others.
-SWEPT_MAX = 5_000
+# Of each queue and priority, from either end: a queue that nobody takes from must not
+# hide the others, nor what became ready first what did so last.
+SWEPT_MAX = 2_500
+STALLED_MAX = 5_000
 
 
 @asynccontextmanager
@@ -45,7 +47,7 @@ def sweep(reader: Reader, journal: Journal, queues: TaskQueues) -> TaskSweep:
         return [ready(row) for row in rows]
 
     async def due_tasks() -> Sequence[str]:
-        rows = await reader.peek(sql["due_tasks"], {"limit": SWEPT_MAX})
+        rows = await reader.peek(sql["due_tasks"], {"limit": STALLED_MAX})
         return [row["operation_id"] for row in rows]
 
     return TaskSweep(ready_tasks, due_tasks, journal, queues)

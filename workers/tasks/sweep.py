@@ -25,8 +25,8 @@ SWEEP = system("task-sweep")
 class TaskSweep:
     """Any number may run: what is in its queue already is not taken a second time.
 
-    `ready_tasks` and `due_tasks` may be behind, and tell the oldest few thousand: those
-    that may be started, and those whose lease is over.
+    `ready_tasks` and `due_tasks` may be behind, and tell a few thousand: those that may
+    be started, of each queue, and those whose lease is over.
     """
 
     ready_tasks: Callable[[], Awaitable[Sequence[Ready]]]

@@ -16,6 +16,7 @@ from domain.errors import (
     Invalid,
     PoolBusy,
     ProjectNotFound,
+    ReviewGivenBack,
     ReviewNotAssigned,
     ReviewTaken,
 )
@@ -110,6 +111,22 @@ def test_a_task_carried_out_again_does_what_it_did_before(play: Play) -> None:
         assert twice["expiresAt"] == once["expiresAt"] > first["expiresAt"]
         events = [e for _, e in worker.events if isinstance(e, ReviewAssigned)]
         assert len(events) == 1
+
+    play(scene)
+
+
+def test_a_task_carried_out_again_takes_nothing_back(play: Play) -> None:
+    async def scene(worker: Worker) -> None:
+        await worker.add("r1", "r2")
+        await worker.run("fetch", task="t", **SEED)
+        await worker.run("unassign", issue="ISSUE-123")
+        again = worker.run("fetch", task="t", **SEED)
+        await refused(ReviewGivenBack, "given back", again)
+        await worker.run("fetch", issue="B")
+        again = worker.run("fetch", task="t", **SEED)
+        await refused(ReviewGivenBack, "given back", again)
+        later = await worker.run("fetch", **SEED)
+        assert later["issue"] == "ISSUE-123"
 
     play(scene)
 
