@@ -258,4 +258,5 @@ lifecycle = Decider(
     due=due,
     wakes=wakes,
     belongs_to=belongs_to,
+    revision=2,
 )
