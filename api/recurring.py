@@ -11,7 +11,7 @@ from litestar.params import FromPath, QueryParameter
 
 from api.auth import allow
 from api.deps import AtDesk, Desk, Views
-from api.task_answers import Row, cursor_of, result_answer
+from api.task_answers import POSITION_MAX, Row, cursor_of, result_answer
 from api.task_schemas import (
     RecurringStoppedAnswer,
     ScheduleType,
@@ -24,6 +24,7 @@ from api.task_schemas import (
 )
 from api.task_sight import sees_stacks, visible_schedule
 from domain.errors import Invalid
+from domain.ids import parse_id
 from domain.roles import Role
 from domain.task.errors import TaskNotFound
 from domain.task.events import Order
@@ -36,7 +37,13 @@ from projections.schedule_board import sql as schedules_sql
 from projections.task_board import sql, task_board
 
 FIELD = "recurrenceConfig"
-Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1_000)]
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=100)]
+After = Annotated[
+    str | None,
+    QueryParameter(
+        name="after", description="The page before: the operationId of its last"
+    ),
+]
 
 
 class RecurringController(Controller):
@@ -80,16 +87,29 @@ class RecurringController(Controller):
         desk: AtDesk,
         views: Views,
         limit: Limit = 100,
+        after: After = None,
     ) -> list[TaskResultAnswer]:
         """Newest first. Those that ended long ago are kept no more."""
         row = await schedule_row(desk, views, operation_id)
-        values = {"schedule": row["id"], "limit": limit}
+        before = await position_of(after, row["id"], views)
+        values = {"schedule": row["id"], "before": before, "limit": limit}
         found = await views.read(task_board, sql["list_instances"], values)
         with_stack = sees_stacks(desk)
         return [
             result_answer(instance, found.at, with_stack=with_stack)
             for instance in found.rows
         ]
+
+
+async def position_of(after: str | None, schedule_id: str, views: Views) -> int:
+    if after is None:
+        return POSITION_MAX
+    values = {"operation_id": parse_id(after, "after")}
+    found = await views.read(task_board, sql["find_task"], values)
+    if not found.rows or found.rows[0]["schedule_id"] != schedule_id:
+        raise Invalid("after is no instance of this recurring task", field="after")
+    position: int = found.rows[0]["position"]
+    return position
 
 
 async def schedule_row(desk: Desk, views: Views, operation_id: str) -> Row:

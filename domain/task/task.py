@@ -128,10 +128,19 @@ def evolve(task: Task, event: TaskEvent) -> Task:
             )
         case TaskCompleted() | TaskFailed() | TaskCancelled():
             return replace(
-                task, state=ENDS[type(event)], lease_until=None, ready_at=None
+                task,
+                order=without_data(task.order),
+                state=ENDS[type(event)],
+                lease_until=None,
+                ready_at=None,
             )
         case _:
             assert_never(event)
+
+
+def without_data(order: Order | None) -> Order | None:
+    """Nobody asks for it any more, and what is over may be kept in memory for long."""
+    return None if order is None else replace(order, data={})
 
 
 def back_to_pending(task: Task, ready_at: datetime) -> Task:

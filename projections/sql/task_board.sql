@@ -79,9 +79,10 @@ WHERE operation_id = %(operation_id)s;
 -- Newest first, with their results. `ended_task` has the columns of `task`, and these.
 SELECT * FROM (
     SELECT *, NULL::timestamptz AS ended_at, NULL AS result, NULL AS shelf FROM task
-    WHERE schedule_id = %(schedule)s
+    WHERE schedule_id = %(schedule)s AND position < %(before)s
     UNION ALL
-    SELECT * FROM ended_task WHERE schedule_id = %(schedule)s
+    SELECT * FROM ended_task
+    WHERE schedule_id = %(schedule)s AND position < %(before)s
 ) AS every
 ORDER BY position DESC
 LIMIT %(limit)s;

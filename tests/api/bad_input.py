@@ -243,7 +243,8 @@ QUERIES = {
     "/tasks?scheduleType=": ("scheduleType", ("immediate", "Recurring", "", "null")),
     "/tasks?priority=": ("priority", ("urgent", "Low", "", "null")),
     "/tasks/{operation}/result?wait=": ("wait", ("-1", "301", "1.5", "x", "", DIGITS)),
-    "/tasks/{recurring}/recurring-instances?limit=": ("limit", NOT_LIMITS),
+    "/tasks/{recurring}/recurring-instances?limit=": ("limit", (*NOT_LIMITS, "101")),
+    "/tasks/{recurring}/recurring-instances?after=": ("after", ("", "1", "null")),
     "/tasks/{operation}/logs?attempt=": ("attempt", ("0", "-1", "x", "", "null")),
     "/environments?isActive=": ("isActive", ("maybe", "2", "", "null")),
 }

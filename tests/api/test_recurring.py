@@ -120,6 +120,13 @@ def test_a_one_time_task_is_no_recurring_one(application: Caller) -> None:
         refused(application.get(path), 404, "TASK_NOT_FOUND")
 
 
+def test_a_page_of_instances_begins_after_one_of_them(application: Caller) -> None:
+    path = f"/tasks/{recurring(application, **HOURLY)}/recurring-instances"
+    for after in ("", "1", new_id(), submitted(application)):
+        assert refused(application.get(path, after=after), 400)["field"] == "after"
+    assert refused(application.get(path, limit=101), 400)["field"] == "limit"
+
+
 def test_it_is_its_submitters_and_the_owners(api: Api, application: Caller) -> None:
     operation = recurring(application, **HOURLY)
     stranger, owner = api.caller(Role.APPLICATION), api.caller(Role.OWNER)
@@ -169,6 +176,9 @@ def test_the_worker_fires_it(application: Caller, installation: Installation) ->
     ids = [instance["operationId"] for instance in found]
     assert len(set(ids)) == 3
     assert instances(application, operation, limit=1) == found[:1]
+    assert instances(application, operation, limit=1, after=ids[0]) == found[1:2]
+    assert instances(application, operation, after=ids[0]) == found[1:]
+    assert instances(application, operation, after=ids[2]) == []
     slots = installation.query(
         "SELECT slot, submitted_at FROM task WHERE schedule_id = %s ORDER BY slot",
         operation,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from domain.decider import Reach, check_reach
 from domain.errors import Forbidden
 from domain.event import Actor, Command
 from domain.roles import Role
 from domain.task.errors import NotYourTask, StaleAttempt, TaskOver
-from domain.task.events import Backoff, Retry
+from domain.task.events import Backoff, Retry, TaskEvent
 from domain.task.lifecycle import belongs_to, lifecycle
 from domain.task.task import Task
 from tests.support.builders import OWNER, STRANGER, at
@@ -177,3 +178,12 @@ def test_a_limited_caller_reaches_the_tasks_of_its_repositories() -> None:
     waiting.when(cancel(limited), at(1)).refused(Forbidden)
     assert belongs_to(cancel(), Task()) is Reach.EVERYBODY
     check_reach(limited, Reach.EVERYBODY)
+
+
+@pytest.mark.parametrize("end", [completed(1), failed(1), cancelled(1)])
+def test_of_what_a_task_was_given_nothing_is_remembered_once_it_is_over(
+    end: TaskEvent,
+) -> None:
+    before, after = held.state.order, held.given(end).state.order
+    assert before.data
+    assert after == replace(before, data={})
