@@ -175,6 +175,7 @@ def actor_of(connection: Connection, identity: Identity = ANYBODY) -> Actor:
         user_agent=agent[:USER_AGENT_LENGTH_MAX] if agent else None,
         repositories=identity.repositories,
         good_until=until,
+        token_id=identity.token_id,
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from domain.decider import Journal, Look, Outcome
-from domain.task.errors import InstanceGoing, InstanceOver, SlotTaken
-from domain.task.firing import TIMER, next_steps, of_schedule
+from domain.errors import Unauthenticated
+from domain.task.errors import InstanceGoing, InstanceOver, SlotTaken, TaskOver
+from domain.task.firing import TIMER, next_steps, of_schedule, stop
 from domain.task.schedule import Schedule
 
 EVERY_SECONDS = 0.1
@@ -43,9 +45,17 @@ class TaskSchedule:
                 is_busy = True
             except (InstanceOver, SlotTaken):
                 continue  # Things have changed since the look.
+            except Unauthenticated:
+                await self.stop(schedule_id)
+                break
             else:
                 dealt += 1
         return dealt
+
+    async def stop(self, schedule_id: str) -> None:
+        """Its token is good no more, and never will be again."""
+        with suppress(TaskOver):
+            await self.journal.execute(stop(schedule_id))
 
     async def look(self, schedule_id: str) -> Outcome:
         return await self.journal.execute(of_schedule(schedule_id, Look(by=TIMER)))
