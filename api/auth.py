@@ -186,6 +186,7 @@ def actor_as(identity: Identity, request_id: str) -> Actor:
         request_id=request_id,
         repositories=identity.repositories,
         good_until=until,
+        token_id=identity.token_id,
     )
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 
 import structlog
 from msgspec import Struct
 
 from api.deps import Desk
 from api.place import Place
-from domain.access import CredentialsRead
+from domain.access import CredentialKind, CredentialsRead
 from domain.decider import Step
 from domain.environment.details import Details
 from domain.environment.environment import Environment
@@ -31,11 +30,6 @@ from workers.settings import Credentials
 HOLDER_SECONDS_MAX = 5.0
 
 log = structlog.get_logger()
-
-
-class AuthType(StrEnum):
-    ACCESS_TOKEN = "accessToken"  # noqa: S105 - the name of one
-    AUTH_URL = "sfdxAuthUrl"
 
 
 class Told(Struct):
@@ -89,18 +83,18 @@ async def still_holding(place: Place, ticket_id: str) -> Ticket:
 
 
 async def for_reader(
-    desk: Desk, environment_id: str, details: Details, kind: AuthType
+    desk: Desk, environment_id: str, details: Details, kind: CredentialKind
 ) -> Told:
     """One kind of credential for who does not hold the lock: on record each time."""
     await desk.require(Role.APPLICATION)
     await desk.require_reach(details.repository)
     services, told = desk.services, Told()
-    if kind is AuthType.AUTH_URL:
+    if kind is CredentialKind.AUTH_URL:
         async with desk.refusals_on_record():
             _check_handed_out(services.settings.credentials)
     with refusing("read the credentials"):
         org = await org_of(desk, details.salesforce_username)
-        if kind is AuthType.AUTH_URL:
+        if kind is CredentialKind.AUTH_URL:
             told.sfdx_auth_url = await services.vault.get(org.credential_id)
         else:
             session = await services.salesforce.live_session(org.credential_id)

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
 from api.auth import allow
-from api.credentials import AuthType, for_reader
+from api.credentials import for_reader
 from api.deps import AtDesk, Desk, Views
 from api.place import BY_ID, BY_NAME, AtPlace, environments
 from api.present import environment_answer, with_credentials
@@ -20,6 +20,7 @@ from api.schemas import (
     EnvironmentPatch,
     GroupedEnvironments,
 )
+from domain.access import CredentialKind
 from domain.decider import Step
 from domain.environment.details import (
     RegisterEnvironment,
@@ -54,7 +55,7 @@ TagsFilter = Annotated[
     QueryParameter(name="tags", description="All of them; repeat, or use commas"),
 ]
 WantedCredentials = Annotated[
-    AuthType | None,
+    CredentialKind | None,
     QueryParameter(name="authType", description="accessToken or sfdxAuthUrl"),
 ]
 

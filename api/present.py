@@ -8,7 +8,7 @@ from typing import assert_never
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from api.credentials import AuthType, Told
+from api.credentials import Told
 from api.schemas import (
     CurrentLock,
     EnvironmentAnswer,
@@ -17,6 +17,7 @@ from api.schemas import (
     ReviewEnvironment,
     TicketAnswer,
 )
+from domain.access import CredentialKind
 from domain.environment.assignment import Assignment
 from domain.environment.details import Details
 from domain.environment.queue import LockQueue, Ticket, TicketStatus
@@ -80,13 +81,13 @@ def review_environment(
 
 
 def with_credentials(
-    answer: EnvironmentAnswer, told: Told, kind: AuthType
+    answer: EnvironmentAnswer, told: Told, kind: CredentialKind
 ) -> EnvironmentAnswer:
     """`answer`, and what was asked for of the org's credentials."""
     match kind:
-        case AuthType.AUTH_URL:
+        case CredentialKind.AUTH_URL:
             return replace(answer, sfdx_auth_url=told.sfdx_auth_url)
-        case AuthType.ACCESS_TOKEN:
+        case CredentialKind.ACCESS_TOKEN:
             token, instance_url = told.access_token, told.instance_url
             return replace(answer, access_token=token, instance_url=instance_url)
         case _:

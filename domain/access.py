@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import assert_never
 
 from domain.decider import Decider, Reach
 from domain.event import Command, Event
+
+
+class CredentialKind(StrEnum):
+    """One kind of credential, as callers and tasks ask for it."""
+
+    ACCESS_TOKEN = "accessToken"  # noqa: S105 - the name of one
+    AUTH_URL = "sfdxAuthUrl"
 
 
 class EnvironmentRead(Event, frozen=True, tag="access.read"):

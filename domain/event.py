@@ -19,6 +19,7 @@ class Actor(Struct, frozen=True):
     `id` is the subject of a person's token or the name of an application; since the
     two could be spelled alike, `application` tells them apart. `repositories`, folded,
     are those it may act on; None is every one. After `good_until` it may do nothing.
+    `token_id` is the application token it came with.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Actor(Struct, frozen=True):
     user_agent: str | None = None
     repositories: frozenset[str] | None = None
     good_until: datetime | None = None
+    token_id: str | None = None
 
     def is_same_as(self, id: str, application: str | None) -> bool:  # noqa: A002
         return self.id == id and self.application == application

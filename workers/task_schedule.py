@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from domain.decider import Journal, Look, Outcome
-from domain.task.errors import InstanceGoing, InstanceOver, SlotTaken
-from domain.task.firing import TIMER, next_steps, of_schedule
+from domain.decider import Journal, Look, Outcome, Step
+from domain.errors import Unauthenticated
+from domain.task.errors import InstanceGoing, InstanceOver, SlotTaken, TaskOver
+from domain.task.firing import TIMER, next_steps, of_schedule, stop
 from domain.task.recurrence import Overlap
 from domain.task.schedule import OPEN_MAX, Schedule
 from domain.task.schedule_commands import FireSlot, PutOffSlot
@@ -22,6 +24,15 @@ def is_full(schedule: Schedule, open_instances: int) -> bool:
     """Whether there is no end to those that may overlap."""
     may_overlap = schedule.recurrence.overlap is Overlap.ALLOW
     return may_overlap and open_instances >= OPEN_MAX
+
+
+def passed_over(schedule_id: str, steps: Sequence[Step]) -> Sequence[Step]:
+    """`steps`, but whatever slot they would fire is skipped, on record."""
+    for step in steps:
+        if isinstance(step.command, FireSlot):
+            skip = PutOffSlot(by=TIMER, slot=step.command.slot)
+            return [of_schedule(schedule_id, skip)]
+    return steps
 
 
 class DueSchedule(NamedTuple):
@@ -50,11 +61,8 @@ class TaskSchedule:
             seen = await self.look(schedule_id)
             schedule: Schedule = seen.states[0]
             steps = next_steps(schedule_id, schedule, seen.at, is_busy=is_busy)
-            asked = steps[0].command if steps else None
-            opened = due.open_instances + dealt
-            if isinstance(asked, FireSlot) and is_full(schedule, opened):
-                passed_over = PutOffSlot(by=TIMER, slot=asked.slot)
-                steps = [of_schedule(schedule_id, passed_over)]
+            if is_full(schedule, due.open_instances + dealt):
+                steps = passed_over(schedule_id, steps)
             if not steps:
                 break
             is_busy = False
@@ -64,9 +72,17 @@ class TaskSchedule:
                 is_busy = True
             except (InstanceOver, SlotTaken):
                 continue  # Things have changed since the look.
+            except Unauthenticated:
+                await self.stop(schedule_id)
+                break
             else:
                 dealt += 1
         return dealt
+
+    async def stop(self, schedule_id: str) -> None:
+        """Its token is good no more, and never will be again."""
+        with suppress(TaskOver):
+            await self.journal.execute(stop(schedule_id))
 
     async def look(self, schedule_id: str) -> Outcome:
         return await self.journal.execute(of_schedule(schedule_id, Look(by=TIMER)))

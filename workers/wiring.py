@@ -191,7 +191,7 @@ def _tasks_carried_out(services: Services) -> AbstractAsyncContextManager[None]:
         journal,
         services.dispatch.queues,
         services.task_log,
-        TaskAnswers(ReviewDesk(journal, services.reader), credentials),
+        TaskAnswers(journal, ReviewDesk(journal, services.reader), credentials),
         slots=settings.task_slots,
         grace_seconds=settings.task_grace_seconds,
     )

@@ -66,12 +66,16 @@ class Order(Struct, frozen=True):
 
 
 class Submitter(Struct, frozen=True):
-    """Whose task it is: what the work does, it does in this name, no more."""
+    """Whose task it is: what the work does, it does in this name, no more.
+
+    `token_id` is the application token that it was submitted with.
+    """
 
     id: str
     role: Role
     application: str | None = None
     repositories: list[str] | None = None
+    token_id: str | None = None
 
 
 class FailureReason(StrEnum):

@@ -2,6 +2,7 @@
 
 Whether the instance before is over is asked of its own stream in the same append, so
 that no slot is fired beside it nor passed over without need, however many workers run.
+So is whether the application token is still good that the schedule was submitted with.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from domain.decider import Step
 from domain.event import Actor, Command, system
 from domain.task import lifecycle
 from domain.task.commands import RequireGoing, RequireOver, SubmitTask
-from domain.task.events import Order, Submitter
+from domain.task.events import Order
 from domain.task.recurrence import Overlap, Recurrence
 from domain.task.schedule import (
     Schedule,
@@ -23,20 +24,16 @@ from domain.task.schedule import (
     stream_of,
     turn_of,
 )
-from domain.task.schedule_commands import FireSlot, MissSlots, PutOffSlot, StartSchedule
+from domain.task.schedule_commands import (
+    FireSlot,
+    MissSlots,
+    PutOffSlot,
+    StartSchedule,
+    StopSchedule,
+)
+from domain.task.submitter import actor_of, guard_of
 
 TIMER = system("task-schedule")
-
-
-def actor_of(submitter: Submitter) -> Actor:
-    """Whoever submitted the schedule, for what is done in that name."""
-    within = submitter.repositories
-    return Actor(
-        submitter.id,
-        submitter.role,
-        submitter.application,
-        repositories=None if within is None else frozenset(within),
-    )
 
 
 def start(
@@ -78,10 +75,17 @@ def fire(
     operation_id = instance_id(schedule_id, slot)
     command = FireSlot(by=TIMER, slot=slot, operation_id=operation_id)
     submit = SubmitTask(by=by, order=order, schedule_id=schedule_id, slot=slot)
-    steps = [of_schedule(schedule_id, command), of_task(operation_id, submit)]
+    # First of all, so that it is heard of also while the instance before goes on.
+    steps = [*guard_of(by)]
+    steps += [of_schedule(schedule_id, command), of_task(operation_id, submit)]
     if found.latest_id and found.recurrence.overlap is not Overlap.ALLOW:
         steps.append(of_task(found.latest_id, RequireOver(by=TIMER)))
     return steps
+
+
+def stop(schedule_id: str) -> Step:
+    """For a schedule that nobody has the right to any more."""
+    return of_schedule(schedule_id, StopSchedule(by=TIMER))
 
 
 def of_schedule(schedule_id: str, command: Command) -> Step:

@@ -42,7 +42,6 @@ from domain.task.events import (
     FailureReason,
     Holder,
     Order,
-    Submitter,
     TaskAttemptFailed,
     TaskCancellationRequested,
     TaskCancelled,
@@ -56,6 +55,7 @@ from domain.task.events import (
     TaskSubmitted,
 )
 from domain.task.retry import backoff_delay
+from domain.task.submitter import submitter_of
 from domain.task.task import Task, TaskState, evolve, status_of
 
 Decision = Sequence[TaskEvent] | Wait
@@ -69,11 +69,6 @@ def stream_of(operation_id: str) -> str:
 
 def operation_of(stream: str) -> str:
     return stream.removeprefix(STREAMS)
-
-
-def submitter_of(by: Actor) -> Submitter:
-    limit = None if by.repositories is None else sorted(by.repositories)
-    return Submitter(by.id, by.role, by.application, limit)
 
 
 def decide(command: TaskCommand, task: Task, at: datetime) -> Decision:

@@ -23,7 +23,6 @@ from domain.ids import derived_id
 from domain.roles import Role
 from domain.task.errors import NotYourTask, SlotTaken, TaskNotFound, TaskOver
 from domain.task.events import Order, Submitter
-from domain.task.lifecycle import submitter_of
 from domain.task.recurrence import (
     EARLIEST,
     CatchUp,
@@ -51,6 +50,7 @@ from domain.task.schedule_events import (
     ScheduleStarted,
     ScheduleStopped,
 )
+from domain.task.submitter import submitter_of
 
 GRACE = timedelta(seconds=30)  # A slot that nobody fired so long was missed.
 QUEUED_MAX = 100

@@ -84,9 +84,9 @@ class Installation:
             yield api
 
     @contextmanager
-    def worker(self) -> Iterator[None]:
+    def worker(self, **settings: str) -> Iterator[None]:
         """A worker that has read the journal up to here: append something before."""
-        with self.berth("worker"):
+        with self.berth("worker", **settings):
             until(lambda: not self.query(BEHIND), READY_SECONDS_MAX)
             yield
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 from msgspec import Struct
 
 from tests.bench.starts import tell_start
-from workers.running import Context, task
+from workers.running import Context, Refused, task
 
 INSTALLED = Path(__file__).with_name("installed")
 NO_OP, TRIAL, IN_TURN = "trialNoOp", "trial", "trialInTurn"
+CREDENTIALS = "trialCredentials"
 
 
 class Told(Struct, forbid_unknown_fields=True):
@@ -28,6 +31,13 @@ class Trial(Struct, forbid_unknown_fields=True):
     seconds: float = 0
     fails: int = 0
     key: str = ""
+
+
+class Asking(Struct, forbid_unknown_fields=True):
+    """`until_refused`: again and again, to be told no in the end."""
+
+    which: dict[str, Any]
+    until_refused: bool = False
 
 
 def no_op(_: Context, data: Told) -> None:
@@ -46,6 +56,18 @@ def trial(context: Context, data: Trial) -> dict[str, int]:
 @task(concurrency_key=lambda data: data.key, at_most=2)
 def in_turn(context: Context, data: Trial) -> dict[str, int]:
     return trial(context, data)
+
+
+def credentials(context: Context, data: Asking) -> dict[str, Any]:
+    """What it was told as hashes, lest it be masked; or the refusal's code."""
+    try:
+        told = context.credentials(**data.which)
+        while data.until_refused:
+            sleep(0.1)
+            context.credentials(**data.which)
+    except Refused as refused:
+        return {"code": refused.code}
+    return {name: sha256(text.encode()).hexdigest() for name, text in told.items()}
 
 
 def _write_down(ledger: str, line: str) -> None:

@@ -8,7 +8,10 @@ from functools import wraps
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from domain.decider import Step
+from domain.event import Actor
 from domain.ids import new_id
 from domain.task import lifecycle
 from domain.task.commands import CompleteAttempt, StartAttempt
@@ -18,7 +21,14 @@ from domain.task.firing import TIMER, next_steps, of_schedule, of_task, start
 from domain.task.recurrence import CatchUp, Overlap, Recurrence
 from domain.task.schedule import OPEN_MAX, Schedule, instance_id, schedule, stream_of
 from domain.task.schedule_commands import StopSchedule
-from domain.task.schedule_events import ScheduleFired, ScheduleMissed, ScheduleSkipped
+from domain.task.schedule_events import (
+    ScheduleFired,
+    ScheduleMissed,
+    ScheduleSkipped,
+    ScheduleStopped,
+)
+from domain.token import IssueToken, RevokeToken, token
+from domain.token import stream_of as token_stream
 from tests.support.builders import NOON, at
 from tests.support.memory import Hands, MemoryJournal
 from tests.support.task_words import CI, SUBMITTER, WORKER, order
@@ -36,11 +46,11 @@ def played(scenario: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., 
 
 
 async def begin(
-    journal: MemoryJournal, open_instances: int = 0, **facts: Any
+    journal: MemoryJournal, by: Actor = CI, open_instances: int = 0, **facts: Any
 ) -> TaskSchedule:
     """Every minute from noon on; whoever asks is told that it is due."""
     recurrence = Recurrence(every_ms=60_000, **facts)
-    await journal.execute(*start(CI, ID, order(), recurrence))
+    await journal.execute(*start(by, ID, order(), recurrence))
 
     async def due() -> Sequence[DueSchedule]:
         return [DueSchedule(ID, open_instances)]
@@ -194,7 +204,7 @@ async def test_only_so_many_instances_may_overlap(
     journal: MemoryJournal, clock: Hands
 ) -> None:
     worker = await begin(
-        journal, OPEN_MAX - 1, overlap=Overlap.ALLOW, catch_up=CatchUp.ALL
+        journal, CI, OPEN_MAX - 1, overlap=Overlap.ALLOW, catch_up=CatchUp.ALL
     )
     clock.turn(seconds=180)
     assert await worker.run_once() == 3
@@ -246,6 +256,24 @@ async def test_once_stopped_nothing_is_fired(
     clock.turn(minutes=5)
     assert await worker.run_once() == 0
     assert fired(journal) == []
+
+
+@pytest.mark.parametrize("is_going", [True, False])
+@played
+async def test_without_its_token_it_is_stopped_at_the_next_slot(
+    journal: MemoryJournal, clock: Hands, *, is_going: bool
+) -> None:
+    stream = token_stream("t")
+    issue = IssueToken(by=TIMER, name="ci", secret_sha256="")
+    await journal.execute(Step(token, stream, issue))
+    worker = await begin(journal, by=replace(CI, token_id="t"), immediately=is_going)
+    await journal.execute(Step(token, stream, RevokeToken(by=TIMER)))
+    clock.turn(seconds=60)
+    await asyncio.gather(*(worker.run_once() for _ in range(3)))
+    clock.turn(seconds=60)
+    assert await worker.run_once() == 0
+    assert told(journal, ScheduleStopped) == [ScheduleStopped(TIMER.id, at(60))]
+    assert len(told(journal, ScheduleFired)) == is_going
 
 
 @played

@@ -159,5 +159,5 @@ class Context:
                         pass
 
     def credentials(self, **which: Any) -> Credentials:
-        """What to log in with, such as `environment_id=...`; each time is audited."""
+        """What to log in with, such as `environmentId=...`; each time is audited."""
         return Credentials(self.ask("credentials", **which))

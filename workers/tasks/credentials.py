@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
-from domain.access import CredentialsRead, RecordAccess, access, stream_of
+from domain.access import (
+    CredentialKind,
+    CredentialsRead,
+    RecordAccess,
+    access,
+    stream_of,
+)
 from domain.decider import Journal, Look, Step, check_reach
 from domain.environment.details import Details
 from domain.environment.environment import Environment, environment
@@ -20,21 +26,17 @@ from domain.ids import new_id
 from domain.naming import fold
 from domain.org import STREAM, OrgRegistered, Orgs, RequireOrg, orgs
 from domain.roles import Role
+from domain.task.submitter import guard_of
 from projections.storage.vault import Vault
 from workers.salesforce import Salesforce
 from workers.settings import Credentials
 
 
-class Kind(StrEnum):
-    ACCESS_TOKEN = "accessToken"  # noqa: S105 - the name of one
-    AUTH_URL = "sfdxAuthUrl"
-
-
-class Wanted(Struct, frozen=True, forbid_unknown_fields=True):
+class Wanted(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Those of the org that belongs to this environment."""
 
-    environment_id: str
-    kind: Kind = Kind.ACCESS_TOKEN
+    environment_id: UUID
+    auth_type: CredentialKind = CredentialKind.ACCESS_TOKEN
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,21 @@ class CredentialsDesk:
             raise Invalid(f"credentials: {error}", field="credentials") from None
         if not by.role.includes(Role.APPLICATION):
             raise Forbidden("credentials are for an application or an owner")
-        if wanted.kind is Kind.AUTH_URL and self.handed_out is Credentials.ACCESS_TOKEN:
+        only_tokens = self.handed_out is Credentials.ACCESS_TOKEN
+        if only_tokens and wanted.auth_type is CredentialKind.AUTH_URL:
             raise Forbidden("this installation hands out access tokens only")
-        details = await self._details(wanted.environment_id, by)
+        environment_id = str(wanted.environment_id)
+        details = await self._details(environment_id, by)
         org = await self._org(details, by)
-        told = await self._told(wanted.kind, org)
+        told = await self._told(wanted.auth_type, org)
         event = CredentialsRead(
-            wanted.environment_id, details.repository, org.username, wanted.kind
+            environment_id, details.repository, org.username, wanted.auth_type
         )
         record = RecordAccess(by=by, event=event)
-        await self.journal.execute(Step(access, stream_of(new_id()), record))
+        # The guard once more: Salesforce may have taken its time to answer.
+        await self.journal.execute(
+            *guard_of(by), Step(access, stream_of(new_id()), record, fresh=True)
+        )
         return {"username": org.username} | told
 
     async def _details(self, environment_id: str, by: Actor) -> Details:
@@ -84,8 +91,8 @@ class CredentialsDesk:
         ]
         return known.known[fold(username)]
 
-    async def _told(self, kind: Kind, org: OrgRegistered) -> dict[str, Any]:
-        if kind is Kind.AUTH_URL:
+    async def _told(self, kind: CredentialKind, org: OrgRegistered) -> dict[str, Any]:
+        if kind is CredentialKind.AUTH_URL:
             return {"sfdxAuthUrl": await self.vault.get(org.credential_id)}
         session = await self.salesforce.live_session(org.credential_id)
         return {"accessToken": session.token, "instanceUrl": session.instance_url}

@@ -16,6 +16,7 @@ from domain.task.concurrency import GiveSlotBack, TakeSlot, concurrency, slot_fo
 from domain.task.errors import SlotNeeded
 from domain.task.events import LOCAL, Order, Submitter
 from domain.task.lifecycle import lifecycle, stream_of
+from domain.task.submitter import actor_of
 from domain.task.task import Task
 
 
@@ -49,13 +50,7 @@ class Lease(Struct, frozen=True):
     @property
     def actor(self) -> Actor:
         """Whose work it is: it may do what its submitter may, and no more."""
-        whose, limit = self.submitter, self.submitter.repositories
-        return Actor(
-            whose.id,
-            whose.role,
-            whose.application,
-            repositories=None if limit is None else frozenset(limit),
-        )
+        return actor_of(self.submitter, self.operation_id)
 
 
 def slot_taken(operation_id: str, order: Order, by: Actor) -> Sequence[Step]:
