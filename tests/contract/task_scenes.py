@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from httpx2 import Response
+from msgspec.structs import replace
 
-from domain.task.commands import CompleteAttempt, FailAttempt
-from domain.task.events import FailureReason
+from domain.task.commands import CompleteAttempt, FailAttempt, StartAttempt
+from domain.task.events import LOCAL, FailureReason
 from tests.contract.replay import Example, differences, example
 from tests.contract.stage import Stage
 from tests.support.client import Json, made
@@ -42,7 +43,8 @@ def asked_for(stage: Stage, its: Example) -> Said:
 def looked_at(stage: Stage, its: Example) -> Said:
     """The example shows every field, and so an error beside a result: one at a time."""
     failed, completed = submitted(stage), submitted(stage)
-    carry_out(stage, failed, completed, its.answer)
+    here = replace(START, queue=LOCAL)
+    carry_out(stage, failed, completed, its.answer, here)
     ours = made(its.send(stage.owner, operationId=failed))
     assert ours["status"] == "failed"
     assert list(differences(its.answer["error"], ours["error"])) == []
@@ -78,13 +80,19 @@ def one_time(stage: Stage, its: Example) -> Response:
     return its.send(stage.owner, operationId=submitted(stage))
 
 
-def carry_out(stage: Stage, failed: str, completed: str, theirs: Json) -> None:
+def carry_out(
+    stage: Stage,
+    failed: str,
+    completed: str,
+    theirs: Json,
+    begin: StartAttempt = START,
+) -> None:
     """As their example has it."""
     why: Any = theirs["error"]
     refusal = FailAttempt(**HERE, reason=FailureReason.ERROR, **why)
-    work(stage.installation, failed, START, refusal)
+    work(stage.installation, failed, begin, refusal)
     done = CompleteAttempt(**HERE, result=theirs.get("result"))
-    work(stage.installation, completed, START, done)
+    work(stage.installation, completed, begin, done)
 
 
 def cancelled(stage: Stage, its: Example) -> Said:
