@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
@@ -77,6 +77,8 @@ def test_what_is_not_allowed_is_refused_as_documented(
         @looking(CASES[role])
         @given(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
         def send(case: AnyCase) -> None:
+            # In a URL, `null` is a tag like any other.
+            assume((case.query or {}).get("tags", "") is not None)
             attacker.send(case)
 
         with suppress(Unsatisfiable):  # Some take nothing, and some take any text.
