@@ -19,7 +19,6 @@ from api.task_schemas import (
     TaskCancelledAnswer,
     TaskResultAnswer,
     TasksAnswer,
-    TaskStatusAnswer,
     TaskSubmittedAnswer,
 )
 from api.task_sight import sees_stacks, visible_schedule
@@ -176,7 +175,7 @@ async def list_schedules(
     page = await views.read(schedule_board, schedules_sql["list_schedules"], values)
     shown = page.rows[:limit]
     return TasksAnswer(
-        tasks=[scheduled_status(row) for row in shown],
+        tasks=[scheduled_result(row) for row in shown],
         next=cursor_of(shown[-1]) if len(page.rows) > limit else None,
     )
 
@@ -189,10 +188,6 @@ async def stop(desk: Desk, row: Row) -> TaskCancelledAnswer:
     return TaskCancelledAnswer(
         message="Task cancelled successfully", status=ScheduleState.CANCELLED
     )
-
-
-def scheduled_status(row: Row) -> TaskStatusAnswer:
-    return scheduled_result(row)
 
 
 def scheduled_result(row: Row) -> TaskResultAnswer:

@@ -15,7 +15,6 @@ from api.recurring import (
     list_schedules,
     recurrence_of,
     scheduled_result,
-    scheduled_status,
     start_recurring,
     stop,
 )
@@ -181,7 +180,7 @@ class TasksController(Controller):
     ) -> TaskStatusAnswer:
         """`error` is that of the latest attempt, if it failed."""
         if row := await visible_schedule(desk, views, operation_id):
-            return scheduled_status(row)
+            return scheduled_result(row)
         found = await visible_task(desk, views, operation_id)
         return status_answer(found.rows[0], found.at, with_stack=sees_stacks(desk))
 

@@ -9,7 +9,7 @@ counts can prove to have missed nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import LiteralString, NamedTuple
 
 import msgspec
@@ -22,10 +22,9 @@ from domain.record import Recorded
 from projections.storage.binary import Row, bigint, bigints, byteas, rows_of, texts
 from projections.storage.database import Database
 from projections.storage.mapper import recorded
+from projections.storage.uuid7 import EPOCH, MICROSECOND
 from projections.storage.wire import Ask, Wire
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 LATE_US_MAX = 250_000
 
 # The database's own time in us, and where the journal ends; 0 and nothing when empty.
