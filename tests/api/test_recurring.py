@@ -220,7 +220,7 @@ def test_the_worker_fires_it(application: Caller, installation: Installation) ->
         (HOURLY | {"overlapPolicy": "maybe"}, "recurrenceConfig.overlapPolicy"),
         (HOURLY | {"catchUp": "some"}, "recurrenceConfig.catchUp"),
         (HOURLY | {"immediately": 1}, "recurrenceConfig.immediately"),
-        (HOURLY | {"evry": 1}, "evry"),
+        (HOURLY | {"evry": 1}, "recurrenceConfig.evry"),
     ],
 )
 def test_what_is_no_recurrence_is_named(
