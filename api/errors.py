@@ -160,7 +160,7 @@ def invalid_parameter(
         return answer(request, 400, f"{name} is required", "INVALID", field=name)
     problems = error.extra if isinstance(error.extra, list) else []
     told = {
-        _as_sent(p["key"]): REPEATED.sub("", p["message"])
+        as_sent(p["key"]): REPEATED.sub("", p["message"])
         for p in problems
         if p.get("key", "data") != "data"  # An absent body is said to be one, too.
     } or {"body": "a JSON object is required"}
@@ -168,7 +168,7 @@ def invalid_parameter(
     return answer(request, 400, message, "INVALID", field=next(iter(told)))
 
 
-def _as_sent(parameter: str) -> str:
+def as_sent(parameter: str) -> str:
     """`timeout_seconds` as callers spell it."""
     first, *rest = parameter.split("_")
     return first + "".join(word.title() for word in rest)

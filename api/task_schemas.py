@@ -193,7 +193,7 @@ class AttemptLogAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
 
 
 class TaskLogsAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
-    """What the latest attempts wrote, oldest first. `message` says why it is nothing."""
+    """What the latest attempts wrote, oldest first. `message`: why there is none."""
 
     operation_id: str
     attempts: list[AttemptLogAnswer]
