@@ -31,8 +31,14 @@ async def order_of(
         known = ", ".join(sorted(t.name for t in types.values() if t.is_public))
         raise Invalid(f"type must be one of {known}", field="type")
     data, description = unwrapped(body.data)
-    kind.check(data)
-    key = key_of(kind, data)
+    try:
+        kind.check(data)
+        key = key_of(kind, data)
+    except Invalid as refusal:
+        if data is body.data or not refusal.field.startswith("data"):
+            raise
+        inside = refusal.field.removeprefix("data")
+        raise refusal.of(f"data.value{inside}") from None
     return Order(
         task_type=kind.name,
         data=data,
