@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
+from aiohttp.abc import ResolveResult
 
 from tests.support.receivers import receivers
 from tests.workers.outgoing.setting import post, sending
 from workers.outgoing import Unreachable
+from workers.outgoing.names import CheckedNames
 
 
 def test_a_name_is_looked_up_and_its_address_connected_to() -> None:
@@ -153,5 +156,35 @@ def test_a_name_server_that_is_silent_is_given_up() -> None:
             dns.is_silent_on("dead.example")
             with pytest.raises(Unreachable, match="cannot be looked up"):
                 await post(outgoing, "https://dead.example/", 30)
+
+    asyncio.run(test())
+
+
+def test_a_client_that_asks_somebody_else_gets_no_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Should it ever come by an address itself, it could not connect to it."""
+
+    async def unchecked(
+        _: CheckedNames, host: str, port: int = 0, family: int = 0
+    ) -> list[ResolveResult]:
+        assert family == 0
+        return [
+            ResolveResult(
+                hostname=host,
+                host="127.0.0.1",
+                port=port,
+                family=socket.AF_INET,
+                proto=0,
+                flags=0,
+            )
+        ]
+
+    async def test() -> None:
+        async with sending("10.0.0.0/8") as (outgoing, _), receivers(1) as [receiver]:
+            monkeypatch.setattr(CheckedNames, "resolve", unchecked)
+            with pytest.raises(Unreachable, match="cannot be connected to"):
+                await post(outgoing, f"http://hooks.example:{receiver.port}/")
+            assert receiver.connections == 0
 
     asyncio.run(test())
