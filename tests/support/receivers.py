@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import cast
 
 import httptools
 from msgspec import Struct
@@ -38,7 +39,7 @@ class Receiver:
         self.scheme = "http"
         self._arrival = asyncio.Event()
         self._departure = asyncio.Event()
-        self._open: set[asyncio.BaseTransport] = set()
+        self._open: set[asyncio.Transport] = set()
         self._server: asyncio.Server | None = None
         self._context: ssl.SSLContext | None = None
 
@@ -73,7 +74,6 @@ class Receiver:
         if server:
             server.close()
             for transport in list(self._open):
-                assert isinstance(transport, asyncio.Transport)
                 transport.abort()
             await server.wait_closed()
 
@@ -98,9 +98,9 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._receiver._open.add(transport)
+        # uvloop's is none by its class.
+        self._transport = cast("asyncio.Transport", transport)
+        self._receiver._open.add(self._transport)
         self._receiver.connections += 1
         self._number = self._receiver.connections
 
