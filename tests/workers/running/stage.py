@@ -20,7 +20,7 @@ NAMES = [
     *("fail_unspeakably", "leave", "vanish", "crash", "hang", "tidy", "tidy_async"),
     *("heed", "ignore", "leave_children", "leave_children_and_hang", "multiply"),
     *("close_all", "babble", "kill_keeper", "write", "give", "ask"),
-    *("wait_for_answer", "spill", "report_pid"),
+    *("wait_for_answer", "spill", "report_pid", "dig"),
 ]
 HANDLERS = Handlers({name: f"{module.__name__}:{name}" for name in NAMES})
 ATTEMPT = 2
