@@ -35,6 +35,7 @@ from workers.running.assignment import (
 )
 from workers.running.wire import has_nul
 from workers.tasks.lease import Lease
+from workers.tasks.written import TaskLog, Written
 
 log = structlog.get_logger()
 HEARTBEATS_PER_LEASE = 3
@@ -61,14 +62,6 @@ class Runner(Protocol):
     def cancel(self, operation_id: str, attempt: int, /) -> bool: ...
 
 
-class TaskLog(Protocol):
-    """Where what an attempt wrote is kept."""
-
-    async def append(self, operation_id: str, attempt: int, content: str, /) -> bool:
-        """Add `content`; False once there is no more room."""
-        ...
-
-
 Answer = Callable[[str, dict[str, Any], Actor], Awaitable[Any]]
 
 
@@ -89,7 +82,8 @@ class Attempt:
     is_leaving: bool = False
 
     def __post_init__(self) -> None:
-        self._lines: list[str] = []
+        lease = self.lease
+        self._written = Written(self.task_log, lease.operation_id, lease.attempt)
         self._progress: tuple[float, str] | None = None
         self._told_at = -PROGRESS_EVERY_SECONDS
 
@@ -107,12 +101,12 @@ class Attempt:
         beside = [
             asyncio.create_task(self._keep_alive()),
             asyncio.create_task(self._heed_cancellation()),
+            asyncio.create_task(self._written.keep_up()),
         ]
         try:
             ending = await self._run(assignment)
             await self._report(ending)
-            if self._lines:  # Whatever becomes of them, the result is safe.
-                await self._keep_log()
+            await self._written.keep_rest()  # If that fails, the result is safe.
         finally:
             await end(*beside)
 
@@ -140,7 +134,7 @@ class Attempt:
                 await self.journal.execute(*self._progress_steps())
 
     async def logged(self, lines: list[str]) -> None:
-        self._lines += lines
+        self._written.add(lines)
 
     async def ask(self, kind: str, arguments: dict[str, Any]) -> Any:
         """Whatever the handler says, the operation that asks is this one."""
@@ -232,10 +226,3 @@ class Attempt:
             except StaleAttempt:
                 self.is_over = True
                 return None
-
-    async def _keep_log(self) -> None:
-        lease, content = self.lease, "".join(f"{line}\n" for line in self._lines)
-        try:
-            await self.task_log.append(lease.operation_id, lease.attempt, content)
-        except JournalUnavailable as error:
-            log.warning("a task's log is lost", error=str(error))

@@ -24,11 +24,12 @@ from domain.task.errors import (
     TaskOver,
 )
 from workers.loop import end, run_forever
-from workers.tasks.attempt import Answer, Attempt, Runner, TaskLog
+from workers.tasks.attempt import Answer, Attempt, Runner
 from workers.tasks.lease import Lease, take_lease
 from workers.tasks.pull import Pull, QueuesMissing
 from workers.tasks.queues import TaskQueues
 from workers.tasks.turns import turns
+from workers.tasks.written import TaskLog
 
 WORKER = system("task-worker")
 TRY_AGAIN_SECONDS = 0.25
