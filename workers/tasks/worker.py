@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
@@ -28,9 +29,11 @@ from workers.tasks.attempt import Answer, Attempt, Runner
 from workers.tasks.lease import Lease, take_lease
 from workers.tasks.pull import Pull, QueuesMissing
 from workers.tasks.queues import TaskQueues
+from workers.tasks.slots import Slot, Slots
 from workers.tasks.turns import turns
 from workers.tasks.written import TaskLog
 
+log = structlog.get_logger()
 WORKER = system("task-worker")
 TRY_AGAIN_SECONDS = 0.25
 # Whether a start took effect may be open: told again, the same start is no other one.
@@ -73,6 +76,7 @@ class TaskWorker:
 
     def __post_init__(self) -> None:
         self._turns = turns()
+        self._slots = Slots(self.slots)
         self._works: set[asyncio.Task[None]] = set()
         self._attempts: set[Attempt] = set()
 
@@ -86,7 +90,13 @@ class TaskWorker:
         return 0
 
     async def leave(self) -> None:
-        """Let what runs come to its end, for a while; what is left is for others."""
+        """Let what runs come to its end, for a while; what is left is for others.
+
+        What waits is left to them at once.
+        """
+        for attempt in list(self._attempts):
+            if attempt.slot.is_waiting:
+                attempt.put_off(0)
         if self._works:
             await asyncio.wait(self._works, timeout=self.grace_seconds)
         for attempt in list(self._attempts):
@@ -103,6 +113,7 @@ class TaskWorker:
         try:
             async with Pull(self.queues.broker, self._turns) as pull:
                 while True:
+                    await self._slots.one_free()
                     if message := await pull.next():
                         await self._work_at(message)
         except QueuesMissing:
@@ -110,18 +121,26 @@ class TaskWorker:
         return 1
 
     async def _work_at(self, message: Msg) -> None:
-        """To its end, even if nobody waits for that any more."""
-        work = asyncio.create_task(self._work(message))
-        self._works.add(work)
-        work.add_done_callback(self._works.discard)
-        await asyncio.shield(work)
+        """To its end, which is waited for only as long as it holds its slot."""
+        slot = Slot(self._slots)
+        work = asyncio.create_task(self._work(message, slot))
 
-    async def _work(self, message: Msg) -> None:
+        def done(work: asyncio.Task[None]) -> None:
+            self._works.discard(work)
+            slot.end()
+            if not work.cancelled() and (error := work.exception()):
+                log.warning("a task's worker failed", error=str(error))
+
+        self._works.add(work)
+        work.add_done_callback(done)
+        await slot.free()
+
+    async def _work(self, message: Msg, slot: Slot) -> None:
         lease = await self._start(message)
         if lease is None:
             return
         attempt = Attempt(
-            lease, WORKER, self.journal, self.runner, self.task_log, self.answer
+            lease, WORKER, self.journal, self.runner, self.task_log, self.answer, slot
         )
         self._attempts.add(attempt)
         try:

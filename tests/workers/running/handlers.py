@@ -230,5 +230,10 @@ def spill(context: Context, data: Data) -> Any:
             return {"token": told["accessToken"], "user": told["username"]}
 
 
+def stand_by(context: Context, _data: Data) -> str:
+    with context.waiting():
+        return str(context.ask("weather", place="port"))
+
+
 def report_pid(_context: Context, _data: Data) -> int:
     return os.getpid()
