@@ -25,7 +25,10 @@ EVENTS: Sequence[type[Event]] = (TaskSubmitted, TaskAttemptFailed, TaskStalled)
 
 @dataclass(frozen=True)
 class TaskRelay:
-    """What is ready only later is for the sweep, which looks at the time."""
+    """What is ready only later is for the sweep, which looks at the time.
+
+    So is what its queue has no room for.
+    """
 
     journal: Journal
     queues: TaskQueues

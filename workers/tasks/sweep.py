@@ -55,6 +55,7 @@ class TaskSweep:
         ready = [task for task in await self.ready_tasks() if task not in self._sent]
         if not ready:
             return 0
-        new = await self.queues.publish(ready)
-        self._sent.update((task, monotonic()) for task in ready)
+        new, left_out = await self.queues.publish(ready)
+        now, without_room = monotonic(), {*left_out}
+        self._sent.update((task, now) for task in ready if task not in without_room)
         return new
