@@ -18,7 +18,6 @@ from msgspec import Struct
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
-from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
@@ -27,10 +26,11 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import APIError
 
+from domain.errors import JournalUnavailable
 from domain.task.events import LOCAL, Priority
 from workers.tasks.broker import ANSWER_SECONDS_MAX, Broker, BrokerUnavailable
+from workers.tasks.owning import Installation, Ownership, own
 from workers.tasks.room import Key, Room
 
 SUBJECT = "berth.v1.tasks"
@@ -40,7 +40,6 @@ ACK_SECONDS = 10
 NOT_STORED = 10_077
 IS_THERE = "per subject"
 NO_ROOM = {NOT_STORED, 10_023, 10_028, 10_047}
-OTHERWISE_CONFIGURED = 10_058
 
 
 class Ready(Struct, frozen=True):
@@ -76,18 +75,22 @@ class TaskQueues:
     """`queues` are those that somebody here or elsewhere takes work from."""
 
     broker: Broker
+    installation: Installation
     queues: Collection[str] = (LOCAL,)
     room: Room = field(init=False)
+    ownership: Ownership = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "room", Room(self.broker))
-        self.broker.when_back.append(self.room.forget)
+        object.__setattr__(self, "ownership", Ownership(self.ensure))
+        self.broker.when_back += [self.room.forget, self.ownership.forget]
 
     async def publish(self, tasks: Iterable[Ready]) -> Published:
         """All of them at once that have room in their queues.
 
         `BrokerUnavailable` if it is not known of each whether it is there.
         """
+        await self.ownership.check()
         client, tasks = self.broker.client, [*tasks]
         try:
             fitting = await self.room.fitting(tasks)
@@ -107,16 +110,20 @@ class TaskQueues:
         return Published(len(new), left_out)
 
     async def ensure(self) -> None:
-        """Make what is missing; `BrokerUnavailable` if that is not possible now."""
+        """Make what is missing; `BrokerUnavailable` if that is not possible now.
+
+        `ForeignQueues` if it is there, and another installation's.
+        """
         context = self.broker.jetstream
         try:
+            us = await self.installation()
             for priority in Priority:
-                await _ensure_stream(context, priority)
+                await own(context, _stream(priority), us)
                 for queue in self.queues:
                     await context.add_consumer(
                         stream_of(priority), _consumer(priority, queue)
                     )
-        except (NatsError, TimeoutError) as error:
+        except (NatsError, TimeoutError, JournalUnavailable) as error:
             raise BrokerUnavailable(str(error)) from error
 
 
@@ -149,8 +156,8 @@ async def _publish(client: Client, task: Ready) -> Publication:
     return Publication.THERE if is_there else Publication.NO_ROOM
 
 
-async def _ensure_stream(context: JetStreamContext, priority: Priority) -> None:
-    config = StreamConfig(
+def _stream(priority: Priority) -> StreamConfig:
+    return StreamConfig(
         name=stream_of(priority),
         subjects=[f"{SUBJECT}.{priority}.*.*"],
         retention=RetentionPolicy.WORK_QUEUE,
@@ -160,12 +167,6 @@ async def _ensure_stream(context: JetStreamContext, priority: Priority) -> None:
         max_msgs=-1,  # One full queue must not be the end of the others: see `Room`.
         max_msgs_per_subject=1,
     )
-    try:
-        await context.add_stream(config)
-    except APIError as error:
-        if error.err_code != OTHERWISE_CONFIGURED:
-            raise
-        await context.update_stream(config)
 
 
 def _consumer(priority: Priority, queue: str) -> ConsumerConfig:

@@ -27,6 +27,7 @@ from domain.task.errors import (
 from workers.loop import end, run_forever
 from workers.tasks.attempt import Answer, Attempt, Runner
 from workers.tasks.lease import Lease, take_lease
+from workers.tasks.owning import LOOK_AGAIN_IF_FOREIGN_SECONDS, ForeignQueues
 from workers.tasks.pull import Pull, QueuesMissing
 from workers.tasks.queues import TaskQueues
 from workers.tasks.slots import Slot, Slots
@@ -114,10 +115,13 @@ class TaskWorker:
             async with Pull(self.queues.broker, self._turns) as pull:
                 while True:
                     await self._slots.one_free()
+                    await self.queues.ownership.check()
                     if message := await pull.next():
                         await self._work_at(message)
         except QueuesMissing:
             await self.queues.ensure()
+        except ForeignQueues:
+            await asyncio.sleep(LOOK_AGAIN_IF_FOREIGN_SECONDS)
         return 1
 
     async def _work_at(self, message: Msg) -> None:

@@ -94,6 +94,7 @@ def test_what_the_server_has_no_room_for_is_not_taken_to_be_there(
 ) -> None:
     async def scene() -> None:
         async with hall(own_journal_url, nats_url) as here:
+            await here.dispatch.queues.ownership.check()  # Which would undo this:
             context = here.dispatch.broker.jetstream
             config = (await context.stream_info(STREAM)).config
             config.max_msgs = 2
