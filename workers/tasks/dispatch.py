@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -38,8 +38,9 @@ class Dispatch:
         relaying = TaskRelay(journal, self.queues)
         self.tail = Tail(database, relay.NAME, relay.EVENTS, relaying.hand_on)
 
-    def nudge(self, streams: Iterable[str]) -> None:
+    def nudge(self, streams: Collection[str]) -> None:
         """Something happened to these: if one is a task, it may be ready."""
+        self.queues.busy_keys.changed(streams)
         if any(stream.startswith(STREAMS) for stream in streams):
             self.tail.nudge()
 

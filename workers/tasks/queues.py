@@ -30,6 +30,7 @@ from nats.js.api import (
 from domain.errors import JournalUnavailable
 from domain.task.events import LOCAL, Priority
 from workers.tasks.broker import ANSWER_SECONDS_MAX, Broker, BrokerUnavailable
+from workers.tasks.busy import BusyKeys
 from workers.tasks.owning import Installation, Ownership, own
 from workers.tasks.room import Key, Room
 
@@ -79,6 +80,7 @@ class TaskQueues:
     queues: Collection[str] = (LOCAL,)
     room: Room = field(init=False)
     ownership: Ownership = field(init=False)
+    busy_keys: BusyKeys = field(default_factory=BusyKeys)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "room", Room(self.broker))

@@ -39,10 +39,8 @@ WORKER = system("task-worker")
 TRY_AGAIN_SECONDS = 0.25
 # Whether a start took effect may be open: told again, the same start is no other one.
 STARTS_MAX = 5
-# How long a task is put off that cannot start now. If its key is busy, longer each
-# time, since every look costs a decision.
+# How long a task is put off that cannot start now; if its key is busy: see `BusyKeys`.
 PUT_OFF_SECONDS = 0.5
-BUSY_SECONDS_MAX = 4.0
 # What does not heed its being stopped is killed meanwhile.
 LEAVE_SECONDS_MAX = 15.0
 
@@ -163,9 +161,7 @@ class TaskWorker:
         except (TaskNotReady, JournalUnavailable):
             put_off_seconds = PUT_OFF_SECONDS
         except KeyBusy:
-            looks = message.metadata.num_delivered
-            pause = PUT_OFF_SECONDS * 2 ** min(looks - 1, 10)
-            put_off_seconds = min(pause, BUSY_SECONDS_MAX)
+            put_off_seconds = self.queues.busy_keys.found(operation_id)
         with suppress(NatsError):  # It comes back, and is found to have been started.
             if put_off_seconds:
                 await message.nak(put_off_seconds)
@@ -174,6 +170,8 @@ class TaskWorker:
         return lease
 
     async def _lease(self, operation_id: str) -> Lease:
+        if self.queues.busy_keys.is_busy(operation_id):
+            raise KeyBusy("its concurrency key was found to be busy")
         lease_id = new_id()
         for _ in range(STARTS_MAX - 1):
             with suppress(JournalUnavailable):
@@ -182,6 +180,14 @@ class TaskWorker:
         return await self._lease_once(operation_id, lease_id)
 
     async def _lease_once(self, operation_id: str, lease_id: str) -> Lease:
+        def may_take(key: str) -> bool:
+            return not self.queues.busy_keys.learn(operation_id, key)
+
         return await take_lease(
-            self.journal, operation_id, lease_id, worker=self.name, by=WORKER
+            self.journal,
+            operation_id,
+            lease_id,
+            worker=self.name,
+            by=WORKER,
+            may_take=may_take,
         )
