@@ -69,6 +69,15 @@ def test_data_with_words_to_it_is_taken_apart(application: Caller) -> None:
     assert status(application, operation)["description"] == "List them"
 
 
+def test_words_without_end_are_refused(application: Caller) -> None:
+    wrapped = {"value": {"pool": "core"}, "description": "x" * 4_000}
+    assert submitted(application, data=wrapped)
+    wrapped["description"] = "x" * 4_001
+    answer = application.post("/tasks", NOTHING | {"data": wrapped})
+    told = refused(answer, 400, "INVALID")
+    assert told["field"] == "data.description"
+
+
 @pytest.mark.parametrize("spelled", ["{0}", "{1}"])
 def test_a_task_is_of_the_repository_that_its_data_names(
     owner: Caller, application: Caller, spelled: str

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from projections.storage.migrate import migrate
 from tests.bench import etcd
 from tests.bench.client import Client
 from tests.bench.grown import fill, make_current
@@ -22,7 +21,7 @@ from tests.bench.installation import (
     running,
 )
 from tests.bench.wrk import Load, load
-from tests.support.servers import Servers, embedded_servers, fresh_database
+from tests.support.servers import Servers, embedded_servers, fresh_database, migrated
 
 CLIENTS = 64
 ENVIRONMENTS = 200
@@ -84,7 +83,7 @@ class Bench:
     def grown(self) -> Grown:
         """A database with a million events, and nobody at work on it."""
         url = self.stack.enter_context(fresh_database(self.servers.database_url))
-        migrate(url)
+        migrated(url)
         with running(url, self.servers.nats_url, self.folder) as berth:
             environments = berth.add_environments(ENVIRONMENTS)
         fill(url, environments)

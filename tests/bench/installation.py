@@ -19,9 +19,8 @@ import psycopg
 
 from api.person_tokens import Signer
 from domain.roles import Role
-from projections.storage.migrate import migrate
 from tests.bench.client import Client
-from tests.support.servers import Servers, fresh_database
+from tests.support.servers import Servers, fresh_database, migrated
 from workers.embedded.process import ServerStartError, wait_for
 from workers.supervisor import Command
 
@@ -104,7 +103,7 @@ def installation(
 ) -> Iterator[Installation]:
     """On a database of its own, which is dropped afterwards."""
     with fresh_database(servers.database_url) as url:
-        migrate(url)
+        migrated(url)
         with running(url, servers.nats_url, folder, worker, **settings) as berth:
             yield berth
 

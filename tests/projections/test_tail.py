@@ -56,10 +56,15 @@ class Reading:
         self.heard: list[int] = []
         self.batches = 0
         self.is_closed = False
+        self.most_at_once = 0
+        self.takes_at_once_max = 1_000
         self.tail = Tail(self.database, "tail", [TokenIssued], self.hand_on)
 
     async def hand_on(self, records: Sequence[Recorded]) -> bool:
         self.batches += 1
+        self.most_at_once = max(self.most_at_once, len(records))
+        if len(records) > self.takes_at_once_max:
+            await asyncio.Event().wait()
         if not self.is_closed:
             self.heard += [record.position for record in records]
         return not self.is_closed
@@ -122,6 +127,36 @@ def test_what_was_not_taken_is_offered_again_and_nothing_goes_before_it(
             one.is_closed = False
             await until(lambda: heard(one, 2))
             assert one.heard == [1, 3]
+
+    asyncio.run(scene())
+
+
+def test_what_is_too_much_at_once_comes_in_ever_smaller_pieces(
+    own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tails, "HAND_ON_SECONDS_MAX", 0.05)
+    append(own_journal_url, story(40))
+
+    async def scene() -> None:
+        async with reading(own_journal_url) as one:
+            one.takes_at_once_max = 3
+            await until(lambda: heard(one, 20))
+            assert one.heard == [*range(1, 41, 2)]
+
+    asyncio.run(scene())
+
+
+def test_a_window_of_large_events_is_cut_by_its_bytes(
+    own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tails, "BATCH_BYTES_MAX", 500)
+    append(own_journal_url, story(40))
+
+    async def scene() -> None:
+        async with reading(own_journal_url) as one:
+            await until(lambda: heard(one, 20))
+            assert one.heard == [*range(1, 41, 2)]
+            assert one.most_at_once <= 3
 
     asyncio.run(scene())
 

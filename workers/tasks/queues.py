@@ -8,15 +8,16 @@ most once: its subject is its own, and the server takes no second message of one
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
-from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
@@ -25,17 +26,21 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import APIError
 
+from domain.errors import JournalUnavailable
 from domain.task.events import LOCAL, Priority
 from workers.tasks.broker import ANSWER_SECONDS_MAX, Broker, BrokerUnavailable
+from workers.tasks.busy import BusyKeys
+from workers.tasks.owning import Installation, Ownership, own
+from workers.tasks.room import Key, Room
 
 SUBJECT = "berth.v1.tasks"
-QUEUED_MAX = 100_000
 ACK_SECONDS = 10
-# What JetStream says to a second message of one subject, and when a queue is full.
+# What JetStream says to a second message of one subject, in these words, and when
+# there is no room for one more.
 NOT_STORED = 10_077
-OTHERWISE_CONFIGURED = 10_058
+IS_THERE = "per subject"
+NO_ROOM = {NOT_STORED, 10_023, 10_028, 10_047}
 
 
 class Ready(Struct, frozen=True):
@@ -50,9 +55,20 @@ class Ready(Struct, frozen=True):
     def subject(self) -> str:
         return f"{SUBJECT}.{self.priority}.{self.queue}.{self.operation_id}"
 
+    @property
+    def key(self) -> Key:
+        return stream_of(self.priority), self.queue
+
 
 def stream_of(priority: Priority) -> str:
     return f"BERTH_TASKS_{priority.upper()}"
+
+
+class Published(NamedTuple):
+    """How many are there now that were not, and which had no room: ask again later."""
+
+    new: int
+    left_out: Sequence[Ready]
 
 
 @dataclass(frozen=True)
@@ -60,36 +76,63 @@ class TaskQueues:
     """`queues` are those that somebody here or elsewhere takes work from."""
 
     broker: Broker
+    installation: Installation
     queues: Collection[str] = (LOCAL,)
+    room: Room = field(init=False)
+    ownership: Ownership = field(init=False)
+    busy_keys: BusyKeys = field(default_factory=BusyKeys)
 
-    async def publish(self, tasks: Iterable[Ready]) -> int:
-        """All of them at once; how many were not there yet.
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "room", Room(self.broker))
+        object.__setattr__(self, "ownership", Ownership(self.ensure))
+        self.broker.when_back += [self.room.forget, self.ownership.forget]
 
-        `BrokerUnavailable` if it is not known of each that it is there.
+    async def publish(self, tasks: Iterable[Ready]) -> Published:
+        """All of them at once that have room in their queues.
+
+        `BrokerUnavailable` if it is not known of each whether it is there.
         """
-        client = self.broker.client
+        await self.ownership.check()
+        client, tasks = self.broker.client, [*tasks]
         try:
+            fitting = await self.room.fitting(tasks)
             # Not `publish_async`, which never tells of a refusal (nats-py 2.16).
-            new = await asyncio.gather(*(_publish(client, task) for task in tasks))
+            ends = await asyncio.gather(*(_publish(client, task) for task in fitting))
         except NoRespondersError:
             await self.ensure()  # Then whoever asked asks again.
             raise BrokerUnavailable("the queues were missing") from None
         except (NatsError, TimeoutError) as error:
             raise BrokerUnavailable(str(error)) from error
-        return sum(new)
+        how = dict(zip(fitting, ends, strict=True))
+        new = [task for task in fitting if how[task] is Publication.NEW]
+        for task in new:
+            self.room.took(task)
+        stored = {Publication.NEW, Publication.THERE}
+        left_out = [task for task in tasks if how.get(task) not in stored]
+        return Published(len(new), left_out)
 
     async def ensure(self) -> None:
-        """Make what is missing; `BrokerUnavailable` if that is not possible now."""
+        """Make what is missing; `BrokerUnavailable` if that is not possible now.
+
+        `ForeignQueues` if it is there, and another installation's.
+        """
         context = self.broker.jetstream
         try:
+            us = await self.installation()
             for priority in Priority:
-                await _ensure_stream(context, priority)
+                await own(context, _stream(priority), us)
                 for queue in self.queues:
                     await context.add_consumer(
                         stream_of(priority), _consumer(priority, queue)
                     )
-        except (NatsError, TimeoutError) as error:
+        except (NatsError, TimeoutError, JournalUnavailable) as error:
             raise BrokerUnavailable(str(error)) from error
+
+
+class Publication(Enum):
+    NEW = auto()
+    THERE = auto()
+    NO_ROOM = auto()
 
 
 class Refusal(Struct, frozen=True):
@@ -103,33 +146,29 @@ class Stored(Struct, frozen=True):
     error: Refusal | None = None
 
 
-async def _publish(client: Client, task: Ready) -> bool:
-    """False if it was there already, or its queue is full: the sweep comes back."""
+async def _publish(client: Client, task: Ready) -> Publication:
     content = msgspec.json.encode({"operationId": task.operation_id})
     answer = await client.request(task.subject, content, timeout=ANSWER_SECONDS_MAX)
     refusal = msgspec.json.decode(answer.data, type=Stored).error
-    if refusal is not None and refusal.err_code != NOT_STORED:
+    if refusal is None:
+        return Publication.NEW
+    if refusal.err_code not in NO_ROOM:
         raise BrokerUnavailable(refusal.description)
-    return refusal is None
+    is_there = refusal.err_code == NOT_STORED and IS_THERE in refusal.description
+    return Publication.THERE if is_there else Publication.NO_ROOM
 
 
-async def _ensure_stream(context: JetStreamContext, priority: Priority) -> None:
-    config = StreamConfig(
+def _stream(priority: Priority) -> StreamConfig:
+    return StreamConfig(
         name=stream_of(priority),
         subjects=[f"{SUBJECT}.{priority}.*.*"],
         retention=RetentionPolicy.WORK_QUEUE,
         storage=StorageType.MEMORY,
         discard=DiscardPolicy.NEW,
         discard_new_per_subject=True,
-        max_msgs=QUEUED_MAX,
+        max_msgs=-1,  # One full queue must not be the end of the others: see `Room`.
         max_msgs_per_subject=1,
     )
-    try:
-        await context.add_stream(config)
-    except APIError as error:
-        if error.err_code != OTHERWISE_CONFIGURED:
-            raise
-        await context.update_stream(config)
 
 
 def _consumer(priority: Priority, queue: str) -> ConsumerConfig:

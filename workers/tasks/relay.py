@@ -15,6 +15,7 @@ from domain.task.events import Order, TaskAttemptFailed, TaskStalled, TaskSubmit
 from domain.task.lifecycle import lifecycle, operation_of
 from domain.task.task import Task
 from workers.tasks.broker import BrokerUnavailable
+from workers.tasks.owning import ForeignQueues
 from workers.tasks.queues import Ready, TaskQueues
 
 log = structlog.get_logger()
@@ -25,7 +26,10 @@ EVENTS: Sequence[type[Event]] = (TaskSubmitted, TaskAttemptFailed, TaskStalled)
 
 @dataclass(frozen=True)
 class TaskRelay:
-    """What is ready only later is for the sweep, which looks at the time."""
+    """What is ready only later is for the sweep, which looks at the time.
+
+    So is what its queue has no room for.
+    """
 
     journal: Journal
     queues: TaskQueues
@@ -36,6 +40,8 @@ class TaskRelay:
         ready = [task for task in found if task is not None]
         try:
             await self.queues.publish(ready)
+        except ForeignQueues:
+            return False  # Which has been told.
         except BrokerUnavailable as error:
             log.warning("tasks not published", error=str(error), tasks=len(ready))
             return False

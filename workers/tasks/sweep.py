@@ -13,6 +13,7 @@ from time import monotonic
 from domain.decider import Journal, Look, Step
 from domain.event import system
 from domain.task.lifecycle import lifecycle, stream_of
+from workers.tasks.owning import ForeignQueues
 from workers.tasks.queues import Ready, TaskQueues
 
 EVERY_SECONDS = 1.0
@@ -55,6 +56,10 @@ class TaskSweep:
         ready = [task for task in await self.ready_tasks() if task not in self._sent]
         if not ready:
             return 0
-        new = await self.queues.publish(ready)
-        self._sent.update((task, monotonic()) for task in ready)
+        try:
+            new, left_out = await self.queues.publish(ready)
+        except ForeignQueues:
+            return 0  # Which has been told.
+        now, without_room = monotonic(), {*left_out}
+        self._sent.update((task, now) for task in ready if task not in without_room)
         return new

@@ -111,6 +111,8 @@ class TaskCheck:
             return
         self._expect(Promise.ATTEMPTS, event.attempt == len(life.attempts), "not now:")
         match event:
+            case TaskStalled(is_put_off=True):
+                self._give_back(life, event.ready_at)
             case TaskStalled():
                 self._stall(life, at)
                 life.stalls += 1
