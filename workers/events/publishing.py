@@ -54,7 +54,7 @@ async def publish(client: Client, stream: str, batch: Sequence[Message]) -> None
 
     `BrokerUnavailable` unless it is known that they are there.
     """
-    first, *_, last = [*batch[:1], *batch]
+    first, last = batch[0], batch[-1]
     first.headers[Header.EXPECTED_STREAM.value] = stream
     first.headers[Header.EXPECTED_LAST_SEQUENCE.value] = str(first.position - 1)
     try:
