@@ -6,6 +6,7 @@ says (section 3.1); the data is the payload.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -23,6 +24,7 @@ FEED = "/sfp/api/events"
 ATTRIBUTES = [name for name in CloudEvent.__struct_fields__ if name != "data"]
 # All of printable ASCII but the space, the double quote and the percent sign.
 PLAIN = "".join(map(chr, range(0x21, 0x7F))).translate({ord('"'): None, ord("%"): None})
+UNUSUAL = re.compile(r"[^!#$&-~]")
 # For the lines that a publication adds, and how NATS frames a header.
 FRAME_BYTES = 512
 LINE_BYTES = 4
@@ -37,8 +39,9 @@ class Message(NamedTuple):
     @property
     def bytes(self) -> int:
         """How much of what NATS takes at most it needs, roughly."""
-        lines = (len(k) + len(v) + LINE_BYTES for k, v in self.headers.items())
-        return FRAME_BYTES + sum(lines) + len(self.data)
+        heads = self.headers
+        lines = sum(map(len, heads)) + sum(map(len, heads.values()))
+        return FRAME_BYTES + lines + LINE_BYTES * len(heads) + len(self.data)
 
 
 def message_of(record: Recorded, installation: str, bytes_max: int) -> Message:
@@ -62,7 +65,9 @@ def _headers(event: CloudEvent) -> Iterator[tuple[str, str]]:
         if isinstance(value, datetime):
             value = msgspec.to_builtins(value)
         if value is not UNSET:
-            yield PREFIX + name, quote(value, safe=PLAIN)
+            if UNUSUAL.search(value):
+                value = quote(value, safe=PLAIN)
+            yield PREFIX + name, value
     # Whoever reads it as HTTP would, finds it here.
     yield "content-type", event.datacontenttype
     yield Header.MSG_ID.value, event.id

@@ -28,7 +28,7 @@ from domain.outward.cloud_event import VERSION, cloud_event
 from domain.outward.subject import KINDS
 from domain.record import Recorded
 from projections.storage.database import Database
-from projections.storage.entry import entry_at
+from projections.storage.entry import entry_at, first_since
 from projections.storage.installation import installation_id
 from workers.tasks.broker import Broker, BrokerUnavailable
 
@@ -142,10 +142,14 @@ class EventStream:
         return bool(max_age) and entry.origin.at + max_age < utc_now()
 
     async def _made(self, context: JetStreamContext) -> StreamInfo:
+        """From the first event on that it would still keep."""
+        max_age, first = self.limits.max_age, 1
+        if max_age:
+            first = await first_since(self.database, utc_now() - max_age)
         info = await context.add_stream(
-            StreamConfig(name=NAME, **await self._settings())
+            StreamConfig(name=NAME, first_seq=first, **await self._settings())
         )
-        log.info("the event stream was made")
+        log.info("the event stream was made", first=first)
         return _recent(info)
 
     async def _adjusted(

@@ -18,12 +18,12 @@ import uvloop
 
 from projections.storage.migrate import migrate
 from tests.bench import relayed
-from tests.bench.bench import ENVIRONMENTS, Bench, Site
-from tests.bench.installation import installation, lock_path
+from tests.bench.bench import Bench, Site
+from tests.bench.installation import lock_path
 from tests.bench.measure import by_turns, percentile
 from tests.bench.rows.hand_over import both
 from tests.bench.table import Row
-from tests.support.servers import Servers, fresh_database
+from tests.support.servers import fresh_database
 from workers.embedded import EmbeddedNats
 
 EVENTS = 20_000
@@ -33,12 +33,8 @@ EVENTS_PER_SECOND = 5_000
 def rows(bench: Bench) -> Iterator[Row]:
     with EmbeddedNats(bench.folder / "nats-relay") as nats:
         yield throughput(bench, nats.url)
-    with EmbeddedNats(bench.folder / "nats-lag") as nats:
-        servers = Servers(bench.servers.database_url, nats.url)
-        with installation(servers, bench.folder) as berth:
-            site = Site(berth, berth.add_environments(ENVIRONMENTS))
-            site.warm_up()
-            yield lag(bench, site, nats.url)
+    with bench.young_site() as site:
+        yield lag(bench, site)
 
 
 def throughput(bench: Bench, nats_url: str) -> Row:
@@ -65,7 +61,8 @@ def throughput(bench: Bench, nats_url: str) -> Row:
     )
 
 
-def lag(bench: Bench, site: Site, nats_url: str) -> Row:
+def lag(bench: Bench, site: Site) -> Row:
+    nats_url = site.berth.nats_url
     quiet = while_doing(nats_url, partial(go_round, site, bench.seconds))
     load = partial(site.lock_cycles, bench.seconds)
     busy = while_doing(nats_url, load)

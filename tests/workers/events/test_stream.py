@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
 import pytest
 import uvloop
 from nats.js.api import StreamConfig, StreamInfo
-from structlog.testing import capture_logs
 
 from domain.record import Recorded
 from projections.storage.entry import entry_at
@@ -31,7 +29,6 @@ from workers.events.stream import (
     OWNER,
     SUBJECTS,
     TOO_OLD,
-    StreamLimits,
     StreamRefused,
 )
 from workers.tasks.broker import BrokerUnavailable
@@ -52,46 +49,6 @@ async def record(stage: Stage, position: int) -> Recorded:
     found = await entry_at(stage.relay.stream.database, position)
     assert found
     return found
-
-
-def test_it_keeps_what_it_is_told_to_keep(
-    journal_of_some: str, nats: EmbeddedNats
-) -> None:
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
-            config = (await info_of(stage)).config
-            assert (config.max_age, config.max_bytes) == (0, -1)
-            assert (config.storage, config.retention) == ("file", "limits")
-            assert config.discard == "old"
-            assert config.deny_delete
-            assert config.deny_purge
-            assert config.subjects == SUBJECTS
-        limits = StreamLimits(max_age_days=7, max_mib=100)
-        async with relaying(journal_of_some, nats.url, limits) as stage:
-            await stage.watched()
-            config = (await info_of(stage)).config
-            assert (config.max_age, config.max_bytes) == (7 * 86_400, 100 * MIB)
-
-    uvloop.run(scene())
-
-
-def test_settings_that_cannot_be_had_are_named_once_and_events_go_on(
-    journal_of_some: str, nats: EmbeddedNats
-) -> None:
-    async def scene() -> Sequence[Mapping[str, Any]]:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
-        with capture_logs() as logs:
-            limits = StreamLimits(replicas=3)
-            async with relaying(journal_of_some, nats.url, limits) as stage:
-                append(journal_of_some, story(1))
-                await stage.completed()
-                await stage.watched()
-        return logs
-
-    [said] = [log for log in uvloop.run(scene()) if "other settings" in log["event"]]
-    assert said["why"].startswith("num_replicas: replicas > 1 not supported")
 
 
 def test_a_stream_of_another_installation_is_left_alone(
@@ -212,31 +169,6 @@ def test_a_relay_that_was_overtaken_can_publish_nothing(
                 with pytest.raises(BrokerUnavailable, match="wrong last sequence"):
                     await publish(client, NAME, batch)
             assert await stage.is_complete()
-
-
-def test_what_is_older_than_is_kept_is_not_missed(
-    journal_of_some: str, nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    limits = StreamLimits(max_age_days=1)
-
-    async def soon(self: streams.EventStream) -> dict[str, Any]:
-        return await settings(self) | {"max_age": 0.2, "duplicate_window": 0.2}
-
-    settings = streams.EventStream._settings
-    monkeypatch.setattr(streams.EventStream, "_settings", soon)
-
-    async def has_aged(stage: Stage) -> bool:
-        state = (await info_of(stage)).state
-        return (state.messages, state.last_seq) == (0, 20)
-
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url, limits) as stage:
-            await stage.watched()
-            await until(lambda: has_aged(stage))
-            await stage.watched()
-            assert await has_aged(stage)
-
-    uvloop.run(scene())
 
 
 def test_a_nats_that_is_too_old_is_told_of(
