@@ -126,6 +126,25 @@ def test_what_was_not_taken_is_offered_again_and_nothing_goes_before_it(
     asyncio.run(scene())
 
 
+def test_what_was_lost_is_handed_on_once_more(own_journal_url: str) -> None:
+    append(own_journal_url, story(6))
+
+    async def scene() -> None:
+        async with reading(own_journal_url) as one:
+            await until(lambda: heard(one, 3))
+            await until(lambda: is_at(one, 6))
+            one.tail.rewind(2)
+            await until(lambda: heard(one, 5))
+            assert one.heard == [1, 3, 5, 3, 5]
+            await until(lambda: is_at(one, 6))
+
+    asyncio.run(scene())
+
+
+async def is_at(one: Reading, position: int) -> bool:
+    return one.tail.position == position
+
+
 async def offered(one: Reading, times: int) -> bool:
     return one.batches >= times
 

@@ -22,6 +22,7 @@ log = structlog.get_logger()
 TAIL = "event-relay"
 LOOK_EVERY_SECONDS = 1.0
 RETRY_EVERY_SECONDS = 0.5
+PUBLISHING, LOOKING = "publishing", "looking"
 NEWER = "the journal has events of a kind that only a newer version of Berth knows"
 
 
@@ -35,7 +36,7 @@ class EventRelay:
         self.tail = Tail(database, TAIL, get_args(AnyEvent), self.hand_on)
         self._last: int | None = None  # None: ask the stream
         self._one_at_a_time = asyncio.Lock()
-        self._complaint = ""
+        self._complaints: dict[str, str] = {}
 
     def loops(self) -> Sequence[Any]:
         return (
@@ -54,9 +55,9 @@ class EventRelay:
                     return False
                 await self._publish(last, [r for r in records if r.position > last])
             except (BrokerUnavailable, StreamRefused) as error:
-                self._complain(str(error))
+                self._complain(PUBLISHING, str(error))
                 return False
-        self._complain("")
+        self._complain(PUBLISHING)
         return True
 
     async def watch(self) -> int:
@@ -67,9 +68,9 @@ class EventRelay:
                 try:
                     last = await self._end_of_stream()
                 except (BrokerUnavailable, StreamRefused) as error:
-                    self._complain(str(error))
+                    self._complain(LOOKING, str(error))
                 else:
-                    self._complain("")
+                    self._complain(LOOKING)
                     if last < self.tail.position:
                         self._go_back_to(last)
         return 0
@@ -98,10 +99,11 @@ class EventRelay:
         log.warning("the event stream lacks events, and is given them", after=last)
         self.tail.rewind(last)
 
-    def _complain(self, why: str) -> None:
-        """Once, until it is something else."""
-        if why and why != self._complaint:
+    def _complain(self, of: str, why: str = "") -> None:
+        """Once, until it is something else, or over."""
+        before = set(self._complaints.values())
+        self._complaints[of] = why
+        if why and why not in before:
             log.error("events are not published", why=why)
-        elif self._complaint and not why:
+        elif any(before) and not any(self._complaints.values()):
             log.info("events are published again")
-        self._complaint = why

@@ -6,6 +6,7 @@ how far it has got, and its last message proves that it tells the same history.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -70,7 +71,7 @@ class EventStream:
     database: Database
     limits: StreamLimits
     _installation: str = ""
-    _complaint: str = ""
+    _refused: Sequence[str] = ()
 
     async def look(self) -> int:
         """The last position that it has; made if it is not there, or was emptied.
@@ -159,15 +160,14 @@ class EventStream:
         wanted = await self._settings()
         wanted["metadata"] = {**(info.config.metadata or {}), **wanted["metadata"]}
         differing = [k for k, v in wanted.items() if getattr(info.config, k) != v]
-        if not differing:
+        if not differing or differing == self._refused:
             return _recent(info)
         try:
             info = await context.update_stream(info.config.evolve(**wanted))
         except APIError as error:
-            complaint = f"{', '.join(differing)}: {error.description}"
-            if complaint != self._complaint:
-                log.warning("the event stream keeps other settings", why=complaint)
-            self._complaint = complaint
+            self._refused = differing
+            why = f"{', '.join(differing)}: {error.description}"
+            log.warning("the event stream keeps other settings", why=why)
         return _recent(info)
 
     async def _settings(self) -> dict[str, Any]:

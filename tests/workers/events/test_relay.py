@@ -16,6 +16,7 @@ from tests.projections.test_views import append
 from tests.support.dispatching import until
 from tests.workers.events.stage import Stage, lose_store, relaying, story
 from workers.embedded import EmbeddedNats
+from workers.events.relay import NEWER
 from workers.events.stream import NAME
 
 UNKNOWN = """
@@ -164,8 +165,10 @@ def test_an_event_of_a_newer_version_is_waited_for_and_never_passed_over(
             await until(lambda: has(older, 14))
             await older.watched()
             await more(older, story(1))
+            await until(lambda: says(older, NEWER))
             await older.watched()
             assert len(await older.stored()) == 14
+            assert NEWER in older.relay._complaints.values()
             await asyncio.to_thread(retopic, KNOWN)
             await older.completed()
 
@@ -174,6 +177,10 @@ def test_an_event_of_a_newer_version_is_waited_for_and_never_passed_over(
 
 async def has(stage: Stage, count: int) -> bool:
     return (await stage.relay.stream.look()) == count
+
+
+async def says(stage: Stage, why: str) -> bool:
+    return why in stage.relay._complaints.values()
 
 
 async def more(stage: Stage, events: Sequence[tuple[str, Event]]) -> None:

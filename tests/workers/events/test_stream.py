@@ -42,7 +42,7 @@ async def info_of(stage: Stage) -> StreamInfo:
 
 
 async def is_refused(stage: Stage, why: str) -> bool:
-    return stage.relay._complaint == why
+    return why in stage.relay._complaints.values()
 
 
 async def record(stage: Stage, position: int) -> Recorded:
