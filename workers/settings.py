@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from domain.task.events import LOCAL
 from projections.storage.keyring import Keyring
+from workers.events.stream import StreamLimits
 from workers.networks import Network, networks_from
 from workers.salesforce.hosts import Hosts, hosts_from
 from workers.trust import Issuer, TrustError, load_trust
@@ -47,6 +48,7 @@ class Settings(Struct, frozen=True):
     tasks one worker runs at once; `task_grace_seconds`, how long it lets them go on
     when it has to stop. What tasks come to is kept for `task_result_days`, and for
     `task_failure_days` if they fail.
+    `events` bounds the stream of events in NATS.
     `salesforce_check`: an org must prove to be its username's before it is registered.
     """
 
@@ -67,6 +69,7 @@ class Settings(Struct, frozen=True):
     task_failure_days: int = 30
     task_slots: int = 16
     task_grace_seconds: float = 20.0
+    events: StreamLimits = StreamLimits()
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port})"
@@ -93,6 +96,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         task_slots=_whole(environment, "BERTH_TASK_SLOTS", 16, range(1, 1_001)),
         task_grace_seconds=_whole(
             environment, "BERTH_TASK_GRACE_SECONDS", 20, range(3_601)
+        ),
+        events=StreamLimits(
+            _whole(environment, "BERTH_EVENTS_MAX_AGE_DAYS", 0, range(36_501)),
+            _whole(environment, "BERTH_EVENTS_MAX_MIB", 0, range(10**DIGITS_MAX)),
+            _whole(environment, "BERTH_EVENTS_REPLICAS", 1, range(1, 6)),
         ),
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
@@ -23,12 +23,23 @@ from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
 
 NONE = "none"
+Kind = Literal[
+    "environment",
+    "project",
+    "org",
+    "token",
+    "task",
+    "schedule",
+    "task-key",
+    "request",
+]
+KINDS: Sequence[str] = get_args(Kind)
 
 
 class Subject(Struct, frozen=True):
     """`id` is made of letters, digits and hyphens, so it fits into a NATS subject."""
 
-    kind: str
+    kind: Kind
     id: str
 
     @property
@@ -66,7 +77,7 @@ def _default_org(record: Recorded) -> Subject:
     return Subject("org", event.org_id or event.previous_id or NONE)
 
 
-def _in_stream(kind: str, prefix: str) -> Callable[[Recorded], Subject]:
+def _in_stream(kind: Kind, prefix: str) -> Callable[[Recorded], Subject]:
     """The stream is named for it."""
     return lambda record: Subject(kind, record.originator_id.removeprefix(prefix))
 

@@ -83,6 +83,17 @@ class Tail:
         self._nudged = asyncio.Event()
         self._position = self._stored = 0
         self._window = BATCH_MAX
+        self._back_to: int | None = None
+
+    @property
+    def position(self) -> int:
+        """All up to here has been handed on."""
+        return self._position
+
+    def rewind(self, position: int) -> None:
+        """What came after `position` was lost: hand it on once more."""
+        self._back_to = position
+        self.nudge()
 
     def nudge(self) -> None:
         """Something was appended: look at once."""
@@ -112,6 +123,8 @@ class Tail:
     async def _follow(self, connection: Connection[DictRow]) -> None:
         """One step: what is new, if anything is; else wait for it."""
         self._nudged.clear()
+        if self._back_to is not None:
+            self._position, self._back_to = self._back_to, None
         tip, upto, records = await asyncio.to_thread(self._read, connection)
         if records and not await self._hand_on_in_time(records):
             # What was too much at once comes again as a whole: so less of it.

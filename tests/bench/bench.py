@@ -22,6 +22,7 @@ from tests.bench.installation import (
 )
 from tests.bench.wrk import Load, load
 from tests.support.servers import Servers, embedded_servers, fresh_database, migrated
+from workers.embedded import EmbeddedNats
 
 CLIENTS = 64
 ENVIRONMENTS = 200
@@ -84,7 +85,10 @@ class Bench:
         """A database with a million events, and nobody at work on it."""
         url = self.stack.enter_context(fresh_database(self.servers.database_url))
         migrated(url)
-        with running(url, self.servers.nats_url, self.folder) as berth:
+        with (
+            EmbeddedNats(self.folder / "nats-filling") as nats,
+            running(url, nats.url, self.folder) as berth,
+        ):
             environments = berth.add_environments(ENVIRONMENTS)
         fill(url, environments)
         return Grown(url, environments)
@@ -93,7 +97,10 @@ class Bench:
     def grown_site(self) -> Iterator[Site]:
         url, environments = self.grown
         make_current(url)
-        with running(url, self.servers.nats_url, self.folder) as berth:
+        # Else its events would be on their way to NATS all the time that is measured.
+        recent = {"BERTH_EVENTS_MAX_AGE_DAYS": "1"}
+        nats_url = self.servers.nats_url
+        with running(url, nats_url, self.folder, **recent) as berth:
             site = Site(berth, environments)
             site.warm_up()
             yield site

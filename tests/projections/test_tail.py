@@ -146,6 +146,21 @@ def test_what_is_too_much_at_once_comes_in_ever_smaller_pieces(
     asyncio.run(scene())
 
 
+def test_what_was_lost_is_handed_on_once_more(own_journal_url: str) -> None:
+    append(own_journal_url, story(6))
+
+    async def scene() -> None:
+        async with reading(own_journal_url) as one:
+            await until(lambda: heard(one, 3))
+            await until(lambda: is_at(one, 6))
+            one.tail.rewind(2)
+            await until(lambda: heard(one, 5))
+            assert one.heard == [1, 3, 5, 3, 5]
+            await until(lambda: is_at(one, 6))
+
+    asyncio.run(scene())
+
+
 def test_a_window_of_large_events_is_cut_by_its_bytes(
     own_journal_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +174,10 @@ def test_a_window_of_large_events_is_cut_by_its_bytes(
             assert one.most_at_once <= 3
 
     asyncio.run(scene())
+
+
+async def is_at(one: Reading, position: int) -> bool:
+    return one.tail.position == position
 
 
 async def offered(one: Reading, times: int) -> bool:
