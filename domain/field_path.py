@@ -20,6 +20,14 @@ def told(error: ValidationError) -> tuple[str, str]:
     return what, path.removeprefix(".")
 
 
+def retold(error: ValidationError, place: str) -> str:
+    """In msgspec's words, of a field inside `place`."""
+    what, path = str(error), ""
+    if found := PLACE.search(what):
+        what, path = what[: found.start()], found[1]
+    return f"{what} - at `$.{place}{path}`"
+
+
 def within(place: str, path: str) -> str:
     """The path, seen from where `place` is."""
     dot = "." if path and not path.startswith("[") else ""

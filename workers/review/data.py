@@ -15,7 +15,7 @@ from msgspec.structs import fields, force_setattr
 from domain.environment.review import LEASE_SECONDS_MAX
 from domain.environment.review_events import ReviewStatus
 from domain.errors import Invalid
-from domain.field_path import within
+from domain.field_path import retold, within
 from domain.naming import name_of
 
 WAIT_SECONDS_MAX = 86_400
@@ -73,8 +73,7 @@ class ReviewData(
         try:
             inside = msgspec.convert(value, type(self))
         except msgspec.ValidationError as error:
-            what, _, path = str(error).partition(" - at `$")
-            raise ValueError(f"{what} - at `$.value{path or '`'}") from None
+            raise ValueError(retold(error, "value")) from None
         except Invalid as refusal:
             raise refusal.of(within("value", refusal.field)) from None
         for name in self.__struct_fields__:
