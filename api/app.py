@@ -27,6 +27,7 @@ from api.front_door import FrontDoorController
 from api.health import live, metrics, ping, ready
 from api.idempotency import IdempotencyKeys
 from api.locks import LockById, LockByName
+from api.observations import Observations
 from api.orchestration import OrchestrationController
 from api.orgs import OrgsController
 from api.peers import Peers
@@ -103,4 +104,6 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
         openapi_config=OPENAPI,
         logging_config=None,
     )
-    return Envelope(IdempotencyKeys(app, authenticator, services.answers))
+    with_keys = IdempotencyKeys(app, authenticator, services.answers)
+    observations = Observations(log_each=settings.access_log)
+    return Envelope(with_keys, observations, lambda: services.journal.is_closing)

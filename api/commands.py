@@ -19,7 +19,7 @@ from api.app import build
 from api.person_tokens import Signer
 from api.server import serve
 from api.worker_desk import answering_workers
-from domain.errors import JournalUnavailable
+from domain.errors import JournalUnavailable, Stopping
 from domain.roles import Role
 from projections.rebuild import rebuild
 from projections.storage.migrate import migrate
@@ -53,12 +53,14 @@ async def _serve_api(settings: Settings) -> int:
         )
 
         def on_stop() -> None:
-            reason = JournalUnavailable("this process is stopping; ask again")
+            reason = Stopping("this process is stopping; ask again")
             services.journal.release_waiting(reason)
 
         try:
             app = build(services, access_log)
-            return await serve(app, settings.host, settings.port, on_stop)
+            return await serve(
+                app, settings.host, settings.port, on_stop, settings.drain_seconds
+            )
         finally:
             flushing.cancel()
             with suppress(JournalUnavailable):
@@ -117,11 +119,12 @@ def token(subject: str, role: Role, valid_for: timedelta) -> str:
 
 
 def _prepare() -> Settings:
-    configure_logs()
+    settings = from_environment()
+    configure_logs(settings.log_level)
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     # What is imported stays; looking through all of it again, and through thousands of
     # waiting calls, would stop everybody for a tenth of a second.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    return from_environment()
+    return settings

@@ -8,7 +8,7 @@ from litestar import Request, Response, get
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
-from domain.errors import JournalUnavailable
+from domain.errors import JournalUnavailable, Stopping
 from projections.storage.migrate import names
 
 AnyRequest = Request[Any, Any, Any]
@@ -35,10 +35,10 @@ async def live(request: AnyRequest) -> Health:
 
 @get("/health/ready", opt=OPEN, summary="Can it serve requests?", tags=["Health"])
 async def ready(request: AnyRequest) -> Health:
-    """503 while the database does not answer or lacks a migration."""
+    """503 while the database does not answer or lacks a migration, or when stopping."""
     services = request.app.state.services
     if services.journal.is_closing:
-        raise JournalUnavailable("this process is stopping")
+        raise Stopping("this process is stopping")
     applied = await services.reader.migrations()
     if missing := set(names()) - set(applied):
         raise JournalUnavailable(f"{len(missing)} migrations are missing")

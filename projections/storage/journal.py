@@ -35,7 +35,7 @@ class StoredJournal:
 
     def __init__(self, appender: Appender) -> None:
         self.announce: Announce = _nobody_listens
-        self.is_closing = False
+        self._stopping: Exception | None = None
         self._appender = appender
         self._parking: Parking = appender.parking
         self._calls = Arrivals()
@@ -47,11 +47,7 @@ class StoredJournal:
 
     async def execute(self, *steps: Step, wait_seconds: float = 0) -> Outcome:
         loop = asyncio.get_running_loop()
-        call = Call(
-            steps,
-            loop.create_future(),
-            may_wait=wait_seconds > 0 and not self.is_closing,
-        )
+        call = Call(steps, loop.create_future(), may_wait=wait_seconds > 0)
         if call.may_wait:
             call.timer = loop.call_later(wait_seconds, self._give_up, call)
         self._calls.add(call)
@@ -67,6 +63,11 @@ class StoredJournal:
         return self._told
 
     @property
+    def is_closing(self) -> bool:
+        """Nobody waits here any more."""
+        return self._stopping is not None
+
+    @property
     def waiting(self) -> int:
         """How many calls are parked in this process."""
         return len(self._parking)
@@ -79,8 +80,14 @@ class StoredJournal:
                 self._calls.bell.set()
 
     def release_waiting(self, reason: Exception) -> None:
-        """Send everybody home who waits: this process is about to stop."""
-        self.is_closing = True
+        """Send home who waits, and who would from now on: this process will stop.
+
+        Each ticket keeps its place; what need not wait is decided as before.
+        """
+        self._stopping = reason
+        self._send_home(reason)
+
+    def _send_home(self, reason: Exception) -> None:
         for call in self._parking.empty():
             call.settle(reason)
 
@@ -154,6 +161,8 @@ class StoredJournal:
         for call in batch.calls:
             if call.is_overdue or call.answer.done():
                 self._give_up(call)  # Its time ran out while it was being parked.
+        if self._stopping is not None:
+            self._send_home(self._stopping)
         self._look_again_when_due(RETRY_SECONDS if batch.error else 0)
 
     def _give_up(self, call: Call) -> None:
