@@ -24,9 +24,10 @@ from api.environments import (
 )
 from api.errors import HANDLERS
 from api.front_door import FrontDoorController
-from api.health import live, metrics, ping, ready
+from api.health import live, ping, ready
 from api.idempotency import IdempotencyKeys
 from api.locks import LockById, LockByName
+from api.metrics import metrics
 from api.observations import Observations
 from api.orchestration import OrchestrationController
 from api.orgs import OrgsController
@@ -107,3 +108,18 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
     with_keys = IdempotencyKeys(app, authenticator, services.answers)
     observations = Observations(log_each=settings.access_log)
     return Envelope(with_keys, observations, lambda: services.journal.is_closing)
+
+
+def build_beside_worker(services: Services) -> ASGIApp:
+    """What a worker tells over HTTP: how it is."""
+    app = Litestar(
+        [Router(path="/sfp/api", route_handlers=[ping, live, ready]), metrics],
+        state=State({"services": services}),
+        request_class=StrictRequest,
+        request_max_body_size=BODY_BYTES_MAX,
+        exception_handlers=HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+    )
+    observations = Observations(log_each=False)
+    return Envelope(app, observations, lambda: services.journal.is_closing)

@@ -7,7 +7,7 @@ import gc
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,9 +15,9 @@ import uvloop
 
 from api import first_start, vault_rotation
 from api.access_log import FLUSH_EVERY_SECONDS, AccessLog
-from api.app import build
+from api.app import build, build_beside_worker
 from api.person_tokens import Signer
-from api.server import serve
+from api.server import serve, serving
 from api.worker_desk import answering_workers
 from domain.errors import JournalUnavailable, Stopping
 from domain.roles import Role
@@ -77,10 +77,13 @@ async def _run_worker(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with (
-        running(settings, with_workers=True) as services,
-        answering_workers(services),
-    ):
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(running(settings, with_workers=True))
+        await stack.enter_async_context(answering_workers(services))
+        if settings.metrics_port is not None:
+            app = build_beside_worker(services)
+            beside = serving(app, settings.host, settings.metrics_port)
+            await stack.enter_async_context(beside)
         await stop.wait()
     return 0
 

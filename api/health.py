@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Request, get
 from msgspec import Struct
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from domain.errors import JournalUnavailable, Stopping
 from projections.storage.migrate import names
 
 AnyRequest = Request[Any, Any, Any]
 OPEN = {"is_open": True}
-WAITING = Gauge("berth_waiting_calls", "Long polls parked in this process")
 
 
 class Health(Struct, frozen=True, rename="camel"):
@@ -43,9 +41,3 @@ async def ready(request: AnyRequest) -> Health:
     if missing := set(names()) - set(applied):
         raise JournalUnavailable(f"{len(missing)} migrations are missing")
     return Health("ok", services.journal.waiting)
-
-
-@get("/metrics", opt=OPEN, include_in_schema=False)
-async def metrics(request: AnyRequest) -> Response[bytes]:
-    WAITING.set(request.app.state.services.journal.waiting)
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

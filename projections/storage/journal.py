@@ -11,6 +11,7 @@ import structlog
 
 from domain.decider import Outcome, Step, StillWaiting
 from domain.errors import JournalUnavailable
+from projections import event_metrics
 from projections.storage.append import Appender
 from projections.storage.arrivals import Arrivals
 from projections.storage.batch import Batch, Deciders
@@ -164,6 +165,8 @@ class StoredJournal:
         if self._stopping is not None:
             self._send_home(self._stopping)
         self._look_again_when_due(RETRY_SECONDS if batch.error else 0)
+        if not batch.error:
+            event_metrics.count(batch.records, batch.before)
 
     def _give_up(self, call: Call) -> None:
         """The caller's time to wait is over."""
