@@ -42,6 +42,7 @@ from api.tasks import TasksController
 from api.tokens import TokensController
 from api.visitors import Visitors
 from api.waiting import schedule_quota, task_quota, ticket_quota
+from projections.traces import TRACES
 from workers.wiring import Services
 
 ROUTES: list[Any] = [
@@ -107,7 +108,12 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
     )
     with_keys = IdempotencyKeys(app, authenticator, services.answers)
     observations = Observations(log_each=settings.access_log)
-    return Envelope(with_keys, observations, lambda: services.journal.is_closing)
+    envelope = Envelope(with_keys, observations, lambda: services.journal.is_closing)
+    if TRACES.tracer is None:
+        return envelope
+    from api.traced import Traced  # noqa: PLC0415 - OpenTelemetry comes with an extra
+
+    return Traced(envelope, TRACES.tracer)
 
 
 def build_beside_worker(services: Services) -> ASGIApp:

@@ -27,6 +27,7 @@ from projections.views import VIEWS
 from workers.logs import configure_logs
 from workers.loop import run_forever
 from workers.settings import Settings, SettingsError, from_environment, secret_from
+from workers.tracing import tracing
 from workers.wiring import running
 
 BAR_WIDTH = 40
@@ -42,7 +43,8 @@ def up(data_dir: Path, port: int) -> None:
 
 def serve_api() -> int:
     settings = _prepare()
-    return uvloop.run(_serve_api(settings))
+    with tracing("api"):
+        return uvloop.run(_serve_api(settings))
 
 
 async def _serve_api(settings: Settings) -> int:
@@ -69,7 +71,8 @@ async def _serve_api(settings: Settings) -> int:
 
 def run_worker() -> int:
     settings = _prepare()
-    return uvloop.run(_run_worker(settings))
+    with tracing("worker"):
+        return uvloop.run(_run_worker(settings))
 
 
 async def _run_worker(settings: Settings) -> int:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -16,6 +17,7 @@ from projections.storage.append import Appender
 from projections.storage.arrivals import Arrivals
 from projections.storage.batch import Batch, Deciders
 from projections.storage.parking import Call, Parking
+from projections.traces import TRACES
 
 TOUCHED_MAX = 1_000
 RETRY_SECONDS = 0.5
@@ -51,12 +53,13 @@ class StoredJournal:
         call = Call(steps, loop.create_future(), may_wait=wait_seconds > 0)
         if call.may_wait:
             call.timer = loop.call_later(wait_seconds, self._give_up, call)
-        self._calls.add(call)
-        try:
-            return await call.answer
-        except asyncio.CancelledError:
-            self._forget(call)
-            raise
+        with TRACES.span("journal.execute", steps=len(steps)) as call.span:
+            self._calls.add(call)
+            try:
+                return await call.answer
+            except asyncio.CancelledError:
+                self._forget(call)
+                raise
 
     def now(self) -> datetime:
         at, read = self._read_at
@@ -102,7 +105,10 @@ class StoredJournal:
                 continue
             self._expect_an_answer(calls)
             try:
-                batch = await self._appender.append(calls, touched, self._calls)
+                with TRACES.span("journal.append") as span:
+                    batch = await self._appender.append(calls, touched, self._calls)
+                    if span is not None:
+                        _describe(span, batch)
             finally:
                 self._expect_nothing()
             if batch.error:
@@ -196,6 +202,16 @@ class StoredJournal:
             self.ring(due)  # After that batch `_settle` looks ahead again.
         else:
             self._look_again_when_due()
+
+
+def _describe(span: Any, batch: Batch) -> None:
+    """Whose calls it decided, and what came of them."""
+    span.set_attributes(
+        {"berth.calls": len(batch.calls), "berth.events": len(batch.records)}
+    )
+    for call in batch.calls:
+        if call.span is not None:
+            span.add_link(call.span.get_span_context())
 
 
 def _nobody_listens(_: Collection[str]) -> None:
