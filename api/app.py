@@ -24,9 +24,11 @@ from api.environments import (
 )
 from api.errors import HANDLERS
 from api.front_door import FrontDoorController
-from api.health import live, metrics, ping, ready
+from api.health import live, ping, ready
 from api.idempotency import IdempotencyKeys
 from api.locks import LockById, LockByName
+from api.metrics import metrics
+from api.observations import Observations
 from api.orchestration import OrchestrationController
 from api.orgs import OrgsController
 from api.peers import Peers
@@ -40,6 +42,7 @@ from api.tasks import TasksController
 from api.tokens import TokensController
 from api.visitors import Visitors
 from api.waiting import schedule_quota, task_quota, ticket_quota
+from projections.traces import TRACES
 from workers.wiring import Services
 
 ROUTES: list[Any] = [
@@ -103,4 +106,26 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
         openapi_config=OPENAPI,
         logging_config=None,
     )
-    return Envelope(IdempotencyKeys(app, authenticator, services.answers))
+    with_keys = IdempotencyKeys(app, authenticator, services.answers)
+    observations = Observations(log_each=settings.access_log)
+    envelope = Envelope(with_keys, observations, lambda: services.journal.is_closing)
+    if TRACES.tracer is None:
+        return envelope
+    from api.traced import Traced  # noqa: PLC0415 - OpenTelemetry comes with an extra
+
+    return Traced(envelope, TRACES.tracer)
+
+
+def build_beside_worker(services: Services) -> ASGIApp:
+    """What a worker tells over HTTP: how it is."""
+    app = Litestar(
+        [Router(path="/sfp/api", route_handlers=[ping, live, ready]), metrics],
+        state=State({"services": services}),
+        request_class=StrictRequest,
+        request_max_body_size=BODY_BYTES_MAX,
+        exception_handlers=HANDLERS,
+        openapi_config=None,
+        logging_config=None,
+    )
+    observations = Observations(log_each=False)
+    return Envelope(app, observations, lambda: services.journal.is_closing)

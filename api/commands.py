@@ -7,7 +7,7 @@ import gc
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,11 +15,11 @@ import uvloop
 
 from api import first_start, vault_rotation
 from api.access_log import FLUSH_EVERY_SECONDS, AccessLog
-from api.app import build
+from api.app import build, build_beside_worker
 from api.person_tokens import Signer
-from api.server import serve
+from api.server import serve, serving
 from api.worker_desk import answering_workers
-from domain.errors import JournalUnavailable
+from domain.errors import JournalUnavailable, Stopping
 from domain.roles import Role
 from projections.rebuild import rebuild
 from projections.storage.migrate import migrate
@@ -28,6 +28,7 @@ from workers.events.anew import make_anew
 from workers.logs import configure_logs
 from workers.loop import run_forever
 from workers.settings import Settings, SettingsError, from_environment, secret_from
+from workers.tracing import tracing
 from workers.wiring import running
 
 BAR_WIDTH = 40
@@ -44,7 +45,8 @@ def up(data_dir: Path, port: int) -> None:
 
 def serve_api() -> int:
     settings = _prepare()
-    return uvloop.run(_serve_api(settings))
+    with tracing("api"):
+        return uvloop.run(_serve_api(settings))
 
 
 async def _serve_api(settings: Settings) -> int:
@@ -55,12 +57,14 @@ async def _serve_api(settings: Settings) -> int:
         )
 
         def on_stop() -> None:
-            reason = JournalUnavailable("this process is stopping; ask again")
+            reason = Stopping("this process is stopping; ask again")
             services.journal.release_waiting(reason)
 
         try:
             app = build(services, access_log)
-            return await serve(app, settings.host, settings.port, on_stop)
+            return await serve(
+                app, settings.host, settings.port, on_stop, settings.drain_seconds
+            )
         finally:
             flushing.cancel()
             with suppress(JournalUnavailable):
@@ -69,7 +73,8 @@ async def _serve_api(settings: Settings) -> int:
 
 def run_worker() -> int:
     settings = _prepare()
-    return uvloop.run(_run_worker(settings))
+    with tracing("worker"):
+        return uvloop.run(_run_worker(settings))
 
 
 async def _run_worker(settings: Settings) -> int:
@@ -77,10 +82,13 @@ async def _run_worker(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with (
-        running(settings, with_workers=True) as services,
-        answering_workers(services),
-    ):
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(running(settings, with_workers=True))
+        await stack.enter_async_context(answering_workers(services))
+        if settings.metrics_port is not None:
+            app = build_beside_worker(services)
+            beside = serving(app, settings.host, settings.metrics_port)
+            await stack.enter_async_context(beside)
         await stop.wait()
     return 0
 
@@ -123,11 +131,12 @@ def token(subject: str, role: Role, valid_for: timedelta) -> str:
 
 
 def _prepare() -> Settings:
-    configure_logs()
+    settings = from_environment()
+    configure_logs(settings.log_level)
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     # What is imported stays; looking through all of it again, and through thousands of
     # waiting calls, would stop everybody for a tenth of a second.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    return from_environment()
+    return settings

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
+from time import perf_counter
 
 import msgspec
 from litestar.enums import ScopeType
@@ -12,7 +14,11 @@ from msgspec import UNSET, UnsetType
 
 from api.errors import error_body
 from api.requests import request_id_of
+from domain.errors import Stopping
+from workers.logs import ASKED
 
+GONE = 499  # As nginx counts those who did not wait for their answer.
+CLOSE = (b"connection", b"close")
 HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -23,47 +29,68 @@ NULL = re.compile(
     rb"(?:&|$)"
 )
 
+Answered = Callable[[Scope, int, float], None]
+
 
 class Envelope:
-    """The outermost layer of the application."""
+    """The outermost layer of the application.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `answered` is told of each request, and how long it took. Once `is_closing`, nobody
+    is to ask on the same connection again.
+    """
+
+    def __init__(
+        self, app: ASGIApp, answered: Answered, is_closing: Callable[[], bool]
+    ) -> None:
         self._app = app
+        self._answered = answered
+        self._is_closing = is_closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        scope["state"] = {}
-        has_begun = False
+        began = perf_counter()
+        state = scope["state"] = {}
+        request_id = request_id_of(scope)
+        ASKED.set(state)
+        status = 0
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal has_begun
+            nonlocal status
             if message["type"] == "http.response.start":
-                has_begun = True
-                request_id = request_id_of(scope).encode()
-                headers = [*message["headers"], (b"x-request-id", request_id)]
+                status = message["status"]
+                headers = [*message["headers"], (b"x-request-id", request_id.encode())]
                 present = {name for name, _ in headers}
                 headers += [pair for pair in HEADERS if pair[0] not in present]
+                if self._is_closing() and b"connection" not in present:
+                    headers.append(CLOSE)
                 message["headers"] = headers
             await send(message)
 
-        if field := _unreadable(scope):
-            why = f"the {field} has a character that no text can have"
-            await _answer(scope, send_with_headers, 400, why, field)
-            return
-        if null := NULL.search(scope["query_string"]):
-            field = null[1].decode()
-            why = f"{field}: null is none of its values"
-            await _answer(scope, send_with_headers, 400, why, field)
-            return
         try:
-            await self._app(scope, receive, send_with_headers)
+            if refusal := _refusal(scope):
+                await _answer(scope, send_with_headers, 400, *refusal)
+            else:
+                await self._app(scope, receive, send_with_headers)
         except asyncio.CancelledError:
-            if has_begun:
+            if status:
                 raise
-            why = "the server is stopping"
-            await _answer(scope, send_with_headers, 503, why)
+            if "is_gone" not in state:
+                why = "this process is stopping; ask again"
+                await _answer(scope, send_with_headers, 503, why, code=Stopping.code)
+        finally:
+            self._answered(scope, status or GONE, perf_counter() - began)
+
+
+def _refusal(scope: Scope) -> tuple[str, str] | None:
+    """Why the URL makes no sense to any route, and which part of it."""
+    if field := _unreadable(scope):
+        return f"the {field} has a character that no text can have", field
+    if null := NULL.search(scope["query_string"]):
+        field = null[1].decode()
+        return f"{field}: null is none of its values", field
+    return None
 
 
 def _unreadable(scope: Scope) -> str | None:
@@ -86,11 +113,12 @@ async def _answer(
     status: int,
     message: str,
     field: str | UnsetType = UNSET,
+    code: str | None = None,
 ) -> None:
-    body = error_body(status, message, request_id_of(scope), field=field)
+    body = error_body(status, message, request_id_of(scope), code, field)
     headers = [(b"content-type", b"application/json")]
     if status == 503:  # noqa: PLR2004
-        headers += [(b"retry-after", b"1"), (b"connection", b"close")]
+        headers += [(b"retry-after", b"1"), CLOSE]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send(
         {

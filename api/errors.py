@@ -113,7 +113,7 @@ def unavailable(
     request: AnyRequest, error: errors.JournalUnavailable
 ) -> Response[ErrorBody]:
     """The outcome is open: the caller has to look, or to ask again."""
-    return answer(request, 503, str(error), "UNAVAILABLE", headers={"Retry-After": "1"})
+    return answer(request, 503, str(error), error.code, headers={"Retry-After": "1"})
 
 
 def issuer_unavailable(

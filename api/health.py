@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Request, get
 from msgspec import Struct
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
-from domain.errors import JournalUnavailable
+from domain.errors import JournalUnavailable, Stopping
 from projections.storage.migrate import names
 
 AnyRequest = Request[Any, Any, Any]
 OPEN = {"is_open": True}
-WAITING = Gauge("berth_waiting_calls", "Long polls parked in this process")
 
 
 class Health(Struct, frozen=True, rename="camel"):
@@ -37,17 +35,11 @@ async def live(request: AnyRequest) -> Health:
 
 @get("/health/ready", opt=OPEN, summary="Can it serve requests?", tags=["Health"])
 async def ready(request: AnyRequest) -> Health:
-    """503 while the database does not answer or lacks a migration."""
+    """503 while the database does not answer or lacks a migration, or when stopping."""
     services = request.app.state.services
     if services.journal.is_closing:
-        raise JournalUnavailable("this process is stopping")
+        raise Stopping("this process is stopping")
     applied = await services.reader.migrations()
     if missing := set(names()) - set(applied):
         raise JournalUnavailable(f"{len(missing)} migrations are missing")
     return Health("ok", services.journal.waiting)
-
-
-@get("/metrics", opt=OPEN, include_in_schema=False)
-async def metrics(request: AnyRequest) -> Response[bytes]:
-    WAITING.set(request.app.state.services.journal.waiting)
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -73,6 +73,7 @@ class Watch:
 
     def _end(self, leaving: asyncio.Future[None]) -> None:
         if self._task is not None and not leaving.cancelled():
+            self._request.scope["state"]["is_gone"] = True
             self._task.cancel()
 
 

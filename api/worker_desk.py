@@ -105,7 +105,9 @@ class WorkerDesk:
             answered = await self._answer(what, authorization, request_id, body)
         except DomainError as refusal:
             answered = refused_body(refusal, request_id)
-        except (JournalUnavailable, IssuerUnavailable) as error:
+        except JournalUnavailable as error:
+            answered = error_body(503, str(error), request_id, error.code)
+        except IssuerUnavailable as error:
             answered = error_body(503, str(error), request_id, "UNAVAILABLE")
         except UNDECODABLE as error:
             answered = undecodable_body(error, request_id)

@@ -240,6 +240,14 @@ class QueueFull(TooMany):
 class JournalUnavailable(Exception):
     """The database did not answer. Whether the command took effect is not known."""
 
+    code = "UNAVAILABLE"
+
+
+class Stopping(JournalUnavailable):
+    """This process is about to end: another one will answer. Nothing was done."""
+
+    code = "STOPPING"
+
 
 class IssuerUnavailable(Exception):
     """Whoever issued this token cannot be asked for its key just now."""

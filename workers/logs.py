@@ -1,25 +1,90 @@
-"""Logs: one JSON object a line on standard error, never with a secret in it."""
+"""Logs: one JSON object a line on standard error, never with a secret in it.
+
+Whatever is logged while a request is answered says which one it is, and who asks.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
 
+import msgspec
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from domain.clock import utc_now
+
+# The state of the request that is being answered: its `request_id`, and its `caller`
+# once that is known.
+ASKED: ContextVar[Mapping[str, Any] | None] = ContextVar("asked", default=None)
+
+# What these log is ours to choose. Others may tell at a low level what they send, and
+# that can be a secret: of them, only what goes wrong is worth a line.
+TALKING = ("uvicorn", "nats")
+# Local variables may hold secrets.
+EXCEPTIONS = structlog.processors.ExceptionRenderer(
+    ExceptionDictTransformer(show_locals=False)
+)
 
 
-def configure_logs() -> None:
-    """structlog, wired directly; what libraries log goes the same way from WARNING."""
+def who_asks(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Adds `request_id` and `actor`."""
+    if (asked := ASKED.get()) is not None:
+        event.setdefault("request_id", asked.get("request_id"))
+        if (caller := asked.get("caller")) is not None:
+            event["actor"] = caller.actor.id
+            if caller.actor.application:
+                event["application"] = caller.actor.application
+    return event
+
+
+def when(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Adds `timestamp`; the library's own would cost as much as all the others."""
+    event["timestamp"] = utc_now()
+    return event
+
+
+def as_json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+    try:
+        return msgspec.json.encode(event, enc_hook=repr)
+    except UnicodeEncodeError:  # Half a character, which only escaped is JSON.
+        return json.dumps(event, default=str).encode()
+
+
+SHARED: tuple[Processor, ...] = (
+    structlog.processors.add_log_level,
+    when,
+    who_asks,
+    EXCEPTIONS,
+)
+
+
+def configure_logs(level: str = "info") -> None:
+    """structlog, wired directly; what libraries log goes the same way."""
+    number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=[*SHARED, as_json],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *SHARED],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                lambda logger, name, event: as_json(logger, name, event).decode(),
+            ],
+        )
+    )
+    logging.basicConfig(
+        level=max(number, logging.WARNING), handlers=[handler], force=True
+    )
+    for name in TALKING:
+        logging.getLogger(name).setLevel(number)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -23,7 +24,9 @@ SECRET_LENGTH_MIN = 32
 KEY_BYTES = 32
 DIGITS_MAX = 9
 DAYS = range(1, 366)
+PORTS = range(1, 65_536)
 TASK_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class SettingsError(Exception):
@@ -38,6 +41,15 @@ class Credentials(StrEnum):
     AUTH_URL = "sfdxAuthUrl"
 
 
+class LogLevel(StrEnum):
+    """How much is logged: from this on."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class Settings(Struct, frozen=True):
     """`secret` signs the tokens; `vault_keys` encrypt credentials.
 
@@ -49,6 +61,9 @@ class Settings(Struct, frozen=True):
     when it has to stop. What tasks come to is kept for `task_result_days`, and for
     `task_failure_days` if they fail.
     `events` bounds the stream of events in NATS.
+    `drain_seconds` is how long an API that is stopped answers on; `metrics_port`, where
+    a worker tells its metrics, if anywhere. `log_level` and `access_log` say how much
+    is logged.
     `salesforce_check`: an org must prove to be its username's before it is registered.
     """
 
@@ -70,6 +85,10 @@ class Settings(Struct, frozen=True):
     task_slots: int = 16
     task_grace_seconds: float = 20.0
     events: StreamLimits = StreamLimits()
+    drain_seconds: float = 0.0
+    metrics_port: int | None = None
+    log_level: LogLevel = LogLevel.INFO
+    access_log: bool = True
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port})"
@@ -83,13 +102,13 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         secret=secret_from(environment),
         vault_keys=_vault_keys(environment),
         host=environment.get("BERTH_HOST", "127.0.0.1"),
-        port=_whole(environment, "BERTH_PORT", 8080, range(1, 65_536)),
+        port=_whole(environment, "BERTH_PORT", 8080, PORTS),
         issuers=_issuers(environment),
         trusted_proxies=_networks(environment, "BERTH_TRUSTED_PROXIES"),
         webhook_networks=_networks(environment, "BERTH_WEBHOOK_NETWORKS"),
         salesforce_hosts=_salesforce_hosts(environment),
         salesforce_check=_is_on(environment, "BERTH_SALESFORCE_CHECK"),
-        credentials=_credentials(environment),
+        credentials=_one_of(environment, "BERTH_CREDENTIALS", Credentials.ALL),
         task_types=_task_types(environment),
         task_result_days=_whole(environment, "BERTH_TASK_RESULT_DAYS", 7, DAYS),
         task_failure_days=_whole(environment, "BERTH_TASK_FAILURE_DAYS", 30, DAYS),
@@ -102,6 +121,10 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             _whole(environment, "BERTH_EVENTS_MAX_MIB", 0, range(10**DIGITS_MAX)),
             _whole(environment, "BERTH_EVENTS_REPLICAS", 1, range(1, 6)),
         ),
+        drain_seconds=_whole(environment, "BERTH_DRAIN_SECONDS", 0, range(61)),
+        metrics_port=_metrics_port(environment),
+        log_level=_one_of(environment, "BERTH_LOG_LEVEL", LogLevel.INFO),
+        access_log=_is_on(environment, "BERTH_ACCESS_LOG"),
     )
 
 
@@ -194,11 +217,18 @@ def _is_on(environment: Mapping[str, str], name: str) -> bool:
     raise SettingsError(f"{name} must be on or off")
 
 
-def _credentials(environment: Mapping[str, str]) -> Credentials:
-    text = environment.get("BERTH_CREDENTIALS", Credentials.ALL)
-    if text in {*Credentials}:
-        return Credentials(text)
-    raise SettingsError(f"BERTH_CREDENTIALS must be one of {', '.join(Credentials)}")
+def _one_of(environment: Mapping[str, str], name: str, otherwise: Choice) -> Choice:
+    choices = type(otherwise)
+    try:
+        return choices(environment.get(name, otherwise))
+    except ValueError:
+        raise SettingsError(f"{name} must be one of {', '.join(choices)}") from None
+
+
+def _metrics_port(environment: Mapping[str, str]) -> int | None:
+    """`BERTH_METRICS_PORT=9100`; without it a worker listens nowhere."""
+    name = "BERTH_METRICS_PORT"
+    return _whole(environment, name, 0, PORTS) if name in environment else None
 
 
 def _task_types(environment: Mapping[str, str]) -> Sequence[str]:

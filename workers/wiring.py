@@ -17,6 +17,7 @@ from domain.task.schedule import OPEN_MAX
 from domain.task.types import TaskType
 from projections.catch_up import CatchUp
 from projections.environment_listing import sql
+from projections.gauges import Gauges
 from projections.schedule_board import sql as schedule_sql
 from projections.storage.answers import Answers
 from projections.storage.append import Appender
@@ -73,6 +74,7 @@ class Services:
     settings: Settings
     journal: StoredJournal
     reader: Reader
+    gauges: Gauges
     views: ViewStore
     vault: Vault
     answers: Answers
@@ -108,10 +110,12 @@ async def running(
     journal = StoredJournal(appender)
     vault = Vault(secrets, settings.vault_keys)
     salesforce = Salesforce(settings.salesforce_hosts, vault)
+    reader = Reader(database)
     services = Services(
         settings=settings,
         journal=journal,
-        reader=Reader(database),
+        reader=reader,
+        gauges=Gauges(reader),
         views=ViewStore(database),
         answers=Answers(secrets, database, Seal(settings.vault_keys)),
         vault=vault,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
@@ -40,7 +40,10 @@ class TicketStatus(StrEnum):
 
 
 class Ticket(Struct, frozen=True):
-    """A place in the queue. `fence` is 0 and `expires_at` empty until its grant."""
+    """A place in the queue. `fence` is 0 and `expires_at` empty until its grant.
+
+    `acquired_at` is empty until its lease began.
+    """
 
     id: str
     status: TicketStatus
@@ -52,6 +55,7 @@ class Ticket(Struct, frozen=True):
     lapses_at: datetime
     fence: int = 0
     expires_at: datetime | None = None
+    acquired_at: datetime | None = None
     expiry_cause: ExpiryCause = ExpiryCause.LEASE
 
 
@@ -95,14 +99,18 @@ def evolve(queue: LockQueue, event: LockEvent) -> LockQueue:
             return replace(
                 granted, fence=event.fence, lapses_at=first_lapse(granted, ticket)
             )
-        case LockAcquired() | LockRenewed():
+        case LockAcquired():
             ticket = replace(
                 queue.tickets[event.ticket_id],
                 status=TicketStatus.ACQUIRED,
+                acquired_at=event.expires_at - timedelta(seconds=event.lease_seconds),
                 expires_at=event.expires_at,
                 expiry_cause=ExpiryCause.LEASE,
             )
             return put(queue, ticket)
+        case LockRenewed():
+            ticket = queue.tickets[event.ticket_id]
+            return put(queue, replace(ticket, expires_at=event.expires_at))
         case LockReleased():
             return end(queue, event.ticket_id, TicketStatus.RELEASED)
         case LockWithdrawn():

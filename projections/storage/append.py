@@ -9,6 +9,7 @@ from time import monotonic
 from eventsourcing.persistence import JSONTranscoder
 
 from domain.record import Recorded
+from projections.storage import append_metrics
 from projections.storage.arrivals import BATCH_MAX, Arrivals
 from projections.storage.batch import Batch, Deciders, Head
 from projections.storage.database import Database
@@ -70,18 +71,21 @@ class Appender:
         if batch.error:
             self._recorder.close()
             batch.fail(batch.error, calls)
+            append_metrics.FAILURES.inc()
         self.heads.forget()
         return batch
 
     async def _attempt(
         self, calls: list[Call], touched: Deciders, others: Arrivals
     ) -> Batch:
-        batch = Batch(self.heads, self.parking)
+        batch, began = Batch(self.heads, self.parking), monotonic()
         try:
-            if not await self._append_ahead(batch, calls, touched, others):
+            is_ahead = await self._append_ahead(batch, calls, touched, others)
+            if not is_ahead:
                 calls += batch.undo()
                 batch = Batch(self.heads, self.parking)
                 await self._append_locked(batch, calls, touched, others)
+            append_metrics.count(batch, monotonic() - began, is_ahead=is_ahead)
         except Exception as error:  # noqa: BLE001 - it becomes the callers' answer
             batch.error = error
         return batch

@@ -47,6 +47,7 @@ Deciders = dict[str, Decider[Any, Any, Any]]
 class Batch:
     """Decides calls against heads which are current and stay so until the commit.
 
+    `before` has for each record the state of its stream until then.
     `outcomes` has an answer for each call that does not go on waiting; `calls` are all
     that were decided; `fresh`, the streams that began here; `unheard`, those where
     something happened that may concern a call parked in another process.
@@ -60,6 +61,7 @@ class Batch:
         self.heads: dict[str, Head] = {}
         self.deciders: Deciders = {}
         self.records: list[Recorded] = []
+        self.before: list[Any] = []
         self.outcomes: list[tuple[Call, Outcome | Exception]] = []
         self.calls: list[Call] = []
         self.fresh: set[str] = set()
@@ -222,6 +224,7 @@ class Batch:
     ) -> None:
         """`event` has happened, and `head` is what its stream has come to."""
         position = self.position + 1
+        self.before.append(self._head(stream).state)
         self.heads[stream] = head
         self.records.append(
             Recorded(stream, head.version, position, event_id(self.at), event, origin)

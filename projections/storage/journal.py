@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Any
 
 import structlog
 
 from domain.decider import Outcome, Step, StillWaiting
 from domain.errors import JournalUnavailable
+from projections import event_metrics
 from projections.storage.append import Appender
 from projections.storage.arrivals import Arrivals
 from projections.storage.batch import Batch, Deciders
 from projections.storage.parking import Call, Parking
+from projections.traces import TRACES
 
 TOUCHED_MAX = 1_000
 RETRY_SECONDS = 0.5
@@ -35,7 +38,7 @@ class StoredJournal:
 
     def __init__(self, appender: Appender) -> None:
         self.announce: Announce = _nobody_listens
-        self.is_closing = False
+        self._stopping: Exception | None = None
         self._appender = appender
         self._parking: Parking = appender.parking
         self._calls = Arrivals()
@@ -47,24 +50,26 @@ class StoredJournal:
 
     async def execute(self, *steps: Step, wait_seconds: float = 0) -> Outcome:
         loop = asyncio.get_running_loop()
-        call = Call(
-            steps,
-            loop.create_future(),
-            may_wait=wait_seconds > 0 and not self.is_closing,
-        )
+        call = Call(steps, loop.create_future(), may_wait=wait_seconds > 0)
         if call.may_wait:
             call.timer = loop.call_later(wait_seconds, self._give_up, call)
-        self._calls.add(call)
-        try:
-            return await call.answer
-        except asyncio.CancelledError:
-            self._forget(call)
-            raise
+        with TRACES.span("journal.execute", steps=len(steps)) as call.span:
+            self._calls.add(call)
+            try:
+                return await call.answer
+            except asyncio.CancelledError:
+                self._forget(call)
+                raise
 
     def now(self) -> datetime:
         at, read = self._read_at
         self._told = max(self._told, at + timedelta(seconds=monotonic() - read))
         return self._told
+
+    @property
+    def is_closing(self) -> bool:
+        """Nobody waits here any more."""
+        return self._stopping is not None
 
     @property
     def waiting(self) -> int:
@@ -79,8 +84,14 @@ class StoredJournal:
                 self._calls.bell.set()
 
     def release_waiting(self, reason: Exception) -> None:
-        """Send everybody home who waits: this process is about to stop."""
-        self.is_closing = True
+        """Send home who waits, and who would from now on: this process will stop.
+
+        Each ticket keeps its place; what need not wait is decided as before.
+        """
+        self._stopping = reason
+        self._send_home(reason)
+
+    def _send_home(self, reason: Exception) -> None:
         for call in self._parking.empty():
             call.settle(reason)
 
@@ -94,7 +105,10 @@ class StoredJournal:
                 continue
             self._expect_an_answer(calls)
             try:
-                batch = await self._appender.append(calls, touched, self._calls)
+                with TRACES.span("journal.append") as span:
+                    batch = await self._appender.append(calls, touched, self._calls)
+                    if span is not None:
+                        _describe(span, batch)
             finally:
                 self._expect_nothing()
             if batch.error:
@@ -154,7 +168,11 @@ class StoredJournal:
         for call in batch.calls:
             if call.is_overdue or call.answer.done():
                 self._give_up(call)  # Its time ran out while it was being parked.
+        if self._stopping is not None:
+            self._send_home(self._stopping)
         self._look_again_when_due(RETRY_SECONDS if batch.error else 0)
+        if not batch.error:
+            event_metrics.count(batch.records, batch.before)
 
     def _give_up(self, call: Call) -> None:
         """The caller's time to wait is over."""
@@ -184,6 +202,16 @@ class StoredJournal:
             self.ring(due)  # After that batch `_settle` looks ahead again.
         else:
             self._look_again_when_due()
+
+
+def _describe(span: Any, batch: Batch) -> None:
+    """Whose calls it decided, and what came of them."""
+    span.set_attributes(
+        {"berth.calls": len(batch.calls), "berth.events": len(batch.records)}
+    )
+    for call in batch.calls:
+        if call.span is not None:
+            span.add_link(call.span.get_span_context())
 
 
 def _nobody_listens(_: Collection[str]) -> None:

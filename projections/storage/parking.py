@@ -17,7 +17,8 @@ class Call:
     """Steps that somebody waits for.
 
     `place` is where the call is parked, `state` what its stream was like then; `cause`,
-    the position of the event that woke it. Once `is_overdue`, it parks no more.
+    the position of the event that woke it. Once `is_overdue`, it parks no more. `span`
+    is that of who waits, if there are traces.
     """
 
     steps: Sequence[Step]
@@ -28,6 +29,7 @@ class Call:
     place: tuple[str, str] | None = None
     state: Any = None
     cause: int | None = None
+    span: Any = None
 
     def settle(self, outcome: Outcome | Exception) -> None:
         if self.timer:

@@ -28,7 +28,7 @@ from tests.support.canary_walk import MARK, Evidence, Walk, go
 from tests.support.client import unique
 from tests.support.every_route import BODIES, operations
 from tests.support.fake_org.server import FakeSalesforce
-from tests.support.running import Installation
+from tests.support.running import Installation, free_port
 from tests.support.salesforce import FULL
 from tests.support.servers import Servers
 from workers.embedded import EmbeddedPostgres
@@ -47,6 +47,7 @@ def evidence(
         migrate(postgres.url)
         settings = FULL | {"BERTH_SALESFORCE_HOSTS": salesforce.origin}
         own = {"BERTH_DATABASE_URL": postgres.url, "BERTH_NATS_URL": servers.nats_url}
+        own |= {"BERTH_LOG_LEVEL": "debug", "BERTH_METRICS_PORT": str(free_port())}
         here = Installation(installation.environment | own | settings, folder)
         evidence = Evidence(here, folder / "postgres")
         evidence.canaries.add("the mark", MARK)

@@ -81,6 +81,6 @@ def test_a_process_that_stops_sends_home_who_waits(
         waiting = pool.submit(waiter.lock(environment).acquire, ticket, 60)
         until(lambda: leaving.waiting == 1)
     answer = waiting.result(5)
-    refused(answer, 503, "UNAVAILABLE")
+    refused(answer, 503, "STOPPING")
     assert answer.headers["retry-after"] == "1"
     assert made(owner.lock(environment).look(ticket))["position"] == 1

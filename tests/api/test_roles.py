@@ -89,7 +89,9 @@ FILLED = {
 
 def routes() -> Iterator[tuple[str, str, Any]]:
     """Method, path and handler of whatever the application itself would route."""
-    settings = SimpleNamespace(secret=SECRET.encode(), issuers=(), trusted_proxies=())
+    settings = SimpleNamespace(
+        secret=SECRET.encode(), issuers=(), trusted_proxies=(), access_log=False
+    )
     services = SimpleNamespace(
         journal=None, reader=None, answers=None, settings=settings
     )

