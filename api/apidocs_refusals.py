@@ -12,6 +12,7 @@ MEDIA_JSON = "application/json"
 OPEN_PATHS = ("/sfp/api/ping", "/sfp/api/health/")
 # The whole installation's: what they list is never missing.
 LISTS = ("/environments", "/projects", "/orgs", "/application-tokens", "/tasks")
+MAY_WAIT = ("/result", "/events")
 CHANGES = {"post", "put", "patch", "delete"}
 WAITS = ("/lock", "/acquire")
 REFUSALS = {
@@ -24,7 +25,7 @@ REFUSALS = {
     "410": "Too late: the lease is over",
     "413": "The body is larger than 256 KiB",
     "415": "The body is not JSON, or is compressed",
-    "429": "A limit on how much may wait is reached",
+    "429": "A limit on how much may wait or be open is reached",
     "431": "The head of the request is larger than 32 KiB",
     "503": "The database did not answer, or a key is missing: ask again",
 }
@@ -44,7 +45,7 @@ def refusals_of(path: str, method: str, operation: Document) -> Document:
         statuses |= {"413", "415"}
     if method in CHANGES and path.endswith(WAITS):
         statuses.add("429")
-    if (method == "post" and path.endswith("/tasks")) or path.endswith("/result"):
+    if (method == "post" and path.endswith("/tasks")) or path.endswith(MAY_WAIT):
         statuses.add("429")
     if path.endswith("/renew"):
         statuses.add("410")

@@ -50,7 +50,7 @@ def _correct_parameter(parameter: Document) -> None:
     schema = parameter["schema"]
     if schema.get("type") == "integer":
         schema.setdefault("minimum", 0)  # To Litestar, no minimum and 0 are the same.
-    if parameter["name"] == "environment_id":
+    if parameter["name"] in {"environment_id", "environmentId"}:
         schema["format"] = "uuid"
 
 

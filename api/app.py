@@ -23,6 +23,8 @@ from api.environments import (
     EnvironmentsController,
 )
 from api.errors import HANDLERS
+from api.event_stream import Streams
+from api.events import EventsController
 from api.front_door import FrontDoorController
 from api.health import live, metrics, ping, ready
 from api.idempotency import IdempotencyKeys
@@ -61,6 +63,7 @@ ROUTES: list[Any] = [
     TokensController,
     TasksController,
     RecurringController,
+    EventsController,
     ping,
     live,
     ready,
@@ -84,6 +87,7 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
             "task_quota": task_quota(services.reader),
             "schedule_quota": schedule_quota(services.reader),
             "waits": Counter(),
+            "streams": Streams(),
         }
     )
     api = Router(

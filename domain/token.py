@@ -76,8 +76,15 @@ class Token(Struct, frozen=True):
         return compare_digest(digest(secret), self.issued.secret_sha256)
 
 
+STREAMS = "tokens/"
+
+
 def stream_of(token_id: str) -> str:
-    return f"tokens/{token_id}"
+    return STREAMS + token_id
+
+
+def token_id_of(stream: str) -> str:
+    return stream.removeprefix(STREAMS)
 
 
 def token_of(token_id: str, secret: str) -> str:

@@ -23,6 +23,7 @@ from projections.storage.append import Appender
 from projections.storage.artifact_cache import ArtifactCache
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
+from projections.storage.events_read import EventsRead
 from projections.storage.journal import StoredJournal
 from projections.storage.reader import Reader
 from projections.storage.sealing import Seal
@@ -41,6 +42,7 @@ from workers import (
 )
 from workers.credential_sweep import CredentialSweep
 from workers.doorbell import Doorbell, Lookout
+from workers.feed import Feed
 from workers.lock_expiry import LockExpiry
 from workers.loop import end, run_forever
 from workers.review.desk import ReviewDesk
@@ -82,11 +84,25 @@ class Services:
     task_log: TaskLog
     shelves: Shelves
     dispatch: Dispatch
+    feed: Feed
 
     def ring(self, streams: Collection[str]) -> None:
         """Another process has appended to these."""
         self.journal.ring(streams)
         self.dispatch.nudge(streams)
+        self.feed.nudge()
+
+    def announce(self, bell: Doorbell, streams: Collection[str]) -> None:
+        """To the other processes, and to what follows the journal in this one."""
+        bell.announce(streams)
+        self.dispatch.nudge(streams)
+        self.feed.nudge()
+
+    def found(self, streams: Collection[str]) -> None:
+        """A look at the journal has found these: nobody may have rung for them."""
+        self.journal.ring(streams)
+        if streams:
+            self.feed.nudge()
 
 
 @asynccontextmanager
@@ -115,6 +131,7 @@ async def running(
         task_log=TaskLog(database),
         shelves=Shelves(database),
         dispatch=Dispatch(settings.nats_url, secrets, journal, settings.task_types),
+        feed=Feed(EventsRead(database)),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -135,13 +152,14 @@ def _always(services: Services) -> Sequence[Any]:
     """What every process runs: its writer, and both ways of being woken."""
     journal = services.journal
     bell = Doorbell(services.settings.nats_url, services.ring)
-    journal.announce = partial(_announce, bell, services.dispatch)
-    look = Lookout(services.reader.streams_since, journal.ring)
+    journal.announce = partial(services.announce, bell)
+    look = Lookout(services.reader.streams_since, services.found)
     given = services.settings.vault_keys.versions
     check = VaultCheck(given, services.vault_use.by_version)
     return (
         run_forever("journal", journal.run, RETRY_EVERY_SECONDS),
         run_forever("doorbell", bell.run, RETRY_EVERY_SECONDS),
+        run_forever("feed", services.feed.run, RETRY_EVERY_SECONDS),
         run_forever("lookout", look.run_once, doorbell.LOOK_EVERY_SECONDS),
         run_forever("vault-check", check.run_once, vault_check.EVERY_SECONDS),
     )
@@ -195,12 +213,6 @@ def _tasks_carried_out(services: Services) -> AbstractAsyncContextManager[None]:
         slots=settings.task_slots,
         grace_seconds=settings.task_grace_seconds,
     )
-
-
-def _announce(bell: Doorbell, dispatch: Dispatch, streams: Collection[str]) -> None:
-    """To the other processes, and to what follows the journal in this one."""
-    bell.announce(streams)
-    dispatch.nudge(streams)
 
 
 async def _due_locks(reader: Reader) -> Sequence[str]:

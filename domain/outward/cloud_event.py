@@ -69,7 +69,9 @@ def cloud_event(record: Recorded, installation: str) -> CloudEvent:
 
 
 def type_of(event_type: type[Event]) -> str:
-    return f"berth.{tag(event_type)}.{VERSION}"
+    """`berth.lock.acquired.v1`; a tag of a later version says itself which."""
+    name = tag(event_type)
+    return f"berth.{name}" if ".v" in name else f"berth.{name}.{VERSION}"
 
 
 def sequence_of(position: int) -> str:

@@ -55,6 +55,7 @@ TAKES: dict[tuple[str, str], Role | None] = {
     ("GET", "/tasks/{operation_id:str}/logs"): MEMBER,
     ("POST", "/tasks/{operation_id:str}/stop-recurring"): APPLICATION,
     ("GET", "/tasks/{operation_id:str}/recurring-instances"): MEMBER,
+    ("GET", "/events"): MEMBER,
     ("GET", "/ping"): None,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
