@@ -38,6 +38,7 @@ from api.projects import ProjectsController
 from api.recurring import RecurringController
 from api.releases import ReleasesById, ReleasesByName
 from api.requests import BODY_BYTES_MAX, StrictRequest
+from api.schemas_of_events import get_asyncapi, get_schema
 from api.tasks import TasksController
 from api.tokens import TokensController
 from api.visitors import Visitors
@@ -64,6 +65,7 @@ ROUTES: list[Any] = [
     TasksController,
     RecurringController,
     EventsController,
+    get_schema,
     ping,
     live,
     ready,
@@ -99,7 +101,7 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
         },
     )
     app = Litestar(
-        [api, metrics],
+        [api, metrics, get_asyncapi],
         state=state,
         request_class=StrictRequest,
         request_max_body_size=BODY_BYTES_MAX,

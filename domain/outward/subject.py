@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
@@ -23,12 +23,23 @@ from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
 
 NONE = "none"
+Kind = Literal[
+    "environment",
+    "project",
+    "org",
+    "token",
+    "task",
+    "schedule",
+    "task-key",
+    "request",
+]
+KINDS: Sequence[str] = get_args(Kind)
 
 
 class Subject(Struct, frozen=True):
     """`id` is made of letters, digits and hyphens, so it fits into a NATS subject."""
 
-    kind: str
+    kind: Kind
     id: str
 
     @property
@@ -43,7 +54,7 @@ def subject_of(record: Recorded) -> Subject:
     return Subject(kind, id_of(record))
 
 
-def kind_of(event_type: type[Event]) -> str:
+def kind_of(event_type: type[Event]) -> Kind:
     """What such events are about: an environment, say."""
     return _ABOUT[event_type][0]
 
@@ -77,7 +88,7 @@ def _stream_without(prefix: str) -> Callable[[Recorded], str]:
     return lambda record: record.originator_id.removeprefix(prefix)
 
 
-About = tuple[str, Callable[[Recorded], str]]
+About = tuple[Kind, Callable[[Recorded], str]]
 
 _ABOUT: dict[type[Event], About] = {
     **dict.fromkeys(get_args(EnvironmentEvent), ("environment", _stream_without(""))),

@@ -130,6 +130,7 @@ def something(stage: Stage, holder: Caller) -> dict[str, Any]:
         "category": there["category"],
         "environmentOrder": [NAME],
         "environment_id": there["id"],
+        "event_schema": "berth.lock.acquired.v1.json",
         "operation_id": made(holder.post("/tasks", NOTHING))["operationId"],
         "identifier": repository,
         "repositoryIdentifier": repository,
