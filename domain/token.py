@@ -25,13 +25,15 @@ DAYS_MAX = 3_650
 
 
 class TokenIssued(Event, frozen=True, tag="token.issued"):
+    """Good until `expires_at`, unless it is revoked before."""
+
     name: str
     secret_sha256: str
     expires_at: datetime
 
 
 class TokenRevoked(Event, frozen=True, tag="token.revoked"):
-    pass
+    """Good for nothing from here on."""
 
 
 TokenEvent = TokenIssued | TokenRevoked
