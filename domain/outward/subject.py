@@ -23,6 +23,7 @@ from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
 
 NONE = "none"
+ENVIRONMENT = "environment"
 Kind = Literal[
     "environment",
     "project",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, LiteralString
+from typing import Any, LiteralString, get_args
 
 from msgspec import Struct
 
+from domain.catalog import AnyEvent, tag
+from domain.environment.events import EnvironmentEvent
 from domain.outward.belonging import Belonging
+from domain.outward.subject import ENVIRONMENT, kind_of
 from domain.record import Recorded
 from projections.storage.belongings import Belongings
 from projections.storage.database import Database
@@ -24,7 +27,13 @@ SELECT coalesce((
 ), 0) AS position
 """
 KNOWN: LiteralString = "SELECT FROM berth_events WHERE originator_id = %s LIMIT 1"
-# An event about an environment names it, in its own text or by its stream.
+# What is about an environment but not in its stream names it in its own text.
+ELSEWHERE = [
+    tag(event_type)
+    for event_type in get_args(AnyEvent)
+    if kind_of(event_type) == ENVIRONMENT
+    and event_type not in get_args(EnvironmentEvent)
+]
 PIECE: LiteralString = """
 SELECT * FROM (
     SELECT found.*, sum(octet_length(state)) OVER (ORDER BY notification_id) AS bytes
@@ -34,7 +43,8 @@ SELECT * FROM (
         WHERE notification_id > %(after)s AND notification_id <= %(until)s
             AND (%(topics)s::text[] IS NULL OR topic = ANY(%(topics)s))
             AND (%(about)s::text IS NULL OR originator_id = %(about)s
-                OR position(convert_to(%(about)s, 'UTF8') IN state) > 0)
+                OR topic = ANY(%(elsewhere)s)
+                AND position(convert_to(%(about)s, 'UTF8') IN state) > 0)
         ORDER BY notification_id LIMIT %(limit)s
     ) AS found
 ) AS piece
@@ -94,6 +104,7 @@ class EventsRead:
             "bytes_max": bytes_max,
             "topics": None if topics is None else sorted(topics),
             "about": about,
+            "elsewhere": ELSEWHERE,
         }
         return await in_thread(self._after, values)
 

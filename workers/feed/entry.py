@@ -9,10 +9,8 @@ from domain.event import Actor
 from domain.outward.choice import Choice
 from domain.outward.cloud_event import cloud_event, sequence_of, type_of
 from domain.outward.sight import may_see
-from domain.outward.subject import subject_of
+from domain.outward.subject import ENVIRONMENT, subject_of
 from projections.storage.events_read import Found
-
-ENVIRONMENT = "environment"
 
 
 class Entry:

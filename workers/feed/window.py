@@ -41,8 +41,10 @@ class Window:
         return found
 
     def _forget(self) -> None:
-        """The oldest half of them, and more if the rest is too long."""
-        gone = max(len(self._entries) - ENTRIES_MAX, len(self._entries) // 2)
+        """The oldest, so many that it need not be done again for a while."""
+        gone, left = 0, len(self._entries)
+        while left - gone > ENTRIES_MAX or self._bytes > BYTES_MAX // 2:
+            self._bytes -= self._entries[gone].size_bytes
+            gone += 1
         self._start += gone
         del self._entries[:gone]
-        self._bytes = sum(entry.size_bytes for entry in self._entries)
