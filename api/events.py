@@ -129,7 +129,8 @@ class EventsController(Controller):
         if wait:
             page = await wait_for_turn(reading, desk.actor, request)
             await desk.require_again(Role.MEMBER)
-            await _check_token(desk, desk.caller)
+            async with desk.refusals_on_record():
+                await _check_token(desk, desk.caller)
         else:
             page = await reading
         return _shown(page, form)

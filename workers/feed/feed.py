@@ -68,7 +68,8 @@ class Feed:
 
     def nudge(self) -> None:
         """Something was appended."""
-        self._nudged.set()
+        if self._followers:
+            self._nudged.set()
 
     def close(self) -> None:
         self.is_closing = True
