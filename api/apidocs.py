@@ -22,6 +22,8 @@ from domain.task.types import TaskType
 
 # Litestar lets only the end of a path have slashes; see api/audit.py.
 CUT_SHORT = "/sfp/api/environments/repository/{repositoryIdentifier}"
+EVENTS = "/sfp/api/events"
+ALSO_SENT = ("application/x-ndjson", "text/event-stream")
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -54,6 +56,9 @@ def complete(document: Document, task_types: Sequence[str]) -> Document:
                 ]
             correct(operation)
             operation["responses"] |= refusals_of(path, method, operation)
+    for media in ALSO_SENT:
+        content = paths[EVENTS]["get"]["responses"]["200"]["content"]
+        content[media] = {"schema": {"type": "string"}}
     add_links(paths)
     return document
 

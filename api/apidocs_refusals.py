@@ -9,9 +9,11 @@ from api.schemas import LockWaitTimeout
 
 Document = dict[str, Any]
 MEDIA_JSON = "application/json"
-OPEN_PATHS = ("/sfp/api/ping", "/sfp/api/health/")
+SCHEMAS = "/sfp/api/schemas/"
+OPEN_PATHS = ("/sfp/api/ping", "/sfp/api/health/", SCHEMAS)
 # The whole installation's: what they list is never missing.
 LISTS = ("/environments", "/projects", "/orgs", "/application-tokens", "/tasks")
+MAY_WAIT = ("/result", "/events")
 CHANGES = {"post", "put", "patch", "delete"}
 WAITS = ("/lock", "/acquire")
 REFUSALS = {
@@ -24,7 +26,7 @@ REFUSALS = {
     "410": "Too late: the lease is over",
     "413": "The body is larger than 256 KiB",
     "415": "The body is not JSON, or is compressed",
-    "429": "A limit on how much may wait is reached",
+    "429": "A limit on how much may wait or be open is reached",
     "431": "The head of the request is larger than 32 KiB",
     "503": "The database did not answer, or a key is missing: ask again",
 }
@@ -33,18 +35,14 @@ NOT_YET = "Not yet: the ticket keeps its place; or the request did not arrive in
 
 def refusals_of(path: str, method: str, operation: Document) -> Document:
     """The responses to add to those that Litestar knows of."""
-    statuses = {"400", "408", "431", "503"}
-    if not path.startswith(OPEN_PATHS):
-        statuses |= {"401", "403"}
-        if method != "get" or not path.endswith(LISTS):
-            statuses.add("404")
+    statuses = {"400", "408", "431", "503"} | _of_the_path(path, method)
     if method in CHANGES:
         statuses.add("409")
     if "requestBody" in operation:
         statuses |= {"413", "415"}
     if method in CHANGES and path.endswith(WAITS):
         statuses.add("429")
-    if (method == "post" and path.endswith("/tasks")) or path.endswith("/result"):
+    if (method == "post" and path.endswith("/tasks")) or path.endswith(MAY_WAIT):
         statuses.add("429")
     if path.endswith("/renew"):
         statuses.add("410")
@@ -56,6 +54,14 @@ def refusals_of(path: str, method: str, operation: Document) -> Document:
     if method == "head":
         told = {s: {"description": r["description"]} for s, r in told.items()}
     return told
+
+
+def _of_the_path(path: str, method: str) -> set[str]:
+    if path.startswith(OPEN_PATHS):
+        return {"404"} if path.startswith(SCHEMAS) else set()
+    if method == "get" and path.endswith(LISTS):
+        return {"401", "403"}
+    return {"401", "403", "404"}
 
 
 def _response(description: str, schema: Document) -> Document:

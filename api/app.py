@@ -23,6 +23,8 @@ from api.environments import (
     EnvironmentsController,
 )
 from api.errors import HANDLERS
+from api.event_stream import Streams
+from api.events import EventsController
 from api.front_door import FrontDoorController
 from api.health import live, ping, ready
 from api.idempotency import IdempotencyKeys
@@ -38,6 +40,7 @@ from api.projects import ProjectsController
 from api.recurring import RecurringController
 from api.releases import ReleasesById, ReleasesByName
 from api.requests import BODY_BYTES_MAX, StrictRequest
+from api.schemas_of_events import get_asyncapi, get_schema
 from api.tasks import TasksController
 from api.tokens import TokensController
 from api.visitors import Visitors
@@ -64,6 +67,8 @@ ROUTES: list[Any] = [
     TokensController,
     TasksController,
     RecurringController,
+    EventsController,
+    get_schema,
     ping,
     live,
     ready,
@@ -87,6 +92,7 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
             "task_quota": task_quota(services.reader),
             "schedule_quota": schedule_quota(services.reader),
             "waits": Counter(),
+            "streams": Streams(),
         }
     )
     api = Router(
@@ -98,7 +104,7 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
         },
     )
     app = Litestar(
-        [api, metrics],
+        [api, metrics, get_asyncapi],
         state=state,
         request_class=StrictRequest,
         request_max_body_size=BODY_BYTES_MAX,

@@ -59,6 +59,7 @@ async def _serve_api(settings: Settings) -> int:
         def on_stop() -> None:
             reason = Stopping("this process is stopping; ask again")
             services.journal.release_waiting(reason)
+            services.feed.close()
 
         try:
             app = build(services, access_log)

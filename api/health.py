@@ -15,10 +15,14 @@ OPEN = {"is_open": True}
 
 
 class Health(Struct, frozen=True, rename="camel"):
-    """`waiting` counts the long polls parked in the process that answers."""
+    """`waiting` counts the long polls parked in the process that answers.
+
+    `following`, those who follow its events.
+    """
 
     status: str
     waiting: int = 0
+    following: int = 0
 
 
 @get("/ping", opt=OPEN, summary="Is anybody there?", tags=["Health"])
@@ -30,7 +34,8 @@ async def ping() -> Health:
 @get("/health/live", opt=OPEN, summary="Does the process run?", tags=["Health"])
 async def live(request: AnyRequest) -> Health:
     """Whatever the database does. `waiting` counts the calls that wait here."""
-    return Health("ok", request.app.state.services.journal.waiting)
+    services = request.app.state.services
+    return Health("ok", services.journal.waiting, services.feed.followers)
 
 
 @get("/health/ready", opt=OPEN, summary="Can it serve requests?", tags=["Health"])
@@ -42,4 +47,4 @@ async def ready(request: AnyRequest) -> Health:
     applied = await services.reader.migrations()
     if missing := set(names()) - set(applied):
         raise JournalUnavailable(f"{len(missing)} migrations are missing")
-    return Health("ok", services.journal.waiting)
+    return Health("ok", services.journal.waiting, services.feed.followers)

@@ -1,6 +1,7 @@
-"""How much and how slowly a client may send, before a request reaches any route.
+"""How much and how slowly a client may send, and how slowly it may take an answer.
 
-uvicorn itself bounds neither the size of a request's head nor the time that it takes.
+uvicorn itself bounds neither the size of a request's head, nor the time that it takes,
+nor how long an answer lies about that nobody takes.
 Pinned with uvicorn's minor version, since the hooks are its own.
 """
 
@@ -24,6 +25,8 @@ HEAD_BYTES_MAX = 32 * 1024
 FIELDS_MAX = 100
 HEAD_SECONDS_MAX = 10.0
 BODY_SECONDS_MAX = 30.0
+# So long may a client take nothing of an answer that is more than the buffers hold.
+STALLED_SECONDS_MAX = 30.0
 UNREADABLE, TIMEOUT, TOO_LARGE = 400, 408, 431
 MESSAGES = {
     UNREADABLE: "this is not an HTTP request",
@@ -42,15 +45,27 @@ class LimitedProtocol(HttpToolsProtocol):
     _deadline = math.inf  # in seconds of the loop's time, as is the next
     _looks_at = math.inf
     _timer: asyncio.TimerHandle | None = None
+    _stalling: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._expect(HEAD_SECONDS_MAX)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in self._timer, self._stalling:
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        later = self.loop.call_later
+        self._stalling = later(STALLED_SECONDS_MAX, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self._stalling is not None:
+            self._stalling.cancel()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:

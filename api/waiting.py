@@ -6,12 +6,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Coroutine
 from time import monotonic
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 from litestar import Request
 
 from api.requests import gone
-from domain.decider import Outcome
 from domain.errors import TooMany
 from domain.event import Actor
 from projections.environment_listing import sql as tickets_sql
@@ -26,12 +25,13 @@ SCHEDULES_PER_CALLER_MAX = 1_000
 COUNT_FOR_SECONDS = 1
 SOON_SECONDS = 0.25
 
+T = TypeVar("T")
 Waits = Counter[tuple[str, str | None]]
 
 
 async def wait_for_turn(
-    asking: Coroutine[Any, Any, Outcome], actor: Actor, request: Request[Any, Any, Any]
-) -> Outcome:
+    asking: Coroutine[Any, Any, T], actor: Actor, request: Request[Any, Any, Any]
+) -> T:
     """What `asking` comes to. If the client goes away, this task is cancelled."""
     waits: Waits = request.app.state.waits
     key = (actor.id, actor.application)

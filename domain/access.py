@@ -22,6 +22,8 @@ class CredentialKind(StrEnum):
 
 
 class EnvironmentRead(Event, frozen=True, tag="access.read"):
+    """Somebody looked at it, perhaps several times within a minute."""
+
     environment_id: str
     repository: str
 

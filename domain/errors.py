@@ -28,6 +28,12 @@ class Invalid(DomainError):
         return Invalid(message, field=field)
 
 
+class PositionAhead(Invalid):
+    """The journal does not reach so far: what was read up to there is not this one."""
+
+    code = "POSITION_AHEAD"
+
+
 class Unauthenticated(DomainError):
     """Nobody we know: no token, or one that is forged, expired or revoked."""
 

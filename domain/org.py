@@ -35,12 +35,16 @@ class OrgRegistered(Event, frozen=True, tag="org.registered"):
 
 
 class OrgRemoved(Event, frozen=True, tag="org.removed"):
+    """The vault has forgotten what `credential_id` stood for."""
+
     org_id: str
     username: str
     credential_id: str
 
 
 class DefaultDevHubChosen(Event, frozen=True, tag="org.default_dev_hub_chosen"):
+    """`org_id` in place of `previous_id`; None: there is none, or there was none."""
+
     org_id: str | None
     previous_id: str | None
 

@@ -11,6 +11,8 @@ from domain.event import Event
 
 
 class ProjectRegistered(Event, frozen=True, tag="project.registered"):
+    """`identifier` is the repository's, such as `acme/shop`."""
+
     identifier: str
     remote_url: str
     platform: str
@@ -26,10 +28,12 @@ class ProjectRevised(Event, frozen=True, tag="project.revised"):
 
 
 class ProjectRetired(Event, frozen=True, tag="project.retired"):
-    pass
+    """The repository is not known any more; it had no environments left."""
 
 
 class EnvironmentAdded(Event, frozen=True, tag="project.environment_added"):
+    """The repository has one more: its name and its org are taken."""
+
     environment_id: str
     name: str
     category: Category
@@ -48,6 +52,8 @@ class EnvironmentChanged(Event, frozen=True, tag="project.environment_changed"):
 
 
 class EnvironmentRemoved(Event, frozen=True, tag="project.environment_removed"):
+    """Its name and its org are free again."""
+
     environment_id: str
 
 

@@ -25,13 +25,15 @@ DAYS_MAX = 3_650
 
 
 class TokenIssued(Event, frozen=True, tag="token.issued"):
+    """Good until `expires_at`, unless it is revoked before."""
+
     name: str
     secret_sha256: str
     expires_at: datetime
 
 
 class TokenRevoked(Event, frozen=True, tag="token.revoked"):
-    pass
+    """Good for nothing from here on."""
 
 
 TokenEvent = TokenIssued | TokenRevoked
@@ -76,8 +78,15 @@ class Token(Struct, frozen=True):
         return compare_digest(digest(secret), self.issued.secret_sha256)
 
 
+STREAMS = "tokens/"
+
+
 def stream_of(token_id: str) -> str:
-    return f"tokens/{token_id}"
+    return STREAMS + token_id
+
+
+def token_id_of(stream: str) -> str:
+    return stream.removeprefix(STREAMS)
 
 
 def token_of(token_id: str, secret: str) -> str:

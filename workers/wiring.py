@@ -24,6 +24,7 @@ from projections.storage.append import Appender
 from projections.storage.artifact_cache import ArtifactCache
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
+from projections.storage.events_read import EventsRead
 from projections.storage.journal import StoredJournal
 from projections.storage.reader import Reader
 from projections.storage.sealing import Seal
@@ -41,8 +42,9 @@ from workers import (
     vault_check,
 )
 from workers.credential_sweep import CredentialSweep
-from workers.doorbell import Doorbell, Lookout, Ring
+from workers.doorbell import Doorbell, Lookout
 from workers.events.relay import EventRelay
+from workers.feed import Feed
 from workers.lock_expiry import LockExpiry
 from workers.loop import end, run_forever
 from workers.review.desk import ReviewDesk
@@ -86,6 +88,7 @@ class Services:
     shelves: Shelves
     dispatch: Dispatch
     relay: EventRelay
+    feed: Feed
 
     def ring(self, streams: Collection[str]) -> None:
         """Another process has appended to these."""
@@ -96,6 +99,18 @@ class Services:
         """Have what follows the journal here look at once."""
         self.dispatch.nudge(streams)
         self.relay.tail.nudge()
+        self.feed.nudge()
+
+    def announce(self, bell: Doorbell, streams: Collection[str]) -> None:
+        """To the other processes, and to what follows the journal in this one."""
+        bell.announce(streams)
+        self.nudge(streams)
+
+    def found(self, streams: Collection[str]) -> None:
+        """A look at the journal has found these: nobody may have rung for them."""
+        self.journal.ring(streams)
+        if streams:
+            self.feed.nudge()
 
 
 @asynccontextmanager
@@ -127,6 +142,7 @@ async def running(
         shelves=Shelves(database),
         dispatch=Dispatch(settings.nats_url, secrets, journal, settings.task_types),
         relay=EventRelay(settings.nats_url, database, settings.events),
+        feed=Feed(EventsRead(database)),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -147,13 +163,14 @@ def _always(services: Services) -> Sequence[Any]:
     """What every process runs: its writer, and both ways of being woken."""
     journal = services.journal
     bell = Doorbell(services.settings.nats_url, services.ring)
-    journal.announce = partial(_announce, bell, services.nudge)
-    look = Lookout(services.reader.streams_since, journal.ring)
+    journal.announce = partial(services.announce, bell)
+    look = Lookout(services.reader.streams_since, services.found)
     given = services.settings.vault_keys.versions
     check = VaultCheck(given, services.vault_use.by_version)
     return (
         run_forever("journal", journal.run, RETRY_EVERY_SECONDS),
         run_forever("doorbell", bell.run, RETRY_EVERY_SECONDS),
+        run_forever("feed", services.feed.run, RETRY_EVERY_SECONDS),
         run_forever("lookout", look.run_once, doorbell.LOOK_EVERY_SECONDS),
         run_forever("vault-check", check.run_once, vault_check.EVERY_SECONDS),
     )
@@ -208,12 +225,6 @@ def _tasks_carried_out(services: Services) -> AbstractAsyncContextManager[None]:
         slots=settings.task_slots,
         grace_seconds=settings.task_grace_seconds,
     )
-
-
-def _announce(bell: Doorbell, nudge: Ring, streams: Collection[str]) -> None:
-    """To the other processes, and to what follows the journal in this one."""
-    bell.announce(streams)
-    nudge(streams)
 
 
 async def _due_locks(reader: Reader) -> Sequence[str]:

@@ -27,6 +27,8 @@ class ExpiryCause(StrEnum):
 
 
 class EnvironmentRegistered(Event, frozen=True, tag="environment.registered"):
+    """`claim_window_seconds` is how long the next in the queue has to acquire."""
+
     repository: str
     name: str
     category: Category
@@ -92,6 +94,8 @@ class LockAcquired(Event, frozen=True, tag="lock.acquired"):
 
 
 class LockRenewed(Event, frozen=True, tag="lock.renewed"):
+    """The lease goes on until `expires_at`; the `fence` stays."""
+
     ticket_id: str
     fence: int
     expires_at: datetime
@@ -106,6 +110,8 @@ class CredentialsDisclosed(Event, frozen=True, tag="lock.credentials_disclosed")
 
 
 class LockReleased(Event, frozen=True, tag="lock.released"):
+    """`forced`: by an owner, not by whoever held it."""
+
     ticket_id: str
     requested_by: str
     fence: int
@@ -130,6 +136,8 @@ class LockLapsed(Event, frozen=True, tag="lock.lapsed"):
 
 
 class LockExpired(Event, frozen=True, tag="lock.expired"):
+    """Time alone has ended it; `cause` says whether it was a lease or a claim."""
+
     ticket_id: str
     requested_by: str
     fence: int

@@ -29,6 +29,8 @@ class ReviewAssigned(Event, frozen=True, tag="review.assigned"):
 
 
 class ReviewExtended(Event, frozen=True, tag="review.extended"):
+    """The issue keeps its environment, now `until` then."""
+
     issue: str
     until: datetime
     operation_id: str

@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from domain.catalog import tag
 from domain.event import Event
-from domain.outward.subject import subject_of
+from domain.outward.subject import Kind, subject_of
 from domain.record import Recorded
 from domain.task.events import TaskAttemptFailed, TaskFailed
 from domain.token import TokenIssued
@@ -69,7 +69,9 @@ def cloud_event(record: Recorded, installation: str) -> CloudEvent:
 
 
 def type_of(event_type: type[Event]) -> str:
-    return f"berth.{tag(event_type)}.{VERSION}"
+    """`berth.lock.acquired.v1`; a tag of a later version says itself which."""
+    name = tag(event_type)
+    return f"berth.{name}" if ".v" in name else f"berth.{name}.{VERSION}"
 
 
 def sequence_of(position: int) -> str:
@@ -79,7 +81,11 @@ def sequence_of(position: int) -> str:
 def nats_subject_of(record: Recorded) -> str:
     """`berth.v1.environment.<id>.lock.acquired`."""
     subject = subject_of(record)
-    return f"berth.{VERSION}.{subject.kind}.{subject.id}.{tag(type(record.event))}"
+    return nats_subject(subject.kind, subject.id, type(record.event))
+
+
+def nats_subject(kind: Kind, its_id: str, event_type: type[Event]) -> str:
+    return f"berth.{VERSION}.{kind}.{its_id}.{tag(event_type)}"
 
 
 def data_of(record: Recorded) -> bytes:

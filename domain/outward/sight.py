@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from domain.access import AccessRefused
 from domain.decider import Reach, check_reach
 from domain.errors import Forbidden
 from domain.event import Actor, Event
@@ -22,8 +23,13 @@ OF_THE_INSTALLATION = frozenset(
 
 
 def may_see(actor: Actor, event: Event, whose: Belonging) -> bool:
-    """Members see all of the environments; of the tasks their own; owners, all."""
-    if type(event) in OF_THE_INSTALLATION:
+    """Members see all of the environments; of the tasks their own; owners, all.
+
+    What was refused is for everybody to see if it concerned an environment that there
+    was: that much the audit tells.
+    """
+    is_nobodys = isinstance(event, AccessRefused) and whose.repository is None
+    if is_nobodys or type(event) in OF_THE_INSTALLATION:
         return _is_owner(actor) and _reaches(actor, Reach.INSTALLATION)
     if type(event) in OF_A_TASK:
         return _is_theirs(actor, whose) and _reaches(

@@ -23,6 +23,7 @@ from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
 
 NONE = "none"
+ENVIRONMENT = "environment"
 Kind = Literal[
     "environment",
     "project",
@@ -50,7 +51,13 @@ class Subject(Struct, frozen=True):
 
 def subject_of(record: Recorded) -> Subject:
     """Every event is about one subject, and those about the same one are in order."""
-    return _ABOUT[type(record.event)](record)
+    kind, id_of = _ABOUT[type(record.event)]
+    return Subject(kind, id_of(record))
+
+
+def kind_of(event_type: type[Event]) -> Kind:
+    """What such events are about: an environment, say."""
+    return _ABOUT[event_type][0]
 
 
 def project_id(stream: str) -> str:
@@ -58,40 +65,48 @@ def project_id(stream: str) -> str:
     return sha256(stream.encode()).hexdigest()[:32]
 
 
-def _environment_in(record: Recorded) -> Subject:
+def _environment_in(record: Recorded) -> str:
     event: Any = record.event
-    return Subject("environment", event.environment_id or NONE)
+    return event.environment_id or NONE
 
 
-def _project(record: Recorded) -> Subject:
-    return Subject("project", project_id(record.originator_id))
-
-
-def _org(record: Recorded) -> Subject:
+def _org_in(record: Recorded) -> str:
     event: Any = record.event
-    return Subject("org", event.org_id or NONE)
+    return event.org_id or NONE
 
 
-def _default_org(record: Recorded) -> Subject:
+def _default_org_in(record: Recorded) -> str:
     event: Any = record.event
-    return Subject("org", event.org_id or event.previous_id or NONE)
+    return event.org_id or event.previous_id or NONE
 
 
-def _in_stream(kind: Kind, prefix: str) -> Callable[[Recorded], Subject]:
+def _project_of(record: Recorded) -> str:
+    return project_id(record.originator_id)
+
+
+def _stream_without(prefix: str) -> Callable[[Recorded], str]:
     """The stream is named for it."""
-    return lambda record: Subject(kind, record.originator_id.removeprefix(prefix))
+    return lambda record: record.originator_id.removeprefix(prefix)
 
 
-_ABOUT: dict[type[Event], Callable[[Recorded], Subject]] = {
-    **dict.fromkeys(get_args(EnvironmentEvent), _in_stream("environment", "")),
-    **dict.fromkeys(get_args(AccessEvent), _environment_in),
-    **dict.fromkeys((ReleasePublished, ReviewEnvironmentChosen), _environment_in),
-    **dict.fromkeys(get_args(ProjectEvent), _project),
-    **dict.fromkeys((OrgRegistered, OrgRemoved), _org),
-    DefaultDevHubChosen: _default_org,
-    **dict.fromkeys(get_args(TokenEvent), _in_stream("token", "tokens/")),
-    **dict.fromkeys(get_args(TaskEvent), _in_stream("task", "tasks/")),
-    **dict.fromkeys(get_args(ScheduleEvent), _in_stream("schedule", "schedules/")),
-    **dict.fromkeys(get_args(TaskKeyEvent), _in_stream("task-key", "task-keys/")),
-    RequestCarriedOut: _in_stream("request", "requests/"),
+About = tuple[Kind, Callable[[Recorded], str]]
+
+_ABOUT: dict[type[Event], About] = {
+    **dict.fromkeys(get_args(EnvironmentEvent), ("environment", _stream_without(""))),
+    **dict.fromkeys(get_args(AccessEvent), ("environment", _environment_in)),
+    ReleasePublished: ("environment", _environment_in),
+    ReviewEnvironmentChosen: ("environment", _environment_in),
+    **dict.fromkeys(get_args(ProjectEvent), ("project", _project_of)),
+    OrgRegistered: ("org", _org_in),
+    OrgRemoved: ("org", _org_in),
+    DefaultDevHubChosen: ("org", _default_org_in),
+    **dict.fromkeys(get_args(TokenEvent), ("token", _stream_without("tokens/"))),
+    **dict.fromkeys(get_args(TaskEvent), ("task", _stream_without("tasks/"))),
+    **dict.fromkeys(
+        get_args(ScheduleEvent), ("schedule", _stream_without("schedules/"))
+    ),
+    **dict.fromkeys(
+        get_args(TaskKeyEvent), ("task-key", _stream_without("task-keys/"))
+    ),
+    RequestCarriedOut: ("request", _stream_without("requests/")),
 }

@@ -28,6 +28,8 @@ class TaskSlotTaken(Event, frozen=True, tag="task_key.slot_taken"):
 
 
 class TaskSlotGivenBack(Event, frozen=True, tag="task_key.slot_given_back"):
+    """The task is over: another of its key may run."""
+
     operation_id: str
 
 

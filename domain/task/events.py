@@ -118,6 +118,8 @@ class TaskStarted(Event, frozen=True, tag="task.started"):
 
 
 class TaskLeaseExtended(Event, frozen=True, tag="task.lease_extended"):
+    """The worker has said that it is alive: the attempt is its own until then."""
+
     attempt: int
     lease_until: datetime
 
@@ -131,6 +133,8 @@ class TaskProgressed(Event, frozen=True, tag="task.progressed"):
 
 
 class TaskCompleted(Event, frozen=True, tag="task.completed"):
+    """`result` is what the handler returned."""
+
     attempt: int
     result: Any = None
 
@@ -157,6 +161,8 @@ class TaskStalled(Event, frozen=True, tag="task.stalled"):
 
 
 class TaskFailed(Event, frozen=True, tag="task.failed"):
+    """For good: no attempt is left."""
+
     attempt: int
     reason: FailureReason
     message: str
@@ -164,6 +170,8 @@ class TaskFailed(Event, frozen=True, tag="task.failed"):
 
 
 class TaskCancellationRequested(Event, frozen=True, tag="task.cancellation_requested"):
+    """The worker is told to end this attempt."""
+
     attempt: int
     requested_by: str
 

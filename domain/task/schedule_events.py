@@ -20,6 +20,8 @@ class EndReason(StrEnum):
 
 
 class ScheduleStarted(Event, frozen=True, tag="schedule.started"):
+    """A recurring task: the `order` is carried out at each slot of the `recurrence`."""
+
     order: Order
     recurrence: Recurrence
     submitter: Submitter
@@ -66,6 +68,8 @@ class ScheduleMissed(Event, frozen=True, tag="schedule.missed"):
 
 
 class ScheduleStopped(Event, frozen=True, tag="schedule.stopped"):
+    """Nothing more is fired; the instance that runs goes on."""
+
     stopped_by: str
     stopped_at: datetime
 

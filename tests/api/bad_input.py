@@ -246,6 +246,11 @@ QUERIES = {
     "/tasks/{recurring}/recurring-instances?limit=": ("limit", (*NOT_LIMITS, "101")),
     "/tasks/{recurring}/recurring-instances?after=": ("after", ("", "1", "null")),
     "/tasks/{operation}/logs?attempt=": ("attempt", ("0", "-1", "x", "", "null")),
+    "/events?limit=": ("limit", NOT_LIMITS),
+    "/events?wait=": ("wait", ("-1", "61", "1.5", "x", "", "NaN", DIGITS)),
+    "/events?after=": ("after", ("-1", "x", "", "1e3", "9" * 19, DIGITS, "null")),
+    "/events?types=": ("types", ("", "lock", "lock.lost", "*.acquired", "null")),
+    "/events?environmentId=": ("environmentId", ("", "1", "null", "0" * 32)),
     "/environments?isActive=": ("isActive", ("maybe", "2", "", "null")),
 }
 ODD_IDS = (

@@ -55,12 +55,15 @@ TAKES: dict[tuple[str, str], Role | None] = {
     ("GET", "/tasks/{operation_id:str}/logs"): MEMBER,
     ("POST", "/tasks/{operation_id:str}/stop-recurring"): APPLICATION,
     ("GET", "/tasks/{operation_id:str}/recurring-instances"): MEMBER,
+    ("GET", "/events"): MEMBER,
+    ("GET", "/schemas/{event_schema:str}"): None,
     ("GET", "/ping"): None,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
     ("GET", "/metrics"): None,
     ("GET", "/sfp/apidocs"): None,
     ("GET", "/sfp/apidocs-json"): None,
+    ("GET", "/sfp/asyncapi.json"): None,
     ("GET", "/sfp/openapi.json"): None,
     ("GET", "/sfp"): None,
     ("GET", "/sfp/{path:str}"): None,  # Litestar's own 404 page
@@ -84,6 +87,7 @@ FILLED = {
     "{repository_identifier:path}": "acme/nothing/audit",
     "{token_id:str}": "0" * 32,
     "{operation_id:str}": new_id(),
+    "{event_schema:str}": "berth.lock.acquired.v1.json",
 }
 
 

@@ -95,7 +95,7 @@ def operations(document: Document) -> list[Operation]:
 
 def impatient(case: AnyCase) -> None:
     """Nobody waits for a lock or a task here, unless what he says is refused anyway."""
-    if case.path.endswith("/result"):
+    if case.path.endswith(("/result", "/events")):
         case.query = {"wait": 0} | (case.query or {})
         if str(case.query["wait"]).isdecimal():
             case.query["wait"] = 0
@@ -129,6 +129,7 @@ def something(stage: Stage, holder: Caller) -> dict[str, Any]:
     return {
         "category": there["category"],
         "environmentOrder": [NAME],
+        "eventSchema": "berth.lock.acquired.v1.json",
         "id": there["id"],
         "operationId": made(holder.post("/tasks", NOTHING))["operationId"],
         "identifier": repository,

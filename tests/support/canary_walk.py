@@ -109,6 +109,7 @@ class Walk:
             "username": org.username,
             "auth_url": org.auth_url,
             "new": unique("acme/new"),
+            "eventSchema": "berth.lock.acquired.v1.json",
         }, org
 
     def task(self) -> str:

@@ -1,0 +1,193 @@
+"""Pages of the journal for whoever asks, and its newest events for all who follow.
+
+Those who follow share one reading of the journal: while there is any, each new event is
+read once, whatever their number, and none of them asks the database while it keeps up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from msgspec import Struct
+
+from domain.event import Actor
+from domain.outward.choice import Choice
+from domain.token import TokenRevoked, token_id_of
+from projections.storage.events_read import SCAN_MAX, EventsRead, Piece
+from workers.feed.entry import Entry
+from workers.feed.window import Window
+
+READ_MAX = 1_000
+READ_BYTES_MAX = 1024 * 1024
+# Of those who have fallen behind: the others have threads and connections left.
+READS_AT_ONCE_MAX = 2
+# A busy journal is read in such steps, so that each read brings many.
+STEP_SECONDS = 0.01
+LOOK_EVERY_SECONDS = 5.0
+
+
+class Wanted(Struct, frozen=True):
+    """Who asks, and for what."""
+
+    actor: Actor
+    choice: Choice
+
+
+class Page(Struct, frozen=True):
+    """All that is wanted between what was asked for and `until`."""
+
+    entries: Sequence[Entry]
+    until: int
+    tip: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether there is nothing after it so far."""
+        return self.until >= self.tip
+
+
+class Feed:
+    """`is_closing`: nobody should wait for anything any more."""
+
+    def __init__(self, events: EventsRead) -> None:
+        self.is_closing = False
+        self.events = events
+        self.revoked: set[str] = set()
+        self._installation = ""
+        self._window: Window | None = None
+        self._followers = 0
+        self._nudged = asyncio.Event()
+        self._news = asyncio.Event()
+        self._turns = asyncio.Semaphore(READS_AT_ONCE_MAX)
+
+    @property
+    def followers(self) -> int:
+        return self._followers
+
+    def nudge(self) -> None:
+        """Something was appended."""
+        if self._followers:
+            self._nudged.set()
+
+    def close(self) -> None:
+        self.is_closing = True
+        self._tell()
+
+    async def page(
+        self,
+        wanted: Wanted,
+        after: int,
+        limit: int = READ_MAX,
+        bytes_max: int = READ_BYTES_MAX,
+    ) -> Page:
+        """From the journal itself: nothing that was appended before is missing.
+
+        At most `limit` events, some `bytes_max` at most, after a look at `SCAN_MAX`
+        positions or few more. It may well be empty, and not be the last one.
+        """
+        found: list[Entry] = []
+        until, size, at_once = after, 0, max(limit, 100)
+        while True:
+            piece = await self._read(until, wanted.choice, at_once, bytes_max - size)
+            for entry in self._entries(piece):
+                if entry.is_for(wanted.actor, wanted.choice):
+                    found.append(entry)
+                    size += entry.size_bytes
+                if len(found) == limit:
+                    return Page(found, entry.position, piece.tip)
+            until = piece.until
+            is_enough = size >= bytes_max or until - after >= SCAN_MAX
+            if is_enough or until >= piece.tip:
+                return Page(found, until, piece.tip)
+
+    async def newest(
+        self,
+        wanted: Wanted,
+        after: int,
+        limit: int = READ_MAX,
+        bytes_max: int = READ_BYTES_MAX,
+    ) -> Page:
+        """The same for those who follow: from memory, unless they are behind."""
+        window = self._window
+        if window is None or not window.covers(after):
+            return await self.page(wanted, after, limit, bytes_max)
+        entries = window.after(after, limit, bytes_max)
+        until = entries[-1].position if entries else after
+        mine = [e for e in entries if e.is_for(wanted.actor, wanted.choice)]
+        return Page(mine, until, window.tip)
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """Inside, `beyond` tells of news."""
+        self._followers += 1
+        self._nudged.set()
+        try:
+            yield
+        finally:
+            self._followers -= 1
+            if not self._followers:
+                self._window = None
+                self.revoked.clear()
+
+    async def beyond(self, position: int) -> None:
+        """Until there is something after `position`, or nobody should wait."""
+        while not self.is_closing and (
+            self._window is None or self._window.tip <= position
+        ):
+            await self._news.wait()
+
+    async def run(self) -> int:
+        """Keep up with the journal while anybody follows, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                # Not `wait_for`, which until Python 3.12 may miss that it is cancelled.
+                async with asyncio.timeout(LOOK_EVERY_SECONDS):
+                    await self._nudged.wait()
+            self._nudged.clear()
+            if self._followers:
+                await self._keep_up()
+                await asyncio.sleep(STEP_SECONDS)
+
+    async def _keep_up(self) -> None:
+        if self._window is None:
+            begin = await self.events.tip()
+            # Somebody is still there, and has seen nothing after that.
+            self._window = Window(begin) if self._followers else None
+        while (window := self._window) is not None:
+            piece = await self._read_all(window.tip)
+            entries = self._entries(piece)
+            for found in piece.found:
+                if isinstance(found.record.event, TokenRevoked):
+                    self.revoked.add(token_id_of(found.record.originator_id))
+            window.add(entries)
+            self._tell()
+            if piece.until >= piece.tip:
+                return
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _read(self, after: int, choice: Choice, limit: int, size: int) -> Piece:
+        await self._know_installation()
+        async with self._turns:
+            return await self.events.after(
+                after,
+                limit=limit,
+                bytes_max=size,
+                topics=choice.tags,
+                about=choice.environment_id,
+            )
+
+    async def _read_all(self, after: int) -> Piece:
+        await self._know_installation()
+        return await self.events.after(after, limit=READ_MAX, bytes_max=READ_BYTES_MAX)
+
+    async def _know_installation(self) -> None:
+        if not self._installation:
+            self._installation = await self.events.installation()
+
+    def _entries(self, piece: Piece) -> list[Entry]:
+        return [Entry(found, self._installation) for found in piece.found]
