@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from api.server import STOPPING_SECONDS_MAX
-from tests.support.running import Api
+from tests.support.running import Api, Installation
 from workers.embedded.nats import _program
 from workers.settings import from_environment
 from workers.tasks.worker import LEAVE_SECONDS_MAX
@@ -197,3 +197,16 @@ def test_the_health_check_knows_the_well_from_the_ill(
     assert passes(BERTH_PORT=str(api.port))
     assert passes(BERTH_METRICS_PORT=str(api.port), BERTH_PORT="9")
     assert not passes(BERTH_PORT="9")
+
+
+def test_a_migration_without_its_database_says_so_in_a_line(
+    installation: Installation,
+) -> None:
+    nowhere = {"BERTH_DATABASE_URL": "postgresql://berth:5Aep861@127.0.0.1:9/berth"}
+    words = [sys.executable, "-m", "api", "migrate"]
+    environment = installation.environment | nowhere
+    done = subprocess.run(
+        words, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == "berth: the database does not answer\n"
