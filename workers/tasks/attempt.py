@@ -39,8 +39,8 @@ from workers.tasks.lease import Lease
 log = structlog.get_logger()
 HEARTBEATS_PER_LEASE = 3
 TRY_AGAIN_SECONDS = 0.5
-# Most tasks are short. To be told of a cancellation at once costs a place in the
-# journal's parking, which is for those that go on for longer than this.
+# Most tasks are short. What watches over an attempt, and the place in the journal's
+# parking that is told of a cancellation, are for those that go on for longer than this.
 SHORT_SECONDS = 0.05
 PROGRESS_EVERY_SECONDS = 1.0
 PARKED_SECONDS = 3_600.0
@@ -104,17 +104,23 @@ class Attempt:
             data=order.data,
             timeout_seconds=timeout,
         )
-        beside = [
-            asyncio.create_task(self._keep_alive()),
-            asyncio.create_task(self._heed_cancellation()),
-        ]
+        beside: list[asyncio.Task[None]] = []
+
+        def goes_on() -> None:
+            works = self._keep_alive(), self._heed_cancellation()
+            beside.extend(map(asyncio.create_task, works))
+
+        loop = asyncio.get_running_loop()
+        longer = loop.call_later(SHORT_SECONDS, goes_on)
         try:
             ending = await self._run(assignment)
             await self._report(ending)
             if self._lines:  # Whatever becomes of them, the result is safe.
                 await self._keep_log()
         finally:
-            await end(*beside)
+            longer.cancel()
+            if beside:
+                await end(*beside)
 
     async def _run(self, assignment: Assignment) -> Ending:
         try:
@@ -159,7 +165,6 @@ class Attempt:
                 return
 
     async def _heed_cancellation(self) -> None:
-        await asyncio.sleep(SHORT_SECONDS)
         waiting = self.lease.step(AwaitCancellation, self.by)
         with suppress(StaleAttempt):  # Which the next heartbeat finds, too.
             while True:

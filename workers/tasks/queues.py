@@ -55,6 +55,11 @@ def stream_of(priority: Priority) -> str:
     return f"BERTH_TASKS_{priority.upper()}"
 
 
+def priority_of(subject: str) -> Priority:
+    """Of a task's message."""
+    return Priority(subject.split(".")[3])
+
+
 @dataclass(frozen=True)
 class TaskQueues:
     """`queues` are those that somebody here or elsewhere takes work from."""

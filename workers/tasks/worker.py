@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
@@ -30,6 +31,7 @@ from workers.tasks.pull import Pull, QueuesMissing
 from workers.tasks.queues import TaskQueues
 from workers.tasks.turns import turns
 
+log = structlog.get_logger()
 WORKER = system("task-worker")
 TRY_AGAIN_SECONDS = 0.25
 # Whether a start took effect may be open: told again, the same start is no other one.
@@ -74,14 +76,12 @@ class TaskWorker:
         self._turns = turns()
         self._works: set[asyncio.Task[None]] = set()
         self._attempts: set[Attempt] = set()
+        self._has_free = asyncio.Event()
+        self._has_free.set()
 
     async def run(self) -> int:
         """Take tasks until cancelled; those that run go on: see `leave`."""
-        loops = [
-            run_forever(f"task-slot {number}", self._take, TRY_AGAIN_SECONDS)
-            for number in range(self.slots)
-        ]
-        await asyncio.gather(*loops)
+        await run_forever("task-worker", self._take, TRY_AGAIN_SECONDS)
         return 0
 
     async def leave(self) -> None:
@@ -97,23 +97,34 @@ class TaskWorker:
         await asyncio.gather(*self._works, return_exceptions=True)
 
     async def _take(self) -> int:
-        """One slot: a task after the other."""
-        await self.queues.broker.connected()
+        broker = self.queues.broker
+        await broker.connected()
         try:
-            async with Pull(self.queues.broker, self._turns) as pull:
+            async with Pull(broker, self._turns, self._free_slots) as pull:
                 while True:
-                    if message := await pull.next():
-                        await self._work_at(message)
+                    await self._has_free.wait()
+                    for message in await pull.next():
+                        self._work_at(message)
         except QueuesMissing:
             await self.queues.ensure()
         return 1
 
-    async def _work_at(self, message: Msg) -> None:
-        """To its end, even if nobody waits for that any more."""
+    def _free_slots(self) -> int:
+        return self.slots - len(self._works)
+
+    def _work_at(self, message: Msg) -> None:
+        """To its end, whether or not more is taken meanwhile."""
         work = asyncio.create_task(self._work(message))
         self._works.add(work)
-        work.add_done_callback(self._works.discard)
-        await asyncio.shield(work)
+        work.add_done_callback(self._done)
+        if not self._free_slots():
+            self._has_free.clear()
+
+    def _done(self, work: asyncio.Task[None]) -> None:
+        self._works.discard(work)
+        self._has_free.set()
+        if not work.cancelled() and (error := work.exception()):
+            log.error("a task's attempt failed", exc_info=error)
 
     async def _work(self, message: Msg) -> None:
         lease = await self._start(message)
