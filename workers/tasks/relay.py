@@ -53,8 +53,8 @@ class TaskRelay:
         outcome = await self.journal.execute(look)
         task: Task = outcome.states[0]
         assert task.order is not None
-        return ready_of(operation_id, task.order)
+        return ready_of(operation_id, task.order, task.attempt)
 
 
-def ready_of(operation_id: str, order: Order) -> Ready:
-    return Ready(operation_id, order.priority, order.queue)
+def ready_of(operation_id: str, order: Order, attempt: int = 0) -> Ready:
+    return Ready(operation_id, order.priority, order.queue, attempt)

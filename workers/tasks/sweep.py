@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 
 from domain.decider import Journal, Look, Step
@@ -33,10 +33,6 @@ class TaskSweep:
     due_tasks: Callable[[], Awaitable[Sequence[str]]]
     journal: Journal
     queues: TaskQueues
-    _sent: dict[Ready, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.queues.broker.when_back.append(self._sent.clear)
 
     async def run_once(self) -> int:
         """How many were not in their queue, and how many had lost their worker."""
@@ -50,11 +46,10 @@ class TaskSweep:
 
     async def _publish(self) -> int:
         long_ago = monotonic() - AGAIN_SECONDS
-        for task in [task for task, sent in self._sent.items() if sent < long_ago]:
-            del self._sent[task]
-        ready = [task for task in await self.ready_tasks() if task not in self._sent]
-        if not ready:
-            return 0
+        sent = self.queues.sent
+        for task in [task for task, at in sent.items() if at < long_ago]:
+            del sent[task]
+        ready = [task for task in await self.ready_tasks() if task not in sent]
         new = await self.queues.publish(ready)
-        self._sent.update((task, monotonic()) for task in ready)
+        self.queues.note(ready)
         return new
