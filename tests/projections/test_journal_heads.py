@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace as variant
 from typing import Any
@@ -18,6 +18,7 @@ from domain.environment.environment import Environment, environment
 from domain.record import Recorded
 from projections.storage.batch import Head
 from projections.storage.heads import SNAPSHOT_EVERY, Heads
+from projections.storage.recorder import Tip
 from tests.projections.journal_contract import (
     StoredRig,
     begin,
@@ -132,15 +133,22 @@ def test_a_snapshot_of_another_shape_is_dropped(journal_url: str) -> None:
 @contextmanager
 def reading(rig: StoredRig) -> Iterator[list[int]]:
     """How many events each reading of the log brings."""
-    news, reads = rig.appender._recorder.news, []
+    recorder, reads = rig.appender._recorder, []
+    news, begin = recorder.news, recorder.begin
 
     async def count(*args: Any, **kwargs: Any) -> Sequence[Recorded]:
         found = await news(*args, **kwargs)
         reads.append(len(found))
         return found
 
+    async def count_too(versions: Mapping[str, int]) -> tuple[Tip, Sequence[Recorded]]:
+        tip, found = await begin(versions)
+        reads.extend([len(found)] * bool(versions))
+        return tip, found
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rig.appender._recorder, "news", count)
+        patch.setattr(recorder, "news", count)
+        patch.setattr(recorder, "begin", count_too)
         yield reads
 
 
