@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from time import monotonic
+from typing import Any
 
 from eventsourcing.persistence import JSONTranscoder
 
+from domain.decider import Decider
 from domain.record import Recorded
 from projections.storage.arrivals import BATCH_MAX, Arrivals
 from projections.storage.batch import Batch, Deciders, Head
@@ -53,6 +55,17 @@ class Appender:
 
     def close(self) -> None:
         self._recorder.close()
+
+    def meet(self, first: Recorded, decider: Decider[Any, Any, Any]) -> None:
+        """A stream begins with `first`: whoever is to decide on it need not load that.
+
+        What came after it is read under the lock, as with any head.
+        """
+        stream = first.originator_id
+        if first.originator_version == 1 and stream not in self.heads:
+            self._current.discard(stream)
+            head = Head(0, decider.initial).followed_by(first.event, decider)
+            self.heads.keep({stream: head})
 
     async def append(
         self, calls: list[Call], touched: Deciders, others: Arrivals

@@ -78,6 +78,7 @@ class Tail:
         self._hand_on = hand_on
         self._nudged = asyncio.Event()
         self._position = self._stored = 0
+        self._is_to_move = False
 
     def nudge(self) -> None:
         """Something was appended: look at once."""
@@ -107,15 +108,18 @@ class Tail:
     async def _follow(self, connection: Connection[DictRow]) -> None:
         """One step: what is new, if anything is; else wait for it."""
         self._nudged.clear()
-        tip, upto, records = await asyncio.to_thread(self._read, connection)
+        tip, upto, records = await asyncio.to_thread(self._go_on, connection)
         if records and not await self._hand_on_in_time(records):
             await asyncio.sleep(TRY_AGAIN_SECONDS)
             return
         self._position = upto
         if records or upto - self._stored >= PASSED_OVER_MAX:
+            self._is_to_move = True
+        if upto < tip or self._nudged.is_set():
+            return  # There is more: its place moves on the way.
+        if self._is_to_move:
             await asyncio.to_thread(self._move, connection)
-        if upto >= tip:
-            await self._rest(LOOK_EVERY_SECONDS)
+        await self._rest(LOOK_EVERY_SECONDS)
 
     async def _hand_on_in_time(self, records: Sequence[Recorded]) -> bool:
         with suppress(TimeoutError):
@@ -144,6 +148,13 @@ class Tail:
         self._position = self._stored = row["position"]
         return True
 
+    def _go_on(
+        self, connection: Connection[DictRow]
+    ) -> tuple[int, int, Sequence[Recorded]]:
+        if self._is_to_move:
+            self._move(connection)
+        return self._read(connection)
+
     def _read(
         self, connection: Connection[DictRow]
     ) -> tuple[int, int, Sequence[Recorded]]:
@@ -169,4 +180,4 @@ class Tail:
 
     def _move(self, connection: Connection[DictRow]) -> None:
         connection.execute(MOVE, [self._position, self._name], prepare=True)
-        self._stored = self._position
+        self._stored, self._is_to_move = self._position, False

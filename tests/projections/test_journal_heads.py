@@ -167,6 +167,46 @@ def test_what_nobody_else_can_have_changed_is_not_read_again(journal_url: str) -
     asyncio.run(scenario())
 
 
+def of(stream: str, url: str) -> Sequence[Recorded]:
+    return [r for r in records_in(url) if r.originator_id == stream]
+
+
+def test_a_stream_whose_beginning_is_told_is_not_loaded(journal_url: str) -> None:
+    """What came after that is seen nevertheless."""
+
+    async def scenario() -> None:
+        async with stored(journal_url) as ours, stored(journal_url) as theirs:
+            await begin(theirs, "e")
+            [first] = of("e", journal_url)
+            await theirs.journal.execute(to("e", request("a")))
+            ours.journal.meet(first, environment)
+            with reading(ours) as reads:
+                outcome = await ours.journal.execute(to("e", request("b")))
+            assert reads == [2]  # Requested and granted.
+            assert list(outcome.states[0].queue.tickets) == ["a", "b"]
+
+    asyncio.run(scenario())
+
+
+def test_what_is_known_already_is_not_learned_from_its_beginning(
+    journal_url: str,
+) -> None:
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "e")
+            await rig.journal.execute(to("e", request("a")))
+            first, later, *_ = of("e", journal_url)
+            rig.journal.meet(first, environment)
+            rig.appender.heads = Heads()
+            rig.journal.meet(later, environment)  # No beginning.
+            assert "e" not in rig.appender.heads
+            rig.journal.meet(first, environment)  # And nobody says it is current.
+            outcome = await rig.journal.execute(to("e", request("b")))
+            assert list(outcome.states[0].queue.tickets) == ["a", "b"]
+
+    asyncio.run(scenario())
+
+
 def test_the_heads_used_last_are_kept() -> None:
     heads = Heads(2)
     heads.keep({name: Head(1, name) for name in "abc"})

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from domain.decider import Journal, Look, Step
+from domain.decider import Look, Step
 from domain.event import Event, system
 from domain.record import Recorded
 from domain.task.events import Order, TaskAttemptFailed, TaskStalled, TaskSubmitted
 from domain.task.lifecycle import lifecycle, operation_of
 from domain.task.task import Task
+from projections.storage.journal import StoredJournal
 from workers.tasks.broker import BrokerUnavailable
 from workers.tasks.queues import Ready, TaskQueues
 
@@ -27,7 +28,7 @@ EVENTS: Sequence[type[Event]] = (TaskSubmitted, TaskAttemptFailed, TaskStalled)
 class TaskRelay:
     """What is ready only later is for the sweep, which looks at the time."""
 
-    journal: Journal
+    journal: StoredJournal
     queues: TaskQueues
 
     async def hand_on(self, records: Sequence[Recorded]) -> bool:
@@ -48,6 +49,7 @@ class TaskRelay:
             return None
         operation_id = operation_of(record.originator_id)
         if isinstance(event, TaskSubmitted):
+            self.journal.meet(record, lifecycle)  # Most likely it is started here.
             return ready_of(operation_id, event.order)
         look = Step(lifecycle, record.originator_id, Look(by=RELAY))
         outcome = await self.journal.execute(look)
