@@ -30,6 +30,8 @@ from projections.storage.recorder import ALL, Recorder, Tip
 PAGE = 1_000
 NEVER = datetime.min.replace(tzinfo=UTC)
 COMPANY_SECONDS = 0.002
+# What is told of between two appends, beyond the heads that are kept.
+MET_MAX = 5_000
 
 
 class Appender:
@@ -61,8 +63,9 @@ class Appender:
 
         What came after it is read under the lock, as with any head.
         """
-        stream = first.originator_id
-        if first.originator_version == 1 and stream not in self.heads:
+        stream, has_room = first.originator_id, len(self.heads) < HEADS_MAX + MET_MAX
+        is_new = first.originator_version == 1 and stream not in self.heads
+        if is_new and has_room:
             self._current.discard(stream)
             head = Head(0, decider.initial).followed_by(first.event, decider)
             self.heads.keep({stream: head})

@@ -207,6 +207,24 @@ def test_what_is_known_already_is_not_learned_from_its_beginning(
     asyncio.run(scenario())
 
 
+def test_no_more_beginnings_are_kept_than_there_is_room_for(
+    journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.storage.append.HEADS_MAX", 1)
+    monkeypatch.setattr("projections.storage.append.MET_MAX", 1)
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "a", "b", "c")
+            firsts = records_in(journal_url)
+            rig.appender.heads = Heads()
+            for first in firsts:
+                rig.journal.meet(first, environment)
+            assert list(rig.appender.heads) == ["a", "b"]
+
+    asyncio.run(scenario())
+
+
 def test_the_heads_used_last_are_kept() -> None:
     heads = Heads(2)
     heads.keep({name: Head(1, name) for name in "abc"})
