@@ -6,6 +6,8 @@ READY  := $(VENV)/.installed
 DATA   ?= .berth
 PORT   ?= 8080
 ORG_PORT ?= 9090
+# Each process has a PostgreSQL and a NATS of its own.
+IN_PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install up org test bench faults contract fmt clean
@@ -31,7 +33,7 @@ test: $(READY) ## lint, types, architecture and every test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest $(IN_PARALLEL)
 
 bench: $(READY) ## the table of what Berth reaches on this machine
 	$(BIN)/python -m tests.bench

@@ -15,6 +15,7 @@ from domain.errors import JournalUnavailable
 from domain.roles import Role
 from projections.storage.rebuild import RebuildError
 from workers.embedded import ServerStartError
+from workers.events.stream import StreamRefused
 from workers.settings import SettingsError
 from workers.supervisor import AlreadyRunningError
 
@@ -65,7 +66,8 @@ def rebuild(view: str) -> None:
     Parameters
     ----------
     view
-        Its name: environment_listing, audit_log, release_history or directory.
+        Its name: environment_listing, audit_log, release_history or directory; or
+        events, which is the stream in NATS.
     """
     commands.rebuild_view(view)
 
@@ -110,6 +112,7 @@ def main() -> None:
         RebuildError,
         ServerStartError,
         SettingsError,
+        StreamRefused,
     ) as error:
         sys.exit(f"berth: {error}")
 

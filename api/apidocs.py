@@ -14,13 +14,14 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from api.apidocs_links import add_links
 from api.apidocs_page import page
+from api.apidocs_paths import spelled
 from api.apidocs_refusals import OPEN_PATHS, Document, refusals_of
 from api.apidocs_shapes import correct, shapes
 from api.examples import EXAMPLES
 from domain.task.types import TaskType
 
 # Litestar lets only the end of a path have slashes; see api/audit.py.
-CUT_SHORT = "/sfp/api/environments/repository/{repository_identifier}"
+CUT_SHORT = "/sfp/api/environments/repository/{repositoryIdentifier}"
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -33,7 +34,8 @@ IDEMPOTENCY_KEY = {
 def complete(document: Document, task_types: Sequence[str]) -> Document:
     """What Litestar cannot know: examples, links, and how requests are refused."""
     document = deepcopy(document)
-    schemas, paths = document["components"]["schemas"], document["paths"]
+    schemas = document["components"]["schemas"]
+    paths = document["paths"] = spelled(document["paths"])
     schemas.update(shapes())
     schemas["TaskBody"]["properties"]["type"]["enum"] = task_types
     for name, example in EXAMPLES.items():
@@ -82,6 +84,7 @@ OPENAPI = OpenAPIConfig(
     version=version("berth-server"),
     description="An open server for shared deployment environments.",
     path="/sfp",
+    use_handler_docstrings=True,
     render_plugins=[HtmlPage(path="/apidocs"), JsonDocument(path="/apidocs-json")],
     security=[{"bearer": []}],
     components=Components(

@@ -11,13 +11,13 @@ from typing import Any
 
 Document = dict[str, Any]
 API = "/sfp/api"
-BY_ID = f"{API}/environments/{{environment_id}}"
+BY_ID = f"{API}/environments/{{id}}"
 BY_NAME = f"{API}/environments/by-name/{{name}}"
 PROJECT = f"{API}/projects/{{identifier}}"
-TICKET = "{ticket_id}"
+TICKET = "{ticketId}"
 # Where a parameter's value is in the answer to the creation of an environment.
 OF_ENVIRONMENT = {
-    "environment_id": "id",
+    "id": "id",
     "name": "name",
     "repositoryName": "repositoryName",
     "repositoryIdentifier": "repositoryIdentifier",
@@ -27,14 +27,14 @@ RECURRING = ("/stop-recurring", "/recurring-instances")
 # What creates something, and the routes of that thing.
 SOURCES = {
     (f"{API}/projects", "identifier", "identifier"): (PROJECT,),
-    (f"{API}/projects", "repository_identifier", "identifier"): (
-        f"{API}/environments/repository/{{repository_identifier}}/audit",
+    (f"{API}/projects", "repositoryIdentifier", "identifier"): (
+        f"{API}/environments/repository/{{repositoryIdentifier}}/audit",
     ),
-    (f"{API}/application-tokens", "token_id", "id"): (
-        f"{API}/application-tokens/{{token_id}}",
+    (f"{API}/application-tokens", "tokenId", "id"): (
+        f"{API}/application-tokens/{{tokenId}}",
     ),
-    (f"{API}/tasks", "operation_id", "operationId"): tuple(
-        f"{API}/tasks/{{operation_id}}{rest}"
+    (f"{API}/tasks", "operationId", "operationId"): tuple(
+        f"{API}/tasks/{{operationId}}{rest}"
         for rest in ("", "/status", "/result", "/logs", *RECURRING)
     ),
     (f"{API}/auth/salesforce/register", "username", "username"): (
@@ -79,7 +79,7 @@ def _sources(path: str, operation: Document) -> Iterator[tuple[str, Document]]:
     place = next((p for p in (BY_ID, BY_NAME) if path.startswith(p)), None)
     if place and TICKET in path:
         values = _as_requested(operation)
-        values["ticket_id"] = "$response.body#/ticketId"
+        values["ticketId"] = "$response.body#/ticketId"
         yield f"{place}/lock", _link(operation, values)
     elif place or path.endswith("/orchestration-order"):
         values = {

@@ -50,8 +50,6 @@ def _correct_parameter(parameter: Document) -> None:
     schema = parameter["schema"]
     if schema.get("type") == "integer":
         schema.setdefault("minimum", 0)  # To Litestar, no minimum and 0 are the same.
-    if parameter["name"] == "environment_id":
-        schema["format"] = "uuid"
 
 
 def _without_responses(schema: Document) -> Document:

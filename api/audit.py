@@ -44,6 +44,7 @@ class AuditController(Controller):
         limit: Limit = 100,
         offset: Offset = 0,
     ) -> list[AuditRecord]:
+        """Reads, changes, locks, credentials and refusals, newest first."""
         found = await place.listed()
         page = Page(access_type, limit, offset)
         return await page.of(place.reader, [found.id])

@@ -24,12 +24,14 @@ from domain.roles import Role
 from projections.rebuild import rebuild
 from projections.storage.migrate import migrate
 from projections.views import VIEWS
+from workers.events.anew import make_anew
 from workers.logs import configure_logs
 from workers.loop import run_forever
 from workers.settings import Settings, SettingsError, from_environment, secret_from
 from workers.wiring import running
 
 BAR_WIDTH = 40
+EVENTS = "events"
 # The event loop shares one interpreter lock with the threads that read views and the
 # vault: at the default of 5 ms, a request would wait too long for one of them.
 SWITCH_INTERVAL_SECONDS = 0.000_5
@@ -88,9 +90,13 @@ def migrate_database() -> Sequence[str]:
 
 
 def rebuild_view(name: str) -> None:
+    if name == EVENTS:
+        asyncio.run(make_anew(from_environment()))
+        return
     view = VIEWS.get(name)
     if view is None:
-        raise SettingsError(f"no view {name}; there are {', '.join(sorted(VIEWS))}")
+        names = ", ".join(sorted({*VIEWS, EVENTS}))
+        raise SettingsError(f"no view {name}; there are {names}")
     rebuild(from_environment().database_url, view, _show_progress)
     print(file=sys.stderr)
 

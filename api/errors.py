@@ -13,6 +13,7 @@ from msgspec import UNSET, DecodeError, Struct, UnsetType, ValidationError
 
 from api.requests import request_id_of
 from domain import errors
+from domain.field_path import told
 from domain.task import errors as task_errors
 
 log = structlog.get_logger()
@@ -142,15 +143,11 @@ def undecodable(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
 
 
 def undecodable_body(error: Exception, request_id: str) -> ErrorBody:
-    text = str(error)
     if not isinstance(error, ValidationError):
-        message = f"the body is not JSON: {text}"
+        message = f"the body is not JSON: {error}"
         return error_body(400, message, request_id, "INVALID_JSON", "body")
-    what, _, path = text.partition(" - at `$")
-    what = REPEATED.sub("", what)
-    if "unknown field" in what or "required field" in what:
-        path = what.rpartition("field `")[2].rstrip("`")
-    field = path.strip("`.") or "body"
+    what, path = told(error)
+    what, field = REPEATED.sub("", what), path or "body"
     return error_body(400, f"{field}: {what}", request_id, "INVALID", field)
 
 
@@ -163,7 +160,7 @@ def invalid_parameter(
         return answer(request, 400, f"{name} is required", "INVALID", field=name)
     problems = error.extra if isinstance(error.extra, list) else []
     told = {
-        _as_sent(p["key"]): REPEATED.sub("", p["message"])
+        as_sent(p["key"]): REPEATED.sub("", p["message"])
         for p in problems
         if p.get("key", "data") != "data"  # An absent body is said to be one, too.
     } or {"body": "a JSON object is required"}
@@ -171,7 +168,7 @@ def invalid_parameter(
     return answer(request, 400, message, "INVALID", field=next(iter(told)))
 
 
-def _as_sent(parameter: str) -> str:
+def as_sent(parameter: str) -> str:
     """`timeout_seconds` as callers spell it."""
     first, *rest = parameter.split("_")
     return first + "".join(word.title() for word in rest)

@@ -33,6 +33,7 @@ NATS_URL = "nats-url"  # for workers in other languages: docs/task-workers.md
 def up(data_dir: Path, port: int) -> None:
     """Start everything, say where it is, and keep it running until a signal."""
     data_dir = data_dir.expanduser().resolve()
+    nats_url: Path | None = None
     with Supervisor(data_dir) as supervisor:
         environment = {
             "BERTH_SECRET": _kept(data_dir / "secret", _new_secret),
@@ -45,7 +46,8 @@ def up(data_dir: Path, port: int) -> None:
         if not os.environ.get("BERTH_NATS_URL"):
             nats = supervisor.keep(EmbeddedNats(data_dir / "nats"))
             environment["BERTH_NATS_URL"] = nats.url
-            _write(data_dir / NATS_URL, nats.url)
+            nats_url = data_dir / NATS_URL
+            _write(nats_url, nats.url)
         both = os.environ | environment
         migrate(both["BERTH_DATABASE_URL"])
         leaving_seconds = from_environment(both).task_grace_seconds + LEAVE_SECONDS_MAX
@@ -62,7 +64,7 @@ def up(data_dir: Path, port: int) -> None:
         token = _owner_token(data_dir, both["BERTH_SECRET"])
         url = f"http://127.0.0.1:{port}"
         supervisor.wait_until(lambda: _answers(url), READY_SECONDS_MAX)
-        _say(url, data_dir, token)
+        _say(url, data_dir, token, nats_url)
         supervisor.watch()
 
 
@@ -81,11 +83,14 @@ def new_vault_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def _say(url: str, data_dir: Path, token: Path) -> None:
+def _say(url: str, data_dir: Path, token: Path, nats_url: Path | None) -> None:
+    """The URL of NATS has a token in it, which is not for every eye."""
+    nats = f"URL of NATS:    {nats_url}\n" if nats_url else ""
     print(
         f"Berth is ready: {url}\n"
         f"Data:           {data_dir}\n"
         f"Owner's token:  {token}\n"
+        f"{nats}"
         f"API documents:  {url}/sfp/apidocs\n"
         "\n"
         "Try it from another terminal:\n"

@@ -25,11 +25,13 @@ class Health(Struct, frozen=True, rename="camel"):
 
 @get("/ping", opt=OPEN, summary="Is anybody there?", tags=["Health"])
 async def ping() -> Health:
+    """It asks nobody else."""
     return Health("ok")
 
 
 @get("/health/live", opt=OPEN, summary="Does the process run?", tags=["Health"])
 async def live(request: AnyRequest) -> Health:
+    """Whatever the database does. `waiting` counts the calls that wait here."""
     return Health("ok", request.app.state.services.journal.waiting)
 
 

@@ -162,6 +162,7 @@ class LockRoutes(Controller):
     async def get_ticket(
         self, place: AtPlace, ticket_id: FromPath[str]
     ) -> TicketAnswer:
+        """Whether it is queued, holds the lock, or how it ended."""
         found = await place.listed()
         await place.desk.note_read(found.id, found.details.repository)
         queue = found.environment.queue

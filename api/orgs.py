@@ -124,6 +124,7 @@ class OrgsController(Controller):
 
     @get("/orgs", guards=[allow(Role.MEMBER)], summary="List orgs")
     async def list_orgs(self, views: Views) -> list[OrgAnswer]:
+        """Never with what Berth logs in with."""
         found = await views.read(directory, sql["list_orgs"], {"username_key": None})
         return [shown(row) for row in found.rows]
 
@@ -138,6 +139,7 @@ class OrgsController(Controller):
         username: Annotated[str, QueryParameter(name="username")],
         desk: AtDesk,
     ) -> None:
+        """Its environments stay, without credentials."""
         outcome = await desk.execute(
             Step(decider, STREAM, RemoveOrg(by=desk.actor, username=username))
         )

@@ -63,6 +63,7 @@ class ProjectsController(Controller):
 
     @get(guards=[allow(Role.MEMBER)], summary="List repositories")
     async def list_projects(self, views: Views) -> list[ProjectAnswer]:
+        """By identifier, all of them."""
         return [shown(row) for row in await rows(views, None)]
 
     @post(
@@ -92,6 +93,7 @@ class ProjectsController(Controller):
     async def get_project(
         self, identifier: FromPath[str], views: Views
     ) -> ProjectAnswer:
+        """The identifier may be given in whatever case."""
         return await one(views, identifier)
 
     @patch(
@@ -107,6 +109,7 @@ class ProjectsController(Controller):
         desk: AtDesk,
         views: Views,
     ) -> ProjectAnswer:
+        """Only the fields given change."""
         url = data.remote_url
         command = ReviseProject(
             by=desk.actor,

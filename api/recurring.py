@@ -17,6 +17,7 @@ from api.task_schemas import (
     ScheduleType,
     TaskBody,
     TaskCancelledAnswer,
+    TaskLogsAnswer,
     TaskResultAnswer,
     TasksAnswer,
     TaskSubmittedAnswer,
@@ -25,7 +26,7 @@ from api.task_sight import sees_stacks, visible_schedule
 from domain.errors import Invalid
 from domain.ids import parse_id
 from domain.roles import Role
-from domain.task.errors import TaskNotFound
+from domain.task.errors import TaskNotFound, TaskOver
 from domain.task.events import Order
 from domain.task.firing import of_schedule, start
 from domain.task.recurrence import Recurrence, check
@@ -184,9 +185,22 @@ async def stop(desk: Desk, row: Row) -> TaskCancelledAnswer:
     """To cancel a recurring task is to stop it; again, it is nothing new."""
     if row["state"] != ScheduleState.CANCELLED:
         command = StopSchedule(by=desk.actor)
-        await desk.execute(of_schedule(row["id"], command))
+        try:
+            await desk.execute(of_schedule(row["id"], command))
+        except TaskOver as over:
+            if over.status != ScheduleState.CANCELLED:
+                raise  # Else somebody else has stopped it since.
     return TaskCancelledAnswer(
         message="Task cancelled successfully", status=ScheduleState.CANCELLED
+    )
+
+
+def scheduled_logs(row: Row) -> TaskLogsAnswer:
+    instances = f"/sfp/api/tasks/{row['id']}/recurring-instances"
+    return TaskLogsAnswer(
+        operation_id=row["id"],
+        attempts=[],
+        message=f"a recurring task writes nothing, its instances do: {instances}",
     )
 
 

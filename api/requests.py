@@ -13,6 +13,7 @@ from litestar.types import Empty, Scope
 from uuid_utils import uuid4
 
 from domain.errors import Invalid
+from domain.field_path import within
 
 BODY_BYTES_MAX = 256 * 1024
 REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
@@ -71,10 +72,10 @@ def _check(value: Any, field: str, depth: int = 0) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             _check(key, field, depth + 1)
-            _check(item, field if depth else key, depth + 1)
+            _check(item, within(field, key) if depth else key, depth + 1)
     if isinstance(value, list):
-        for item in value:
-            _check(item, field, depth + 1)
+        for number, item in enumerate(value):
+            _check(item, f"{field}[{number}]", depth + 1)
 
 
 @cache

@@ -20,6 +20,7 @@ log = structlog.get_logger()
 WRAPPED = {"value", "description"}
 AHEAD_MAX = timedelta(days=366)
 NAME_LENGTH_MAX = 255
+DESCRIPTION_CHARACTERS_MAX = 4_000
 
 
 async def order_of(
@@ -31,8 +32,14 @@ async def order_of(
         known = ", ".join(sorted(t.name for t in types.values() if t.is_public))
         raise Invalid(f"type must be one of {known}", field="type")
     data, description = unwrapped(body.data)
-    kind.check(data)
-    key = key_of(kind, data)
+    try:
+        kind.check(data)
+        key = key_of(kind, data)
+    except Invalid as refusal:
+        if data is body.data or not refusal.field.startswith("data"):
+            raise
+        inside = refusal.field.removeprefix("data")
+        raise refusal.of(f"data.value{inside}") from None
     return Order(
         task_type=kind.name,
         data=data,
@@ -65,9 +72,13 @@ def unwrapped(data: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
     """The reference API's documents have the data also as a value with words to it."""
     value, description = data.get("value"), data.get("description")
     is_wrapped = data.keys() == WRAPPED and isinstance(value, dict)
-    if is_wrapped and isinstance(description, str):
-        return data["value"], description
-    return data, None
+    if not is_wrapped or not isinstance(description, str):
+        return data, None
+    if len(description) > DESCRIPTION_CHARACTERS_MAX:
+        field = "data.description"
+        told = f"{field}: at most {DESCRIPTION_CHARACTERS_MAX} characters"
+        raise Invalid(told, field=field)
+    return data["value"], description
 
 
 def retry_of(body: RetryBody) -> Retry:

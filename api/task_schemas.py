@@ -193,7 +193,8 @@ class AttemptLogAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
 
 
 class TaskLogsAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
-    """What the latest attempts wrote, oldest first."""
+    """What the latest attempts wrote, oldest first. `message`: why there is none."""
 
     operation_id: str
     attempts: list[AttemptLogAnswer]
+    message: str | UnsetType = UNSET

@@ -14,6 +14,7 @@ from api.deps import AtDesk, Views
 from api.recurring import (
     list_schedules,
     recurrence_of,
+    scheduled_logs,
     scheduled_result,
     start_recurring,
     stop,
@@ -249,7 +250,12 @@ class TasksController(Controller):
         views: Views,
         attempt: AttemptFilter = None,
     ) -> TaskLogsAnswer:
-        """The beginning of what each of the latest 10 attempts wrote, or of one."""
+        """The beginning of what each of the latest 10 attempts wrote, or of one.
+
+        A recurring task itself writes nothing; each of its instances has a log.
+        """
+        if row := await visible_schedule(desk, views, operation_id):
+            return scheduled_logs(row)
         found = await visible_task(desk, views, operation_id)
         its_id: str = found.rows[0]["operation_id"]
         logs = await desk.services.task_log.read(its_id, attempt)

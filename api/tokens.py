@@ -63,6 +63,7 @@ class TokensController(Controller):
     async def issue_token(
         self, data: JSONBody[TokenBody], desk: AtDesk
     ) -> TokenIssuedAnswer:
+        """It is told this once, and never again. It is good for `expiresIn` days."""
         token_id, secret = desk.new_id().replace("-", ""), desk.new_secret()
         command = IssueToken(
             by=desk.actor,
@@ -82,6 +83,7 @@ class TokensController(Controller):
 
     @get(guards=[allow(Role.OWNER)], summary="List tokens")
     async def list_tokens(self, views: Views) -> list[TokenAnswer]:
+        """Those that were not revoked, without their secrets."""
         found = await views.read(directory, sql["list_tokens"], {})
         return [
             TokenAnswer(
@@ -101,5 +103,6 @@ class TokensController(Controller):
         summary="Revoke a token",
     )
     async def revoke_token(self, token_id: FromPath[str], desk: AtDesk) -> None:
+        """At once and everywhere, for what is done in its name, too."""
         command = RevokeToken(by=desk.actor)
         await desk.execute(Step(token, stream_of(token_id), command))

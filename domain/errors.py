@@ -20,6 +20,13 @@ class Invalid(DomainError):
         super().__init__(message)
         self.field = field
 
+    def of(self, field: str) -> Invalid:
+        """The same, of `field`: all of the path to it, in what was sent."""
+        message = str(self)
+        if message.startswith(self.field):
+            message = field + message.removeprefix(self.field)
+        return Invalid(message, field=field)
+
 
 class Unauthenticated(DomainError):
     """Nobody we know: no token, or one that is forged, expired or revoked."""

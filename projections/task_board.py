@@ -160,6 +160,8 @@ def told(record: Recorded, event: TaskEvent) -> Facts:  # noqa: C901 - a case fo
         case TaskAttemptFailed():
             again = {"state": TaskState.PENDING, "ready_at": event.ready_at}
             return again | failure(event.attempt, event.reason, event)
+        case TaskStalled(is_put_off=True):
+            return {"state": TaskState.PENDING, "ready_at": event.ready_at}
         case TaskStalled():
             return {
                 "state": TaskState.PENDING,

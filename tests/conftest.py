@@ -26,6 +26,11 @@ settings.register_profile(
 settings.load_profile("berth")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest come first, so that no process goes on long after the others."""
+    items.sort(key=lambda item: "faults" not in item.path.parts)
+
+
 @pytest.fixture
 def clock() -> Hands:
     return Hands()

@@ -40,7 +40,8 @@ from workers import (
     vault_check,
 )
 from workers.credential_sweep import CredentialSweep
-from workers.doorbell import Doorbell, Lookout
+from workers.doorbell import Doorbell, Lookout, Ring
+from workers.events.relay import EventRelay
 from workers.lock_expiry import LockExpiry
 from workers.loop import end, run_forever
 from workers.review.desk import ReviewDesk
@@ -82,11 +83,17 @@ class Services:
     task_log: TaskLog
     shelves: Shelves
     dispatch: Dispatch
+    relay: EventRelay
 
     def ring(self, streams: Collection[str]) -> None:
         """Another process has appended to these."""
         self.journal.ring(streams)
+        self.nudge(streams)
+
+    def nudge(self, streams: Collection[str]) -> None:
+        """Have what follows the journal here look at once."""
         self.dispatch.nudge(streams)
+        self.relay.tail.nudge()
 
 
 @asynccontextmanager
@@ -115,6 +122,7 @@ async def running(
         task_log=TaskLog(database),
         shelves=Shelves(database),
         dispatch=Dispatch(settings.nats_url, secrets, journal, settings.task_types),
+        relay=EventRelay(settings.nats_url, database, settings.events),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -135,7 +143,7 @@ def _always(services: Services) -> Sequence[Any]:
     """What every process runs: its writer, and both ways of being woken."""
     journal = services.journal
     bell = Doorbell(services.settings.nats_url, services.ring)
-    journal.announce = partial(_announce, bell, services.dispatch)
+    journal.announce = partial(_announce, bell, services.nudge)
     look = Lookout(services.reader.streams_since, journal.ring)
     given = services.settings.vault_keys.versions
     check = VaultCheck(given, services.vault_use.by_version)
@@ -162,6 +170,7 @@ def _workers(services: Services) -> Sequence[Any]:
     )
     return (
         *services.dispatch.loops(),
+        *services.relay.loops(),
         run_forever("task-sweep", swept.run_once, task_sweep.EVERY_SECONDS),
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
         run_forever("task-schedule", recurring.run_once, task_schedule.EVERY_SECONDS),
@@ -197,10 +206,10 @@ def _tasks_carried_out(services: Services) -> AbstractAsyncContextManager[None]:
     )
 
 
-def _announce(bell: Doorbell, dispatch: Dispatch, streams: Collection[str]) -> None:
+def _announce(bell: Doorbell, nudge: Ring, streams: Collection[str]) -> None:
     """To the other processes, and to what follows the journal in this one."""
     bell.announce(streams)
-    dispatch.nudge(streams)
+    nudge(streams)
 
 
 async def _due_locks(reader: Reader) -> Sequence[str]:

@@ -11,7 +11,7 @@ environment out of use gives it back. docs/review-environments.md has the whole 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -102,8 +102,12 @@ def tag_of(pool: str) -> str:
     return POOL + pool
 
 
+def pools_of(tags: Iterable[str]) -> Sequence[str]:
+    return [tag.removeprefix(POOL) for tag in tags if tag.startswith(POOL)]
+
+
 def is_in_a_pool(details: Details) -> bool:
-    return any(tag.startswith(POOL) for tag in details.tags)
+    return bool(pools_of(details.tags))
 
 
 def decide(
@@ -183,9 +187,13 @@ def meant(review: Assignment | None, command: ReviewCommand) -> Assignment:
     review = had(review)
     if review is not None and is_of(review, command):
         return review
-    if review is not None and review.is_live:
-        raise ReviewTaken("another issue has this environment")
-    raise ReviewNotAssigned("this environment is assigned to no such issue")
+    refusal = ReviewTaken if review and review.is_live else ReviewNotAssigned
+    if review is not None and review.pool != command.pool:
+        where = f"in the pool {review.pool}, not in {command.pool}"
+        raise refusal(f"this environment is assigned {where}")
+    if refusal is ReviewTaken:
+        raise refusal("another issue has this environment")
+    raise refusal("this environment is assigned to no such issue")
 
 
 def live(review: Assignment | None, command: ReviewCommand) -> Assignment:

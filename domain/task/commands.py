@@ -64,7 +64,13 @@ class FailAttempt(OfAttempt, frozen=True, kw_only=True):
 
 
 class AbandonAttempt(OfAttempt, frozen=True, kw_only=True):
-    """The worker has to stop: as though it had fallen silent, but at once."""
+    """The worker has to stop: as though it had fallen silent, but at once.
+
+    `put_off_seconds`: it is only short of room; so long until the next attempt, and
+    none is used up.
+    """
+
+    put_off_seconds: float | None = None
 
 
 class ConfirmCancellation(OfAttempt, frozen=True, kw_only=True):

@@ -146,10 +146,14 @@ class TaskAttemptFailed(Event, frozen=True, tag="task.attempt_failed"):
 
 
 class TaskStalled(Event, frozen=True, tag="task.stalled"):
-    """The attempt's lease ran out; another worker may have a try at once."""
+    """The attempt's lease ran out; another worker may have a try at once.
+
+    `is_put_off`: its worker was well, and had no room for it; that counts for nothing.
+    """
 
     attempt: int
     ready_at: datetime
+    is_put_off: bool = False
 
 
 class TaskFailed(Event, frozen=True, tag="task.failed"):

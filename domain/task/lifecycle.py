@@ -166,8 +166,8 @@ def of_attempt(
             return [TaskCompleted(attempt, command.result)]
         case FailAttempt() if not is_cancelling:
             return [failure(command, task, order, at)]
-        case AbandonAttempt() if not is_cancelling:
-            return [stall(task, order, at)]
+        case AbandonAttempt(put_off_seconds=seconds) if not is_cancelling:
+            return [stall(task, order, at, seconds)]
         case FailAttempt() | AbandonAttempt() | ConfirmCancellation():
             return [TaskCancelled(attempt, task.cancelled_by or command.by.id)]
         case AwaitCancellation():
@@ -251,7 +251,12 @@ def lapse(task: Task, at: datetime) -> Sequence[TaskEvent]:
     return [stall(task, task.order, at)]
 
 
-def stall(task: Task, order: Order, at: datetime) -> TaskEvent:
+def stall(
+    task: Task, order: Order, at: datetime, put_off_seconds: float | None = None
+) -> TaskEvent:
+    if put_off_seconds is not None:
+        later = at + timedelta(seconds=put_off_seconds)
+        return TaskStalled(task.attempt, later, is_put_off=True)
     if task.stalls < order.retry.max_stalled_count:
         return TaskStalled(task.attempt, ready_at=at)
     return TaskFailed(task.attempt, FailureReason.STALLED, STALLED)

@@ -120,8 +120,8 @@ def evolve(task: Task, event: TaskEvent) -> Task:
             failed_once_more = replace(task, failures=task.failures + 1)
             return back_to_pending(failed_once_more, event.ready_at)
         case TaskStalled():
-            stalled_once_more = replace(task, stalls=task.stalls + 1)
-            return back_to_pending(stalled_once_more, event.ready_at)
+            stalls = task.stalls if event.is_put_off else task.stalls + 1
+            return back_to_pending(replace(task, stalls=stalls), event.ready_at)
         case TaskCancellationRequested():
             return replace(
                 task, state=TaskState.CANCELLING, cancelled_by=event.requested_by

@@ -1,19 +1,10 @@
 -- name: list_by_state
--- Newest first: for each state, the indexes alone say which tasks are the newest.
+-- Newest first: for each state, the indexes alone say which tasks are the newest, those
+-- of `task` and those of `ended_task`.
 SELECT found.*
 FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT *, NULL::timestamptz AS ended_at FROM task
-        UNION ALL
-        SELECT
-            operation_id, position, task_type, priority, queue, state, ready_at, attempt,
-            percent, message, submitter_id, submitter_application, repository,
-            repository_key, description, schedule_id, slot, scheduled_for, submitted_at,
-            started_at, worker, lease_until, failed_attempt, failure_reason,
-            error_message, error_stack, ended_at
-        FROM ended_task
-    ) AS every
+    SELECT * FROM every_task()
     WHERE state = wanted.state AND position < %(before)s
         AND (%(type)s::text IS NULL OR task_type = %(type)s)
         AND (%(priority)s::text IS NULL OR priority = %(priority)s)
@@ -29,17 +20,7 @@ LIMIT %(limit)s;
 SELECT found.*
 FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT *, NULL::timestamptz AS ended_at FROM task
-        UNION ALL
-        SELECT
-            operation_id, position, task_type, priority, queue, state, ready_at, attempt,
-            percent, message, submitter_id, submitter_application, repository,
-            repository_key, description, schedule_id, slot, scheduled_for, submitted_at,
-            started_at, worker, lease_until, failed_attempt, failure_reason,
-            error_message, error_stack, ended_at
-        FROM ended_task
-    ) AS every
+    SELECT * FROM every_task()
     WHERE state = wanted.state AND position < %(before)s
         AND task_type = %(type)s
         AND (%(priority)s::text IS NULL OR priority = %(priority)s)
@@ -55,17 +36,7 @@ LIMIT %(limit)s;
 SELECT found.*
 FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT *, NULL::timestamptz AS ended_at FROM task
-        UNION ALL
-        SELECT
-            operation_id, position, task_type, priority, queue, state, ready_at, attempt,
-            percent, message, submitter_id, submitter_application, repository,
-            repository_key, description, schedule_id, slot, scheduled_for, submitted_at,
-            started_at, worker, lease_until, failed_attempt, failure_reason,
-            error_message, error_stack, ended_at
-        FROM ended_task
-    ) AS every
+    SELECT * FROM every_task()
     WHERE state = wanted.state AND position < %(before)s
         AND priority = %(priority)s
         AND (%(repository)s::text IS NULL OR repository_key = %(repository)s)
@@ -82,17 +53,7 @@ SELECT found.*
 FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN unnest(%(repositories)s::text[]) AS within (repository)
 CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT *, NULL::timestamptz AS ended_at FROM task
-        UNION ALL
-        SELECT
-            operation_id, position, task_type, priority, queue, state, ready_at, attempt,
-            percent, message, submitter_id, submitter_application, repository,
-            repository_key, description, schedule_id, slot, scheduled_for, submitted_at,
-            started_at, worker, lease_until, failed_attempt, failure_reason,
-            error_message, error_stack, ended_at
-        FROM ended_task
-    ) AS every
+    SELECT * FROM every_task()
     WHERE state = wanted.state AND position < %(before)s
         AND repository_key = within.repository
         AND (%(type)s::text IS NULL OR task_type = %(type)s)
@@ -107,17 +68,7 @@ LIMIT %(limit)s;
 SELECT found.*
 FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT *, NULL::timestamptz AS ended_at FROM task
-        UNION ALL
-        SELECT
-            operation_id, position, task_type, priority, queue, state, ready_at, attempt,
-            percent, message, submitter_id, submitter_application, repository,
-            repository_key, description, schedule_id, slot, scheduled_for, submitted_at,
-            started_at, worker, lease_until, failed_attempt, failure_reason,
-            error_message, error_stack, ended_at
-        FROM ended_task
-    ) AS every
+    SELECT * FROM every_task()
     WHERE state = wanted.state AND position < %(before)s
         AND submitter_id = %(submitter)s
         AND (%(is_any)s OR submitter_application IS NOT DISTINCT FROM %(application)s)
@@ -136,17 +87,7 @@ LIMIT %(limit)s;
 SELECT found.*
 FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT *, NULL::timestamptz AS ended_at FROM task
-        UNION ALL
-        SELECT
-            operation_id, position, task_type, priority, queue, state, ready_at, attempt,
-            percent, message, submitter_id, submitter_application, repository,
-            repository_key, description, schedule_id, slot, scheduled_for, submitted_at,
-            started_at, worker, lease_until, failed_attempt, failure_reason,
-            error_message, error_stack, ended_at
-        FROM ended_task
-    ) AS every
+    SELECT * FROM every_task()
     WHERE state = wanted.state AND position < %(before)s
         AND schedule_id = %(schedule)s
         AND (%(type)s::text IS NULL OR task_type = %(type)s)

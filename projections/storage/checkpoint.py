@@ -20,6 +20,9 @@ from projections.storage.mapper import recorded
 from projections.view import NewRows, View, Write
 
 BATCH_MAX = 1_000
+# Of events as they are stored, and one more. A few results of tasks are as large as a
+# thousand other events, and what a batch writes is one parameter, which has a limit.
+BATCH_BYTES_MAX = 8 << 20
 
 # The row's lock makes the projectors of one view take turns, in whatever processes.
 # A plan made while a view was empty would read all of it for ever, however large it
@@ -38,8 +41,14 @@ RETURNING
 """
 NEXT: LiteralString = """
 SELECT originator_id, originator_version, notification_id, state
-FROM berth_events
-WHERE notification_id > %s AND notification_id <= %s AND topic = ANY(%s)
+FROM (
+    SELECT originator_id, originator_version, notification_id, state,
+        sum(octet_length(state)) OVER (ORDER BY notification_id)
+            - octet_length(state) AS bytes_before
+    FROM berth_events
+    WHERE notification_id > %s AND notification_id <= %s AND topic = ANY(%s)
+) AS news
+WHERE bytes_before < %s
 ORDER BY notification_id
 """
 
@@ -97,8 +106,9 @@ class ViewStore(PostgresTrackingRecorder):
         upto = min(tip, checkpoint + limit)
         if upto <= checkpoint:
             return 0
-        self.write(cursor, name, read(cursor.connection, view, checkpoint, upto))
-        return upto - checkpoint
+        batch = read(cursor.connection, view, checkpoint, upto)
+        self.write(cursor, name, batch)
+        return batch.upto - checkpoint
 
     def turn(self, cursor: Cursor[DictRow], name: str) -> tuple[int, int]:
         """Where the view has read up to, which nobody else moves, and the tip."""
@@ -119,11 +129,16 @@ class ViewStore(PostgresTrackingRecorder):
 
 
 def read(connection: Connection[Any], view: View, after: int, upto: int) -> Batch:
-    """Positions have no gaps: up to the tip, there is nothing that could come later."""
+    """Less far than `upto` if that would be too many bytes.
+
+    Positions have no gaps: up to the tip, there is nothing that could come later.
+    """
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        cursor.execute(NEXT, (after, upto, view.topics), prepare=True)
-        records = (recorded(*row) for row in cursor.fetchall())
-        return Batch(after, upto, [*view.project(records)])
+        values = (after, upto, view.topics, BATCH_BYTES_MAX)
+        rows = cursor.execute(NEXT, values, prepare=True).fetchall()
+    if sum(len(state) for _, _, _, state in rows) >= BATCH_BYTES_MAX:
+        upto = rows[-1][2]
+    return Batch(after, upto, [*view.project(recorded(*row) for row in rows)])
 
 
 def _copy(cursor: Cursor[DictRow], new: NewRows, rows: Sequence[Any]) -> None:

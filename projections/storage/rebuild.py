@@ -92,8 +92,9 @@ class Rebuild:
                 batch = read(source, self._view, after, upto)
                 if writing:
                     yield writing.result()  # Meanwhile nothing is under way.
-                writing = writer.submit(self._write, batch) if upto > after else None
-                after = upto
+                is_over = batch.upto == after
+                writing = None if is_over else writer.submit(self._write, batch)
+                after = batch.upto
 
     def _write(self, batch: Batch) -> Progress:
         with self._beside_the_live_ones() as cursor:

@@ -18,6 +18,7 @@ from domain.catalog import tag
 from domain.errors import JournalUnavailable
 from domain.event import Event
 from domain.record import Recorded
+from projections.storage.checkpoint import BATCH_BYTES_MAX
 from projections.storage.database import Database
 from projections.storage.mapper import recorded
 from projections.storage.migrate import ADVISORY_LOCK
@@ -46,13 +47,16 @@ WITH tip AS (
         ORDER BY notification_id DESC LIMIT 1
     ), 0) AS position
 ), news AS (
-    SELECT originator_id, originator_version, notification_id, state
+    SELECT originator_id, originator_version, notification_id, state,
+        sum(octet_length(state)) OVER (ORDER BY notification_id)
+            - octet_length(state) AS bytes_before
     FROM berth_events
     WHERE notification_id > %(after)s
         AND notification_id <= %(after)s + %(limit)s AND topic = ANY(%(topics)s)
 )
 SELECT tip.position AS tip, news.*
-FROM tip LEFT JOIN news ON news.notification_id <= tip.position
+FROM tip LEFT JOIN news
+ON news.notification_id <= tip.position AND news.bytes_before < %(bytes)s
 ORDER BY notification_id
 """
 MOVE: LiteralString = "UPDATE tail SET position = %s WHERE name = %s"
@@ -79,6 +83,18 @@ class Tail:
         self._nudged = asyncio.Event()
         self._position = self._stored = 0
         self._is_to_move = False
+        self._window = BATCH_MAX
+        self._back_to: int | None = None
+
+    @property
+    def position(self) -> int:
+        """All up to here has been handed on."""
+        return self._position
+
+    def rewind(self, position: int) -> None:
+        """What came after `position` was lost: hand it on once more."""
+        self._back_to = position
+        self.nudge()
 
     def nudge(self) -> None:
         """Something was appended: look at once."""
@@ -108,10 +124,15 @@ class Tail:
     async def _follow(self, connection: Connection[DictRow]) -> None:
         """One step: what is new, if anything is; else wait for it."""
         self._nudged.clear()
+        if self._back_to is not None:
+            self._position, self._back_to = self._back_to, None
         tip, upto, records = await asyncio.to_thread(self._go_on, connection)
         if records and not await self._hand_on_in_time(records):
+            # What was too much at once comes again as a whole: so less of it.
+            self._window = max(1, self._window // 2)
             await asyncio.sleep(TRY_AGAIN_SECONDS)
             return
+        self._window = min(BATCH_MAX, self._window * 2)
         self._position = upto
         if records or upto - self._stored >= PASSED_OVER_MAX:
             self._is_to_move = True
@@ -161,11 +182,15 @@ class Tail:
         """Where the journal ends, up to where this looked, and what it found."""
         values: dict[str, Any] = {
             "after": self._position,
-            "limit": BATCH_MAX,
+            "limit": self._window,
             "topics": self._topics,
+            "bytes": BATCH_BYTES_MAX,
         }
         rows = connection.execute(NEXT, values, prepare=True).fetchall()
-        tip = rows[0]["tip"]
+        tip: int = rows[0]["tip"]
+        upto = min(tip, self._position + self._window)
+        if sum(len(row["state"] or b"") for row in rows) >= BATCH_BYTES_MAX:
+            upto = rows[-1]["notification_id"]
         found = [
             recorded(
                 row["originator_id"],
@@ -176,7 +201,7 @@ class Tail:
             for row in rows
             if row["state"] is not None
         ]
-        return tip, min(tip, self._position + BATCH_MAX), found
+        return tip, upto, found
 
     def _move(self, connection: Connection[DictRow]) -> None:
         connection.execute(MOVE, [self._position, self._name], prepare=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -98,6 +99,28 @@ def test_to_cancel_it_is_to_stop_it(application: Caller) -> None:
         told = made(application.delete(f"/tasks/{operation}"))
         assert told["status"] == "cancelled"
     assert status(application, operation)["status"] == "cancelled"
+
+
+def test_whoever_cancels_it_at_the_same_time_has_cancelled_it(
+    application: Caller,
+) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        for _ in range(5):
+            path = f"/tasks/{recurring(application, **HOURLY)}"
+            answers = list(threads.map(application.delete, [path] * 16))
+            assert {made(answer)["status"] for answer in answers} == {"cancelled"}
+
+
+def test_what_it_has_written_is_in_the_logs_of_its_instances(
+    application: Caller,
+) -> None:
+    operation = recurring(application, **HOURLY, immediately=True)
+    told = made(application.get(f"/tasks/{operation}/logs"))
+    assert (told["operationId"], told["attempts"]) == (operation, [])
+    path = told["message"].rpartition("/sfp/api")[2]
+    [first] = application.get(path).json()
+    logs = made(application.get(f"/tasks/{first['operationId']}/logs"))
+    assert "message" not in logs
 
 
 def test_the_same_key_starts_one_and_stops_it_once(application: Caller) -> None:
@@ -220,7 +243,7 @@ def test_the_worker_fires_it(application: Caller, installation: Installation) ->
         (HOURLY | {"overlapPolicy": "maybe"}, "recurrenceConfig.overlapPolicy"),
         (HOURLY | {"catchUp": "some"}, "recurrenceConfig.catchUp"),
         (HOURLY | {"immediately": 1}, "recurrenceConfig.immediately"),
-        (HOURLY | {"evry": 1}, "evry"),
+        (HOURLY | {"evry": 1}, "recurrenceConfig.evry"),
     ],
 )
 def test_what_is_no_recurrence_is_named(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from itertools import count
 from typing import Any
 
 import pytest
@@ -76,6 +77,7 @@ def test_none_shows_its_secret(thing: Any) -> None:
         ("BERTH_VAULT_VERSION", "07"),
         ("BERTH_VAULT_VERSION", ""),
     ],
+    ids=count(),
 )
 def test_a_setting_that_makes_no_sense_is_named_and_not_repeated(
     name: str, value: str

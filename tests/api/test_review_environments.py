@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from domain.decider import Step
@@ -12,6 +13,7 @@ from domain.event import Actor
 from domain.roles import Role
 from tests.support.client import Caller, Json
 from tests.support.running import Installation, until
+from tests.support.tasks import status, submitted
 
 CI = Actor("ci", Role.APPLICATION, "pipeline")
 EXPIRED = """
@@ -67,6 +69,33 @@ def test_who_has_it_shows_until_its_time_is_over(
     assert member.look(environment)["reviewEnvironment"] == shown | {
         "status": "Expired"
     }
+
+
+def test_those_who_wait_are_not_in_the_way_of_who_gives_back(
+    installation: Installation, owner: Caller, application: Caller
+) -> None:
+    environment = owner.environment(tags=["pool:core"])
+    repository = environment["repositoryIdentifier"]
+
+    def ask(kind: str, issue: str, **data: Any) -> str:
+        told = {"repoId": repository, "pool": "core", "issue": issue} | data
+        return submitted(application, type=f"{kind}ReviewEnvironment", data=told)
+
+    def waits(operation: str) -> bool:
+        told: str = status(application, operation)["message"]
+        return told.startswith("waiting: none of the 1 environments")
+
+    def have_got_one(count: int) -> bool:
+        return [status(owner, o)["status"] for o in fetches].count("completed") == count
+
+    put(installation, environment, issue="A-0")
+    with installation.worker(BERTH_TASK_SLOTS="1"):
+        fetches = [ask("fetch", f"A-{n}", wait=600) for n in range(1, 4)]
+        for operation in fetches:
+            until(partial(waits, operation))
+        for number in range(1, 4):
+            ask("unassign", owner.look(environment)["reviewEnvironment"]["issue"])
+            until(partial(have_got_one, number))
 
 
 def test_nobody_has_to_come_by_for_it_to_expire(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from domain.ids import new_id
 from domain.roles import Role
 from domain.task.commands import (
     CompleteAttempt,
@@ -68,6 +67,15 @@ def test_data_with_words_to_it_is_taken_apart(application: Caller) -> None:
     wrapped = {"value": {"pool": "core"}, "description": "List them"}
     operation = submitted(application, data=wrapped)
     assert status(application, operation)["description"] == "List them"
+
+
+def test_words_without_end_are_refused(application: Caller) -> None:
+    wrapped = {"value": {"pool": "core"}, "description": "x" * 4_000}
+    assert submitted(application, data=wrapped)
+    wrapped["description"] = "x" * 4_001
+    answer = application.post("/tasks", NOTHING | {"data": wrapped})
+    told = refused(answer, 400, "INVALID")
+    assert told["field"] == "data.description"
 
 
 @pytest.mark.parametrize("spelled", ["{0}", "{1}"])
@@ -212,6 +220,7 @@ def test_what_is_over_cannot_be_cancelled(
     assert end in refusal["message"]
 
 
+NOBODYS_ID = "3f0b8a0e-6c51-4d0f-9a67-0d5c5f0c9b11"
 ROUTES = [("GET", "/status"), ("GET", "/result"), ("GET", "/logs"), ("DELETE", "")]
 
 
@@ -226,7 +235,7 @@ def test_a_task_is_its_submitter_s_and_the_owners(
 
 
 @pytest.mark.parametrize(("method", "route"), ROUTES)
-@pytest.mark.parametrize("unknown", ["1234567890", "x" * 5_000, new_id(), "%20"])
+@pytest.mark.parametrize("unknown", ["1234567890", "x" * 5_000, NOBODYS_ID, "%20"])
 def test_what_is_not_known_is_not_found(
     owner: Caller, method: str, route: str, unknown: str
 ) -> None:

@@ -14,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from domain.roles import Role
-from projections.storage.migrate import migrate
 from tests.support.client import Json, made, refused, unique
 from tests.support.running import Api, Installation, until
-from tests.support.servers import Servers, fresh_database
+from tests.support.servers import Servers, fresh_database, migrated
 
 ORGS = 30
 ROUNDS_AROUND = 3
@@ -37,7 +36,7 @@ def own(
 ) -> Iterator[Installation]:
     """A database of its own, with the first key."""
     with fresh_database(servers.database_url) as url:
-        migrate(url)
+        migrated(url)
         changed = {"BERTH_DATABASE_URL": url, "BERTH_VAULT_KEYS": FIRST}
         yield Installation(installation.environment | changed, tmp_path)
 

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from projections.storage.migrate import migrate
 from tests.bench import etcd
 from tests.bench.client import Client
 from tests.bench.grown import fill, make_current
@@ -22,7 +21,8 @@ from tests.bench.installation import (
     running,
 )
 from tests.bench.wrk import Load, load
-from tests.support.servers import Servers, embedded_servers, fresh_database
+from tests.support.servers import Servers, embedded_servers, fresh_database, migrated
+from workers.embedded import EmbeddedNats
 
 CLIENTS = 64
 ENVIRONMENTS = 200
@@ -84,8 +84,11 @@ class Bench:
     def grown(self) -> Grown:
         """A database with a million events, and nobody at work on it."""
         url = self.stack.enter_context(fresh_database(self.servers.database_url))
-        migrate(url)
-        with running(url, self.servers.nats_url, self.folder) as berth:
+        migrated(url)
+        with (
+            EmbeddedNats(self.folder / "nats-filling") as nats,
+            running(url, nats.url, self.folder) as berth,
+        ):
             environments = berth.add_environments(ENVIRONMENTS)
         fill(url, environments)
         return Grown(url, environments)
@@ -94,7 +97,10 @@ class Bench:
     def grown_site(self) -> Iterator[Site]:
         url, environments = self.grown
         make_current(url)
-        with running(url, self.servers.nats_url, self.folder) as berth:
+        # Else its events would be on their way to NATS all the time that is measured.
+        recent = {"BERTH_EVENTS_MAX_AGE_DAYS": "1"}
+        nats_url = self.servers.nats_url
+        with running(url, nats_url, self.folder, **recent) as berth:
             site = Site(berth, environments)
             site.warm_up()
             yield site

@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ import psycopg
 
 from api.person_tokens import Signer
 from domain.roles import Role
-from projections.storage.migrate import migrate
 from tests.bench.client import Client
-from tests.support.servers import Servers, fresh_database
+from tests.support.servers import Servers, fresh_database, migrated
+from workers.embedded import EmbeddedNats
 from workers.embedded.process import ServerStartError, wait_for
 from workers.supervisor import Command
 
@@ -45,6 +46,7 @@ ORDER BY requested_position DESC
 @dataclass(frozen=True)
 class Installation:
     database_url: str
+    nats_url: str
     port: int
     pid: int
     worker_pid: int
@@ -102,10 +104,11 @@ def installation(
     worker: Sequence[str] = WORKER,
     **settings: str,
 ) -> Iterator[Installation]:
-    """On a database of its own, which is dropped afterwards."""
-    with fresh_database(servers.database_url) as url:
-        migrate(url)
-        with running(url, servers.nats_url, folder, worker, **settings) as berth:
+    """On a database and a NATS of its own, which are dropped afterwards."""
+    store = Path(tempfile.mkdtemp(prefix="nats-", dir=folder))
+    with fresh_database(servers.database_url) as url, EmbeddedNats(store) as nats:
+        migrated(url)
+        with running(url, nats.url, folder, worker, **settings) as berth:
             yield berth
 
 
@@ -140,7 +143,9 @@ def running(
         assert api.pid
         assert worker_process.pid
         token = Signer(SECRET.encode()).issue("bench", Role.OWNER, timedelta(days=1))
-        berth = Installation(database_url, port, api.pid, worker_process.pid, token)
+        berth = Installation(
+            database_url, nats_url, port, api.pid, worker_process.pid, token
+        )
         with closing(berth.client()) as client:
             await_answer(api, client, "/health/ready")
         yield berth

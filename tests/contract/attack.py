@@ -129,15 +129,13 @@ def something(stage: Stage, holder: Caller) -> dict[str, Any]:
     return {
         "category": there["category"],
         "environmentOrder": [NAME],
-        "environment_id": there["id"],
-        "operation_id": made(holder.post("/tasks", NOTHING))["operationId"],
+        "id": there["id"],
+        "operationId": made(holder.post("/tasks", NOTHING))["operationId"],
         "identifier": repository,
         "repositoryIdentifier": repository,
         "repositoryName": there["repositoryName"],
-        "repository_identifier": repository,
         "salesforceUsername": org.username,
         "sfdxAuthUrl": org.auth_url,
         "ticketId": ticket,
-        "ticket_id": ticket,
         "username": org.username,
     }

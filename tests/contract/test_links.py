@@ -18,26 +18,26 @@ from tests.support.client import unique
 from tests.support.tasks import NOTHING
 
 EVERYTHING = "."
-TO_A_RELEASE = r"/(projects|environments|lock|acquire|releases|\{ticket_id\})$"
+TO_A_RELEASE = r"/(projects|environments|lock|acquire|releases|\{ticketId\})$"
 ROUNDS_MAX = 20
 LOOKING = settings(looking(8, stateful_step_count=15), derandomize=False)
-PLACES = "{environment_id}", "by-name/{name}"
+PLACES = "{id}", "by-name/{name}"
 
 
 THINGS = {
-    ("DELETE /sfp/api/application-tokens/{token_id}", 204),
+    ("DELETE /sfp/api/application-tokens/{tokenId}", 204),
     ("DELETE /sfp/api/auth/salesforce/org", 204),
     ("PATCH /sfp/api/projects/{identifier}", 200),
-    ("DELETE /sfp/api/tasks/{operation_id}", 200),
-    ("POST /sfp/api/tasks/{operation_id}/stop-recurring", 404),
+    ("DELETE /sfp/api/tasks/{operationId}", 200),
+    ("POST /sfp/api/tasks/{operationId}/stop-recurring", 404),
 }
 RELEASES = {
     (f"{verb} /sfp/api/environments/{place}/{route}", status)
     for place in PLACES
     for verb, route, status in (
-        ("PUT", "lock/{ticket_id}/acquire", 200),
+        ("PUT", "lock/{ticketId}/acquire", 200),
         ("POST", "releases", 201),
-        ("DELETE", "lock/{ticket_id}", 200),
+        ("DELETE", "lock/{ticketId}", 200),
     )
 }
 

@@ -18,7 +18,7 @@ from domain.task.concurrency import (
     slot_for,
     stream_of,
 )
-from domain.task.errors import KeyBusy, SlotNeeded
+from domain.task.errors import KeyBusy, SlotNeeded, TaskNotReady
 from domain.task.events import (
     FailureReason,
     Order,
@@ -117,6 +117,25 @@ def test_an_attempt_that_is_abandoned_is_for_another_worker_at_once() -> None:
     )
     abandon = AbandonAttempt(by=WORKER, attempt=1, lease_id="l")
     running.when(abandon, at(9)).then(TaskStalled(1, ready_at=at(9)))
+
+
+def test_an_attempt_that_is_put_off_counts_for_nothing() -> None:
+    running = task.given(
+        submitted(retry=Retry(max_stalled_count=0)),
+        started(lease_id="l", lease_until=at(300)),
+    )
+    put_off = AbandonAttempt(by=WORKER, attempt=1, lease_id="l", put_off_seconds=20)
+    later = TaskStalled(1, ready_at=at(29), is_put_off=True)
+    running.when(put_off, at(9)).then(later)
+    pending = running.given(later)
+    start = StartAttempt(by=WORKER, worker="w", lease_id="m")
+    pending.when(start, at(28)).refused(TaskNotReady)
+    again = TaskStarted(2, "m", "w", at(329))
+    pending.when(start, at(29)).then(again)
+    silent = pending.given(again)
+    assert lifecycle.lapse(silent.state, at(329)) == [
+        TaskFailed(2, FailureReason.STALLED, STALLED)
+    ]
 
 
 def test_what_was_abandoned_too_often_has_failed() -> None:

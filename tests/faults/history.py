@@ -66,6 +66,8 @@ class Operation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class FaultKind(StrEnum):
     KILL_API = "kill -9 of an API process"
     KILL_WORKER = "kill -9 of a worker"
+    STOP_WORKER = "SIGTERM of a worker"
+    KILL_FORK_SERVER = "kill -9 of what a worker's tasks are forked from"
     KILL_POSTMASTER = "kill -9 of the postmaster"
     KILL_POSTGRES = "kill -9 of all of PostgreSQL amid a commit"
     KILL_NATS = "kill -9 of nats-server"

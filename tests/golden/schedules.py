@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from domain.roles import Role
-from domain.task.events import Backoff, BackoffType, Order, Priority, Retry, Submitter
 from domain.task.recurrence import CatchUp, Overlap, Recurrence
 from domain.task.schedule_events import (
     EndReason,
@@ -19,22 +17,9 @@ from domain.task.schedule_events import (
     ScheduleStarted,
     ScheduleStopped,
 )
+from tests.golden.tasks import HALF_PAST, ORDER, SUBMITTER
 
-HALF_PAST = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 INSTANCE = "4d5e6f7a-8b9c-4d0e-9f1a-2b3c4d5e6f08"
-ORDER = Order(
-    task_type="fetchReviewEnvironment",
-    data={"pool": "core", "issue": "ISSUE-123"},
-    priority=Priority.HIGH,
-    queue="local",
-    lock_duration_ms=60_000,
-    timeout_ms=600_000,
-    retry=Retry(3, Backoff(BackoffType.EXPONENTIAL, 1_000, 0.5, 60_000), 2),
-    repository="acme/shop",
-    concurrency_key="core",
-    concurrency_max=2,
-    description="Fetch a review environment",
-)
 
 SCHEDULES: Sequence[ScheduleEvent] = [
     ScheduleStarted(
@@ -50,7 +35,7 @@ SCHEDULES: Sequence[ScheduleEvent] = [
             overlap=Overlap.QUEUE,
             catch_up=CatchUp.ALL,
         ),
-        submitter=Submitter("ci", Role.APPLICATION, "ci", ["acme/shop"]),
+        submitter=SUBMITTER,
         started_at=HALF_PAST,
         next_at=HALF_PAST,
     ),

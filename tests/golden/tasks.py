@@ -48,10 +48,11 @@ ORDER = Order(
     concurrency_max=2,
     description="Fetch a review environment",
 )
+SUBMITTER = Submitter("ci", Role.APPLICATION, "ci", ["acme/shop"])
 TASK_EXAMPLES: list[TaskEvent | TaskKeyEvent] = [
     TaskSubmitted(
         order=ORDER,
-        submitter=Submitter("ci", Role.APPLICATION, "ci", ["acme/shop"]),
+        submitter=SUBMITTER,
         ready_at=HALF_PAST,
         schedule_id=SCHEDULE,
         slot=HALF_PAST,

@@ -20,11 +20,10 @@ from projections.storage.append import Appender
 from projections.storage.database import Database
 from projections.storage.journal import StoredJournal
 from projections.storage.mapper import EventMapper
-from projections.storage.migrate import migrate
 from projections.storage.parking import Parking
 from tests.support.builders import acquire, register, request, to
 from tests.support.memory import Hands, MemoryJournal
-from tests.support.servers import Servers, fresh_database
+from tests.support.servers import Servers, fresh_database, migrated
 
 MAPPER = EventMapper(JSONTranscoder())
 ENOUGH_SECONDS = 10
@@ -110,7 +109,7 @@ OpenRig = Callable[[], AbstractAsyncContextManager[Rig]]
 def migrated_url(servers: Servers) -> Iterator[str]:
     """A database with today's schema, for all tests."""
     with fresh_database(servers.database_url) as url:
-        migrate(url)
+        migrated(url)
         yield url
 
 
@@ -131,7 +130,7 @@ def journal_url(migrated_url: str) -> str:
 def own_journal_url(servers: Servers) -> Iterator[str]:
     """One that nobody has used before, nor will."""
     with fresh_database(servers.database_url) as url:
-        migrate(url)
+        migrated(url)
         yield url
 
 

@@ -11,7 +11,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg import Connection, sql
 from psycopg.rows import DictRow
 
-from projections.storage.checkpoint import NEXT
+from projections.storage.checkpoint import BATCH_BYTES_MAX, NEXT
 from projections.storage.database import Database
 from projections.storage.recorder import STATEMENTS
 
@@ -142,11 +142,12 @@ def check_the_readers(url: str) -> None:
         assert [notification.id for notification in found] == [EVENTS - 1, EVENTS]
     with database.get_connection() as connection:
         for _ in range(8):
-            connection.execute(NEXT, (EVENTS - 1, EVENTS, [LOCKS]), prepare=True)
+            wished = (EVENTS - 1, EVENTS, [LOCKS], BATCH_BYTES_MAX)
+            connection.execute(NEXT, wished, prepare=True)
         by_count = prepared(connection, "notification_id>=$1")
         by_topic = prepared(connection, "notification_id > $1")
         for start, upto in (("0", "500"), ("99000", "99500")):
             assert reads(connection, by_count, [start, "500"]) == {BY_POSITION}
-            wanted = [start, upto, f"{{{LOCKS}}}"]
+            wanted = [start, upto, f"{{{LOCKS}}}", f"{BATCH_BYTES_MAX}"]
             assert reads(connection, by_topic, wanted) == {BY_POSITION}
     database.close()

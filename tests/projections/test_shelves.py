@@ -24,6 +24,7 @@ from domain.task.events import (
     TaskCompleted,
     TaskFailed,
     TaskProgressed,
+    TaskStalled,
     TaskStarted,
     TaskSubmitted,
 )
@@ -173,6 +174,16 @@ def test_of_one_task_s_progress_a_batch_writes_the_last() -> None:
     ]
     writes = [rows for _, rows in project(records) if rows]
     assert writes == [[{"operation_id": "a", "percent": 99, "message": "99"}]]
+
+
+def test_what_was_put_off_shows_no_failure() -> None:
+    origin = origin_of(OWNER, NOW)
+    event = TaskStalled(1, NOW, is_put_off=True)
+    record = Recorded("tasks/a", 1, 1, "e1", event, origin)
+    rows: list[Any] = [row for _, rows in project([record]) for row in rows]
+    [row] = rows
+    assert (row["state"], row["ready_at"]) == ("pending", NOW)
+    assert not [name for name in row if name.startswith(("error", "fail"))]
 
 
 def test_a_log_is_bounded_and_says_so(database: Database) -> None:

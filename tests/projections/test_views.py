@@ -15,6 +15,14 @@ from psycopg.rows import dict_row
 from domain.catalog import tag
 from domain.event import Event
 from domain.record import Recorded, origin_of
+from domain.roles import Role
+from domain.task.events import (
+    Order,
+    Submitter,
+    TaskCompleted,
+    TaskStarted,
+    TaskSubmitted,
+)
 from projections.environment_listing import sql as listing_sql
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
@@ -112,6 +120,41 @@ def test_the_same_rows_come_out_however_the_journal_is_cut(
     assert rows_of(journal_of_all, view) == one_by_one
     assert store.lag(view.name).checkpoint == len(STORY)
     assert store.advance(view) == 0
+
+
+@each_view
+def test_the_same_rows_come_out_if_a_batch_may_have_few_bytes(
+    journal_of_all: str,
+    database: Database,
+    view: View,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rebuilt(database, view)
+    in_one = rows_of(journal_of_all, view)
+    monkeypatch.setattr("projections.storage.checkpoint.BATCH_BYTES_MAX", 1_000)
+    positions = [progress.position for progress in rebuild(database, view)]
+    assert len(positions) > 1
+    assert positions == sorted(set(positions))
+    assert positions[-1] == len(STORY)
+    assert rows_of(journal_of_all, view) == in_one
+
+
+def test_a_batch_of_large_results_is_cut_by_its_bytes(
+    own_journal_url: str, database: Database
+) -> None:
+    order, ci = Order("build", {}), Submitter("ci", Role.APPLICATION)
+    story: list[tuple[str, Event]] = []
+    for number in range(50):
+        stream = f"tasks/{number}"
+        story.append((stream, TaskSubmitted(order, ci, at(0))))
+        story.append((stream, TaskStarted(1, "lease", "worker", at(60))))
+        story.append((stream, TaskCompleted(1, "x" * (250 << 10))))
+    append(own_journal_url, story)
+    store, view, reads = ViewStore(database), VIEWS["task_board"], list[int]()
+    while read := store.advance(view):
+        reads.append(read)
+    assert (len(reads), sum(reads)) == (2, len(story))
+    assert reads[0] * (250 << 10) // 3 < 9 << 20
 
 
 @each_view

@@ -96,17 +96,16 @@ class Walk:
         new = made(owner.post("/application-tokens", {"name": "to be revoked"}))
         repository = environment["repositoryIdentifier"]
         return {
-            "environment_id": environment["id"],
+            "id": environment["id"],
             "name": environment["name"],
             "category": environment["category"],
             "repositoryIdentifier": repository,
-            "repository_identifier": repository,
             "repository": repository,
             "identifier": repository,
             "repositoryName": environment["repositoryName"],
-            "ticket_id": held["ticketId"],
-            "token_id": new["id"],
-            "operation_id": self.task(),
+            "ticketId": held["ticketId"],
+            "tokenId": new["id"],
+            "operationId": self.task(),
             "username": org.username,
             "auth_url": org.auth_url,
             "new": unique("acme/new"),
@@ -136,11 +135,11 @@ class Walk:
         if operation.name == "DELETE /projects/{identifier}":
             places["identifier"] = self.owner.repository()
         elif "recurring" in operation.path:
-            places["operation_id"] = recurring(self.owner, pattern="0 0 1 1 *")
+            places["operationId"] = recurring(self.owner, pattern="0 0 1 1 *")
         elif operation.method == "DELETE" and "/lock/" not in operation.path:
-            path = f"/environments/{places['environment_id']}/lock"
+            path = f"/environments/{places['id']}/lock"
             query = {"repositoryName": places["repositoryName"]}
-            self.owner.delete(f"{path}/{places['ticket_id']}", **query)
+            self.owner.delete(f"{path}/{places['ticketId']}", **query)
         request = operation.good(places, redirect="false", authType="accessToken")
         good = operation.good(places)
         forged = self.owner.token[:-2]
@@ -174,8 +173,8 @@ class Walk:
     def maliciously(self, endpoint: str, secret: str) -> None:
         """The org echoes a secret that it was sent, in every way it can."""
         places, org = self.places(has_userinfo=endpoint != "identity")
-        path = f"/environments/{places['environment_id']}"
-        lock = f"{path}/lock/{places['ticket_id']}/acquire"
+        path = f"/environments/{places['id']}"
+        lock = f"{path}/lock/{places['ticketId']}/acquire"
         query: dict[str, Any] = {"repositoryName": places["repositoryName"]}
         body = {"username": org.username, "sfdxAuthUrl": org.auth_url}
         for reply in echoes(getattr(org, secret)):

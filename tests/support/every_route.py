@@ -106,7 +106,7 @@ class Operation:
             yield f'{{"{name}": "{canary}'.encode()
 
 
-PLACES = ("$repository", "$username", "$ticket_id", "$auth_url", "$new")
+PLACES = ("$repository", "$username", "$ticketId", "$auth_url", "$new")
 BODIES: dict[str, dict[str, Any]] = {
     "EnvironmentBody": {
         "repositoryIdentifier": "$repository",
@@ -117,7 +117,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "LockBody": {"reason": "a release"},
     "AcquireBody": {"timeoutSeconds": 0},
     "RenewBody": {"leaseDurationSeconds": 600},
-    "ReleaseBody": {"name": "v1", "domain": "core", "ticketId": "$ticket_id"},
+    "ReleaseBody": {"name": "v1", "domain": "core", "ticketId": "$ticketId"},
     "OrderBody": {"environmentOrder": []},
     "ProjectBody": {"identifier": "$new", "remoteUrl": "https://github.com/acme/new"},
     "ProjectPatch": {"remoteUrl": "https://github.com/acme/moved"},

@@ -29,10 +29,9 @@ from api.person_tokens import Signer
 from domain.decider import Outcome, Step
 from domain.roles import Role
 from projections.storage.database import Database
-from projections.storage.migrate import migrate
 from projections.storage.task_log import TaskLog
 from tests.support.client import Caller
-from tests.support.servers import Servers, fresh_database
+from tests.support.servers import Servers, fresh_database, migrated
 from workers.embedded.process import wait_for
 from workers.settings import Settings, from_environment
 from workers.supervisor import Command
@@ -167,7 +166,7 @@ def installation(
 ) -> Iterator[Installation]:
     """A migrated database, without a process of Berth's yet."""
     with fresh_database(servers.database_url) as database_url:
-        migrate(database_url)
+        migrated(database_url)
         environment = {
             "BERTH_DATABASE_URL": database_url,
             "BERTH_NATS_URL": servers.nats_url,

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from projections.storage.migrate import migrate
 from workers.embedded import EmbeddedNats, EmbeddedPostgres
 
 
@@ -56,6 +57,13 @@ def fresh_database(url: str, *, template: str = "template1") -> Iterator[str]:
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(drop)
+
+
+def migrated(url: str) -> None:
+    """Today's schema. To NATS, which all share, all databases are one installation."""
+    migrate(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE installation SET id = 'of-the-tests'")
 
 
 def named_database(url: str, name: str) -> str:

@@ -94,7 +94,7 @@ class EmbeddedNats(ChildProcess):
             "jetstream": {
                 "store_dir": str(self.folder),
                 "sync_interval": "always",
-                "max_memory_store": 64 << 20,
+                "max_memory_store": 256 << 20,
                 "max_file_store": 16 << 30,
             },
         }

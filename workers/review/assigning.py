@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from domain.decider import Journal, Look, Outcome, Step
+from domain.decider import Look, Outcome, Step
 from domain.environment.environment import Environment, environment
 from domain.environment.review import AssignReview, KeepReview, RequireElsewhere
 from domain.errors import (
@@ -22,8 +22,8 @@ from domain.errors import (
     ReviewNotAssigned,
     ReviewTaken,
 )
-from domain.event import Actor
 from domain.review_index import ChooseEnvironment, Place, review_index, stream_of
+from workers.review.acting import Acting
 from workers.review.data import FetchData
 from workers.review.pool import Pool
 from workers.review.shown import shown
@@ -41,11 +41,10 @@ TOO_LATE = (
 
 @dataclass(frozen=True)
 class Assigning:
-    journal: Journal
+    acting: Acting
     pool: Pool
     data: FetchData
     operation_id: str
-    by: Actor
 
     async def run(self) -> dict[str, Any]:
         """`assigned`, or nothing and `why` not."""
@@ -65,8 +64,8 @@ class Assigning:
         return stream_of(self.pool.repository, self.pool.name, self.data.issue)
 
     async def _keep_or_take(self) -> dict[str, Any] | None:
-        looked = await self.journal.execute(
-            Step(review_index, self.index, Look(by=self.by))
+        looked = await self.acting.execute(
+            Step(review_index, self.index, Look(by=self.acting.by))
         )
         place: Place = looked.states[0]
         previous = place.environment_id
@@ -83,24 +82,24 @@ class Assigning:
             if may_have_it and previous and previous != candidate.id:
                 steps.append(self._require_elsewhere(previous))
             try:
-                return self._told(candidate.id, await self.journal.execute(*steps), 1)
+                return self._told(candidate.id, await self.acting.execute(*steps), 1)
             except TOO_LATE:
                 continue
         return None
 
     async def _keep(self, environment_id: str) -> Outcome:
         command = KeepReview(
-            by=self.by,
+            by=self.acting.by,
             issue=self.data.issue,
             pool=self.pool.name,
             operation_id=self.operation_id,
             lease_seconds=self.data.leasefor,
         )
-        return await self.journal.execute(Step(environment, environment_id, command))
+        return await self.acting.execute(Step(environment, environment_id, command))
 
     def _choose(self, environment_id: str, previous: str | None) -> Step:
         command = ChooseEnvironment(
-            by=self.by,
+            by=self.acting.by,
             repository=self.pool.repository,
             pool=self.pool.name,
             issue=self.data.issue,
@@ -111,7 +110,7 @@ class Assigning:
 
     def _assign(self, environment_id: str) -> Step:
         command = AssignReview(
-            by=self.by,
+            by=self.acting.by,
             issue=self.data.issue,
             pool=self.pool.name,
             operation_id=self.operation_id,
@@ -122,7 +121,7 @@ class Assigning:
 
     def _require_elsewhere(self, environment_id: str) -> Step:
         command = RequireElsewhere(
-            by=self.by,
+            by=self.acting.by,
             issue=self.data.issue,
             pool=self.pool.name,
             operation_id=self.operation_id,

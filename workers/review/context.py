@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import msgspec
@@ -19,6 +20,8 @@ class Context(Protocol):
     def is_cancelled(self) -> bool: ...
 
     def progress(self, percent: float, message: str = "") -> None: ...
+
+    def waiting(self) -> AbstractContextManager[None]: ...
 
     def ask(self, kind: str, **arguments: Any) -> Any: ...
 

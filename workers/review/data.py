@@ -14,6 +14,8 @@ from msgspec.structs import fields, force_setattr
 
 from domain.environment.review import LEASE_SECONDS_MAX
 from domain.environment.review_events import ReviewStatus
+from domain.errors import Invalid
+from domain.field_path import retold, within
 from domain.naming import name_of
 
 WAIT_SECONDS_MAX = 86_400
@@ -67,11 +69,13 @@ class ReviewData(
                 beside = f"Object contains unknown field `{field.encode_name}`"
                 raise ValueError(f"beside `value`: {beside}")
         if "value" in value:
-            raise ValueError("in `value`: Object contains unknown field `value`")
+            raise ValueError("Object contains unknown field `value` - at `$.value`")
         try:
             inside = msgspec.convert(value, type(self))
         except msgspec.ValidationError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(retold(error, "value")) from None
+        except Invalid as refusal:
+            raise refusal.of(within("value", refusal.field)) from None
         for name in self.__struct_fields__:
             force_setattr(self, name, getattr(inside, name))
 

@@ -23,6 +23,7 @@ from domain.errors import Forbidden, Invalid, ReviewNotAssigned
 from domain.event import Actor
 from domain.roles import Role
 from projections.storage.reader import Reader
+from workers.review.acting import Acting
 from workers.review.assigning import Assigning
 from workers.review.data import (
     ExtendData,
@@ -59,7 +60,8 @@ class ReviewDesk:
 
     async def assign(self, data: FetchData, operation_id: str, by: Actor) -> Any:
         pool = await pool_of(self.reader, data, by)
-        return await Assigning(self.journal, pool, data, operation_id, by).run()
+        acting = Acting(self.journal, by)
+        return await Assigning(acting, pool, data, operation_id).run()
 
     async def find(self, data: OneData, _: str, by: Actor) -> Any:
         pool = await pool_of(self.reader, data, by)
@@ -117,7 +119,8 @@ class ReviewDesk:
         found = pool.find(data.issue, data.environment)
         if found is None:
             raise ReviewNotAssigned(f"issue: {data.issue} has none in {data.pool}")
-        outcome = await self.journal.execute(Step(environment, found.id, command))
+        acting = Acting(self.journal, command.by)
+        outcome = await acting.execute(Step(environment, found.id, command))
         after: Environment = outcome.states[0]
         return shown(found.id, after, outcome.at, data.pool)
 

@@ -12,20 +12,34 @@ from workers.review.data import FetchData
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 2.0
 PAUSE_FACTOR = 1.5
+# Each time is an event for ever.
+TELL_EVERY_SECONDS = 30.0
 
 
 def fetch(context: Context, data: FetchData) -> Any:
     """The issue's environment; `PoolBusy` if `wait` is over before one is free."""
-    start = monotonic()
+    answer = ask(context, "review.assign", data)
+    if answer["assigned"] is None and data.wait:
+        with context.waiting():
+            answer = _wait(context, data, answer["why"])
+    if answer["assigned"] is None:
+        raise PoolBusy(f"{answer['why']}, after {data.wait} s")
+    return answer["assigned"]
+
+
+def _wait(context: Context, data: FetchData, why: str) -> Any:
+    """The last answer."""
+    start, told_at = monotonic(), -TELL_EVERY_SECONDS
     pause = FIRST_PAUSE_SECONDS
     while True:
-        answer = ask(context, "review.assign", data)
-        if answer["assigned"] is not None:
-            return answer["assigned"]
         waited = monotonic() - start
-        left = data.wait - waited
-        if left <= 0 or context.is_cancelled:
-            raise PoolBusy(f"{answer['why']}, after {data.wait} s")
-        context.progress(100 * waited / data.wait, f"waiting: {answer['why']}")
-        sleep(min(pause, left))
+        if waited - told_at >= TELL_EVERY_SECONDS:
+            told_at = waited
+            context.progress(100 * waited / data.wait, f"waiting: {why}")
+        sleep(min(pause, max(0, data.wait - waited)))
         pause = min(pause * PAUSE_FACTOR, LONGEST_PAUSE_SECONDS)
+        answer = ask(context, "review.assign", data)
+        is_over = waited >= data.wait or context.is_cancelled
+        if answer["assigned"] is not None or is_over:
+            return answer
+        why = answer["why"]

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from domain.decider import check_reach
-from domain.environment.review import tag_of
+from domain.environment.review import pools_of, tag_of
 from domain.errors import EnvironmentNotFound, Invalid, ProjectNotFound
 from domain.event import Actor
 from domain.naming import fold
@@ -21,19 +21,19 @@ from workers.review.data import ListData, ReviewData
 
 
 class Pool(Struct, frozen=True):
-    """Whoever carries its tag, or was assigned while carrying it."""
+    """Whoever carries its tag, or was assigned while carrying it; and the `others`."""
 
     repository: str
     name: str
     members: Sequence[Listed]
+    others: Sequence[Listed] = ()
 
     def find(self, issue: str | None, name: str | None) -> Listed | None:
         """The one of that name or id; else the one `issue` has, or had last."""
         if name is not None:
-            for member in self.members:
-                if name.lower() == member.id or fold(name) == fold(member.details.name):
-                    return member
-            raise EnvironmentNotFound(f"environment: no {name} in the pool {self.name}")
+            if found := called(name, self.members):
+                return found
+            raise EnvironmentNotFound(self._why_not(name))
         of_issue = [
             (review.is_live, review.until, member)
             for member in self.members
@@ -41,10 +41,30 @@ class Pool(Struct, frozen=True):
         ]
         return max(of_issue, key=lambda found: found[:2])[2] if of_issue else None
 
+    def _why_not(self, name: str) -> str:
+        other = called(name, self.others)
+        if other is None:
+            return f"environment: no {name} in the pool {self.name}"
+        theirs = ", ".join(pools_of(other.details.tags))
+        where = f"in the pool {theirs}" if theirs else "in no pool"
+        return f"environment: {other.details.name} is {where}, not in {self.name}"
+
     def candidates(self) -> Sequence[Listed]:
         """Who may be had, the first one best: those that are known to be tidy."""
         free = [member for member in self.members if may_be_had(member, self.name)]
         return sorted(free, key=lambda one: one.environment.review is not None)
+
+
+def called(name: str, listed: Sequence[Listed]) -> Listed | None:
+    """The one of that name or id."""
+    return next(
+        (
+            one
+            for one in listed
+            if name.lower() == one.id or fold(name) == fold(one.details.name)
+        ),
+        None,
+    )
 
 
 def may_be_had(member: Listed, pool: str) -> bool:
@@ -61,18 +81,18 @@ async def pool_of(reader: Reader, data: ReviewData, by: Actor) -> Pool:
     """`Invalid` if nothing is in such a pool, `ProjectNotFound`, or `Forbidden`."""
     name = data.pool
     repository = await repository_of(reader, data.repo_id, by)
-    members = [
-        one
-        for one in await environments(reader, repository)
-        if tag_of(name) in one.details.tags
-        or ((review := one.environment.review) and review.pool == name)
-    ]
+    members: list[Listed] = []
+    others: list[Listed] = []
+    for one in await environments(reader, repository):
+        review = one.environment.review
+        is_of_it = tag_of(name) in one.details.tags or (review and review.pool == name)
+        (members if is_of_it else others).append(one)
     if not members:
         raise Invalid(
             f"pool: no environment of {repository} is tagged {tag_of(name)}",
             field="pool",
         )
-    return Pool(repository, name, members)
+    return Pool(repository, name, members, others)
 
 
 async def reviewed(reader: Reader, data: ListData, by: Actor) -> Sequence[Listed]:

@@ -69,6 +69,9 @@ class Listener(Protocol):
     async def progressed(self, percent: float, message: str) -> None:
         """It has come this far, 0 to 100. As often as the handler likes."""
 
+    async def waits(self, *, is_waiting: bool) -> None:
+        """It begins to wait for something, or goes on."""
+
     async def logged(self, lines: list[str]) -> None:
         """It wrote this: the first half as it comes, the last half once it ended."""
 

@@ -78,7 +78,10 @@ class Captured:
 
     def _readable(self, raw: bytes) -> str:
         text = raw.decode(errors="replace").replace("\0", "").removesuffix("\r")
-        text = self._masks.hide(text)
+        if len(raw) < _LINE_BYTES_HELD:
+            text = self._masks.hide(text)
+        else:  # half a character, and half a secret
+            text = self._masks.hide_cut(text.rstrip("\N{REPLACEMENT CHARACTER}"))
         kept = text.encode()[:LINE_BYTES_MAX].decode(errors="ignore")
         return kept if len(kept) == len(text) else kept + " ... (cut)"
 

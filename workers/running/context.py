@@ -23,6 +23,7 @@ from workers.running.wire import (
     Progressed,
     RefusedToAnswer,
     Told,
+    Waits,
     bounded,
     frame,
 )
@@ -133,6 +134,23 @@ class Context:
         with self._turn:
             message = bounded(message, 2 * MESSAGE_CHARACTERS_MAX)
             self._line.say(Progressed(min(100.0, max(0.0, float(percent))), message))
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Inside, it holds no slot of its worker: what it waits for may need that one.
+
+        Not within itself. When it goes on it has no slot to wait for. A worker that has
+        too many who wait ends the attempt here, and the task comes back later.
+        """
+        self._say_whether(is_waiting=True)
+        try:
+            yield
+        finally:
+            self._say_whether(is_waiting=False)
+
+    def _say_whether(self, *, is_waiting: bool) -> None:
+        with self._turn:
+            self._line.say(Waits(is_waiting))
 
     def log(self, text: str) -> None:
         """Write to the task's log, where all goes that it prints."""

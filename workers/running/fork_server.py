@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from workers.running.assignment import (
     FailureKind,
     Listener,
 )
+from workers.running.folders import remove
 from workers.running.handlers import Handlers
 from workers.running.run import Run
 from workers.running.wire import LENGTH, Ready, Setting, frame
@@ -84,7 +84,7 @@ class ForkServer:
             await self._start()
         except BaseException:
             self._forget()
-            shutil.rmtree(self._root, ignore_errors=True)
+            remove(Path(self._root))
             raise
         self._watching = asyncio.create_task(self._watch())
         return self
@@ -96,7 +96,7 @@ class ForkServer:
             run.kill(_CLOSED)
         await self._leave()
         self._forget()
-        await asyncio.to_thread(shutil.rmtree, self._root, ignore_errors=True)
+        await asyncio.to_thread(remove, Path(self._root))
 
     async def run(self, assignment: Assignment, listener: Listener) -> Ending:
         """Carry it out in a process of its own; return how it ended.

@@ -17,6 +17,7 @@ from typing import Any, Self
 import msgspec
 
 from domain.errors import Invalid
+from domain.field_path import told, within
 
 GROUP = "berth.tasks"
 Function = Callable[[Any, Any], Any]
@@ -45,12 +46,11 @@ class Handler:
         try:
             return msgspec.convert(data, self.data_type)
         except msgspec.ValidationError as error:
-            what, _, path = str(error).partition(" - at `$")
-            inside = path.rstrip("`")
-            if "unknown field" in what or "required field" in what:
-                inside += "." + what.rpartition("field `")[2].rstrip("`")
-            name = f"data{inside}"
+            what, path = told(error)
+            name = within("data", path)
             raise Invalid(f"{name}: {what}", field=name) from None
+        except Invalid as refusal:
+            raise refusal.of(within("data", refusal.field)) from None
 
     def key_of(self, data: Mapping[str, Any]) -> str | None:
         """Tasks of the same key run `at_most` at once; None: any number may."""

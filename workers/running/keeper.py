@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import socket
 import struct
@@ -19,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
+from workers.running.folders import remove
 from workers.running.system import adopt_orphans, children, kill, ring_on_child
 from workers.running.task import Loaded, carry_out
 
@@ -77,7 +77,7 @@ def _see_to_one(handlers: Loaded, link: socket.socket, root: str, bell: int) -> 
             _obey(channel, bell, task)
         status = _end(task)
     finally:
-        _remove(Path(folder))
+        remove(Path(folder))
     if channel:
         with channel, suppress(OSError):  # nobody is left to hear it
             channel.sendall(STATUS.pack(status))
@@ -145,15 +145,3 @@ def _signal(task: int, number: signal.Signals) -> None:
             os.kill(task, number)
     except PermissionError:  # macOS says so of a group that has ended
         pass
-
-
-def _remove(folder: Path) -> None:
-    """Also what the task has closed to itself, and to us who have no more rights."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        folder.chmod(0o700)
-        for place, names, _ in os.walk(folder):
-            for inner in (Path(place, name) for name in names):
-                if not inner.is_symlink():
-                    inner.chmod(0o700)
-        shutil.rmtree(folder, ignore_errors=True)

@@ -41,6 +41,14 @@ class Masks:
         """`text` with *** for each secret in it."""
         return self._pattern.sub("***", text) if self._pattern else text
 
+    def hide_cut(self, text: str) -> str:
+        """Of a text that was cut off: what may be the beginning of a secret goes."""
+        end = self._where_one_begins(text)
+        for found in self._pattern.finditer(text) if self._pattern else ():
+            if found.start() < end < found.end():
+                end = found.start()
+        return self.hide(text[:end])
+
     def hide_within(self, value: Any) -> Any:
         """A JSON value, likewise."""
         match value if self._pattern else None:
@@ -52,6 +60,14 @@ class Masks:
                 return {self.hide(k): self.hide_within(v) for k, v in fields.items()}
             case _:
                 return value
+
+    def _where_one_begins(self, text: str) -> int:
+        """A secret that goes on after the end of `text`; else that end."""
+        longest = max(map(len, self._secrets), default=0)
+        for start in range(max(0, len(text) - longest), len(text)):
+            if any(secret.startswith(text[start:]) for secret in self._secrets):
+                return start
+        return len(text)
 
 
 def _texts(answer: object) -> Iterator[str]:

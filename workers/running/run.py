@@ -38,6 +38,7 @@ from workers.running.wire import (
     RefusedToAnswer,
     Returned,
     Said,
+    Waits,
     bounded,
     frame,
     nests_deeper,
@@ -204,6 +205,8 @@ class Run:
             case Progressed(percent=percent, message=message):
                 message = self._readable(message, MESSAGE_CHARACTERS_MAX)
                 await self._listener.progressed(percent, message)
+            case Waits(is_waiting=is_waiting):
+                await self._listener.waits(is_waiting=is_waiting)
             case Asked():
                 written.write(frame(await self._answer(said)))
                 await written.drain()

@@ -23,6 +23,12 @@ class Progressed(Struct, frozen=True, tag="progressed"):
     message: str = ""
 
 
+class Waits(Struct, frozen=True, tag="waits"):
+    """It begins to wait for something, or goes on."""
+
+    is_waiting: bool
+
+
 class Asked(Struct, frozen=True, tag="asked"):
     number: int
     kind: str
@@ -41,7 +47,7 @@ class Ended(Struct, frozen=True, tag="ended"):
     stack: str | None = None
 
 
-Said = Progressed | Asked | Returned | Ended
+Said = Progressed | Waits | Asked | Returned | Ended
 
 
 class Answered(Struct, frozen=True, tag="answered"):

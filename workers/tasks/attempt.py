@@ -35,6 +35,8 @@ from workers.running.assignment import (
 )
 from workers.running.wire import has_nul
 from workers.tasks.lease import Lease
+from workers.tasks.slots import Slot
+from workers.tasks.written import TaskLog, Written
 
 log = structlog.get_logger()
 HEARTBEATS_PER_LEASE = 3
@@ -43,6 +45,9 @@ TRY_AGAIN_SECONDS = 0.5
 # parking that is told of a cancellation, are for those that go on for longer than this.
 SHORT_SECONDS = 0.05
 PROGRESS_EVERY_SECONDS = 1.0
+# Of a task that waits where there is no room for more: longer each time.
+PUT_OFF_SECONDS = 2.0
+PUT_OFF_SECONDS_MAX = 60.0
 PARKED_SECONDS = 3_600.0
 REASONS = {
     FailureKind.EXITED: FailureReason.EXITED,
@@ -61,14 +66,6 @@ class Runner(Protocol):
     def cancel(self, operation_id: str, attempt: int, /) -> bool: ...
 
 
-class TaskLog(Protocol):
-    """Where what an attempt wrote is kept."""
-
-    async def append(self, operation_id: str, attempt: int, content: str, /) -> bool:
-        """Add `content`; False once there is no more room."""
-        ...
-
-
 Answer = Callable[[str, dict[str, Any], Actor], Awaitable[Any]]
 
 
@@ -85,11 +82,14 @@ class Attempt:
     runner: Runner
     task_log: TaskLog
     answer: Answer
+    slot: Slot
     is_over: bool = False
     is_leaving: bool = False
 
     def __post_init__(self) -> None:
-        self._lines: list[str] = []
+        lease = self.lease
+        self._written = Written(self.task_log, lease.operation_id, lease.attempt)
+        self._put_off_seconds: float | None = None
         self._progress: tuple[float, str] | None = None
         self._told_at = -PROGRESS_EVERY_SECONDS
 
@@ -107,7 +107,11 @@ class Attempt:
         beside: list[asyncio.Task[None]] = []
 
         def goes_on() -> None:
-            works = self._keep_alive(), self._heed_cancellation()
+            works = (
+                self._keep_alive(),
+                self._heed_cancellation(),
+                self._written.keep_up(),
+            )
             beside.extend(map(asyncio.create_task, works))
 
         loop = asyncio.get_running_loop()
@@ -115,8 +119,7 @@ class Attempt:
         try:
             ending = await self._run(assignment)
             await self._report(ending)
-            if self._lines:  # Whatever becomes of them, the result is safe.
-                await self._keep_log()
+            await self._written.keep_rest()  # If that fails, the result is safe.
         finally:
             longer.cancel()
             if beside:
@@ -145,8 +148,21 @@ class Attempt:
             with suppress(DomainError, JournalUnavailable):
                 await self.journal.execute(*self._progress_steps())
 
+    async def waits(self, *, is_waiting: bool) -> None:
+        """Who waits gives his slot to another; if too many do, he comes back later."""
+        if not is_waiting:
+            self.slot.go_on()
+        elif not self.slot.wait():
+            doubled = PUT_OFF_SECONDS * 2 ** min(self.lease.attempt - 1, 10)
+            self.put_off(min(doubled, PUT_OFF_SECONDS_MAX))
+
+    def put_off(self, seconds: float) -> None:
+        """Some worker has another try then, which uses up no attempt."""
+        self._put_off_seconds = seconds
+        self._stop()
+
     async def logged(self, lines: list[str]) -> None:
-        self._lines += lines
+        self._written.add(lines)
 
     async def ask(self, kind: str, arguments: dict[str, Any]) -> Any:
         """Whatever the handler says, the operation that asks is this one."""
@@ -195,6 +211,9 @@ class Attempt:
         match ending:
             case Completed():
                 return lease.ended(CompleteAttempt, by, result=ending.result)
+            case _ if self._put_off_seconds is not None:
+                seconds = self._put_off_seconds
+                return lease.ended(AbandonAttempt, by, put_off_seconds=seconds)
             case _ if self.is_leaving:
                 return lease.ended(AbandonAttempt, by)
             case Failed(kind=FailureKind.LOST):
@@ -237,10 +256,3 @@ class Attempt:
             except StaleAttempt:
                 self.is_over = True
                 return None
-
-    async def _keep_log(self) -> None:
-        lease, content = self.lease, "".join(f"{line}\n" for line in self._lines)
-        try:
-            await self.task_log.append(lease.operation_id, lease.attempt, content)
-        except JournalUnavailable as error:
-            log.warning("a task's log is lost", error=str(error))

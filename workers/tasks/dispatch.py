@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 from domain.task.events import LOCAL
 from domain.task.lifecycle import STREAMS
 from projections.storage.database import Database
+from projections.storage.installation import installation_id
 from projections.storage.journal import StoredJournal
 from projections.storage.tail import Tail
 from workers.loop import run_forever
@@ -30,12 +32,15 @@ class Dispatch:
         queues: Collection[str] = (),
     ) -> None:
         self.broker = Broker(nats_url)
-        self.queues = TaskQueues(self.broker, (LOCAL, *queues))
+        self.queues = TaskQueues(
+            self.broker, partial(installation_id, database), (LOCAL, *queues)
+        )
         relaying = TaskRelay(journal, self.queues)
         self.tail = Tail(database, relay.NAME, relay.EVENTS, relaying.hand_on)
 
-    def nudge(self, streams: Iterable[str]) -> None:
+    def nudge(self, streams: Collection[str]) -> None:
         """Something happened to these: if one is a task, it may be ready."""
+        self.queues.busy_keys.changed(streams)
         if any(stream.startswith(STREAMS) for stream in streams):
             self.tail.nudge()
 

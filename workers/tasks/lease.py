@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from domain.decider import Journal, Look, Step
 from domain.event import Actor
 from domain.task.commands import ExtendLease, OfAttempt, StartAttempt
 from domain.task.concurrency import GiveSlotBack, TakeSlot, concurrency, slot_for
-from domain.task.errors import SlotNeeded
+from domain.task.errors import KeyBusy, SlotNeeded
 from domain.task.events import LOCAL, Order, Submitter
 from domain.task.lifecycle import lifecycle, stream_of
 from domain.task.submitter import actor_of
@@ -75,10 +75,12 @@ async def take_lease(
     by: Actor,
     queue: str = LOCAL,
     guard: Sequence[Step] = (),
+    may_take: Callable[[str], bool] = lambda _: True,
 ) -> Lease:
     """Start an attempt, with a slot of the task's key if it has one; or a refusal.
 
-    `guard` is decided first, in the same append.
+    `guard` is decided first, in the same append. `may_take` is told the stream of the
+    key's slots, and may know better than to ask for one: then it is `KeyBusy`, too.
     """
     stream = stream_of(operation_id)
     start = StartAttempt(by=by, worker=worker, lease_id=lease_id, queue=queue)
@@ -88,6 +90,9 @@ async def take_lease(
         look = Step(lifecycle, stream, Look(by=by))
         found: Task = (await journal.execute(look)).states[0]
         assert found.order is not None
+        slot = slot_for(found.order)
+        if slot is not None and not may_take(slot):
+            raise KeyBusy("its concurrency key was found to be busy") from None
         outcome = await journal.execute(
             *guard,
             Step(lifecycle, stream, replace(start, has_slot=True)),

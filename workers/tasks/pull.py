@@ -83,16 +83,16 @@ class Pull:
                 await message.nak()
 
     async def next(self) -> Sequence[Msg]:
-        """Tasks' messages, to be acknowledged; none if none came for a while.
+        """Tasks' messages, to be acknowledged; none if none came for a while, or if
+        no hand is free any more.
 
         `QueuesMissing` if the queues have to be made first, `BrokerUnavailable` if NATS
         does not answer.
         """
         try:
-            if not self._tasks:
-                await self._ask()
-            if not self._tasks:
-                await self._wait()
+            for seek in (self._ask, self._wait):
+                if not self._tasks and self._hands > 0:
+                    await seek()
         except NatsError as error:
             raise BrokerUnavailable(str(error)) from error
         tasks, self._tasks = self._tasks, []

@@ -8,9 +8,11 @@ most once: its subject is its own, and the server takes no second message of one
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from time import monotonic
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +20,6 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
-from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
@@ -27,18 +28,22 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import APIError
 
+from domain.errors import JournalUnavailable
 from domain.task.events import LOCAL, Priority
 from workers.tasks.broker import ANSWER_SECONDS_MAX, Broker, BrokerUnavailable
+from workers.tasks.busy import BusyKeys
+from workers.tasks.owning import Installation, Ownership, own
+from workers.tasks.room import Key, Room
 
 SUBJECT = "berth.v1.tasks"
-QUEUED_MAX = 100_000
 ACK_SECONDS = 10
-# What JetStream says to a second message of one subject, and when a queue is full.
+# What JetStream says to a second message of one subject, in these words, and when
+# there is no room for one more.
 NOT_STORED = 10_077
+IS_THERE = "per subject"
+NO_ROOM = {NOT_STORED, 10_023, 10_028, 10_047}
 NO_RESPONDERS = "503"
-OTHERWISE_CONFIGURED = 10_058
 
 
 class Ready(Struct, frozen=True):
@@ -53,6 +58,10 @@ class Ready(Struct, frozen=True):
     def subject(self) -> str:
         return f"{SUBJECT}.{self.priority}.{self.queue}.{self.operation_id}"
 
+    @property
+    def key(self) -> Key:
+        return stream_of(self.priority), self.queue
+
 
 def stream_of(priority: Priority) -> str:
     return f"BERTH_TASKS_{priority.upper()}"
@@ -63,6 +72,13 @@ def priority_of(subject: str) -> Priority:
     return Priority(subject.split(".")[3])
 
 
+class Published(NamedTuple):
+    """How many are there now that were not, and which had no room: ask again later."""
+
+    new: int
+    left_out: Sequence[Ready]
+
+
 @dataclass(frozen=True)
 class TaskQueues:
     """`queues` are those that somebody here or elsewhere takes work from.
@@ -71,45 +87,69 @@ class TaskQueues:
     """
 
     broker: Broker
+    installation: Installation
     queues: Collection[str] = (LOCAL,)
+    room: Room = field(init=False)
+    ownership: Ownership = field(init=False)
+    busy_keys: BusyKeys = field(default_factory=BusyKeys)
     sent: dict[Ready, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.broker.when_back.append(self.sent.clear)
+        object.__setattr__(self, "room", Room(self.broker))
+        object.__setattr__(self, "ownership", Ownership(self.ensure))
+        forgotten = self.room.forget, self.ownership.forget, self.sent.clear
+        self.broker.when_back += forgotten
 
-    async def publish(self, tasks: Iterable[Ready]) -> int:
-        """All of them at once; how many were not there yet.
+    async def publish(self, tasks: Iterable[Ready]) -> Published:
+        """All of them at once that have room in their queues.
 
-        `BrokerUnavailable` if it is not known of each that it is there.
+        `BrokerUnavailable` if it is not known of each whether it is there.
         """
-        tasks = list(tasks)
+        await self.ownership.check()
+        tasks = [*dict.fromkeys(tasks)]
         try:
-            new = await _publish(self.broker.client, tasks)
+            fitting = await self.room.fitting(tasks)
+            how = await _publish(self.broker.client, fitting)
         except NoRespondersError:
             await self.ensure()  # Then whoever asked asks again.
             raise BrokerUnavailable("the queues were missing") from None
         except (NatsError, TimeoutError) as error:
             raise BrokerUnavailable(str(error)) from error
-        if new == len(tasks):
-            self.note(tasks)
-        return new
+        new = [task for task, end in how.items() if end is Publication.NEW]
+        for task in new:
+            self.room.took(task)
+        # What was there may be of an earlier attempt, and about to go: not noted here.
+        self.note(new)
+        stored = {Publication.NEW, Publication.THERE}
+        left_out = [task for task in tasks if how.get(task) not in stored]
+        return Published(len(new), left_out)
 
     def note(self, tasks: Iterable[Ready]) -> None:
         """As far as is known, these are in their queue now."""
         self.sent.update(dict.fromkeys(tasks, monotonic()))
 
     async def ensure(self) -> None:
-        """Make what is missing; `BrokerUnavailable` if that is not possible now."""
+        """Make what is missing; `BrokerUnavailable` if that is not possible now.
+
+        `ForeignQueues` if it is there, and another installation's.
+        """
         context = self.broker.jetstream
         try:
+            us = await self.installation()
             for priority in Priority:
-                await _ensure_stream(context, priority)
+                await own(context, _stream(priority), us)
                 for queue in self.queues:
                     await context.add_consumer(
                         stream_of(priority), _consumer(priority, queue)
                     )
-        except (NatsError, TimeoutError) as error:
+        except (NatsError, TimeoutError, JournalUnavailable) as error:
             raise BrokerUnavailable(str(error)) from error
+
+
+class Publication(Enum):
+    NEW = auto()
+    THERE = auto()
+    NO_ROOM = auto()
 
 
 class Refusal(Struct, frozen=True):
@@ -124,67 +164,73 @@ class Stored(Struct, frozen=True):
 
 
 class Answers:
-    """What JetStream says to `left` publications; `new`, how many it has stored.
+    """What JetStream says to each of `tasks`, once it has said it of all.
 
-    One subscription hears all: an inbox for each (nats-py's `request`) costs as much as
+    One subscription hears it: an inbox for each (nats-py's `request`) costs as much as
     all the rest. Its `publish_async` never tells of a refusal (2.16).
     """
 
-    def __init__(self, left: int) -> None:
-        self.all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.new = 0
-        self._left = left
+    def __init__(self, tasks: Sequence[Ready]) -> None:
+        self._tasks = tasks
+        self._heard: dict[Ready, Publication] = {}
+        self.all: asyncio.Future[Mapping[Ready, Publication]]
+        self.all = asyncio.get_running_loop().create_future()
 
     async def hear(self, message: Msg) -> None:
+        """Of the task whose number ends the subject."""
         if self.all.done():
             return
-        if (message.headers or {}).get("Status") == NO_RESPONDERS:
-            self.all.set_exception(NoRespondersError())
+        try:
+            task = self._tasks[int(message.subject.rpartition(".")[2])]
+            self._heard[task] = _judged(message)
+        except (NoRespondersError, BrokerUnavailable) as error:
+            self.all.set_exception(error)
             return
-        refusal = msgspec.json.decode(message.data, type=Stored).error
-        if refusal is not None and refusal.err_code != NOT_STORED:
-            self.all.set_exception(BrokerUnavailable(refusal.description))
-            return
-        self._left -= 1
-        # Else it was there already, or its queue is full: the sweep comes back.
-        self.new += refusal is None
-        if self._left == 0:
-            self.all.set_result(None)
+        if len(self._heard) == len(self._tasks):
+            self.all.set_result(self._heard)
 
 
-async def _publish(client: Client, tasks: Sequence[Ready]) -> int:
+def _judged(message: Msg) -> Publication:
+    if (message.headers or {}).get("Status") == NO_RESPONDERS:
+        raise NoRespondersError
+    refusal = msgspec.json.decode(message.data, type=Stored).error
+    if refusal is None:
+        return Publication.NEW
+    if refusal.err_code not in NO_ROOM:
+        raise BrokerUnavailable(refusal.description)
+    is_there = refusal.err_code == NOT_STORED and IS_THERE in refusal.description
+    return Publication.THERE if is_there else Publication.NO_ROOM
+
+
+async def _publish(
+    client: Client, tasks: Sequence[Ready]
+) -> Mapping[Ready, Publication]:
+    """What became of each of them; none is there twice."""
     if not tasks:
-        return 0
-    inbox, answers = client.new_inbox(), Answers(len(tasks))
-    subscription = await client.subscribe(inbox, cb=answers.hear)
+        return {}
+    inbox, answers = client.new_inbox(), Answers(tasks)
+    subscription = await client.subscribe(f"{inbox}.*", cb=answers.hear)
     try:
-        for task in tasks:
+        for number, task in enumerate(tasks):
             content = msgspec.json.encode({"operationId": task.operation_id})
-            await client.publish(task.subject, content, reply=inbox)
+            await client.publish(task.subject, content, reply=f"{inbox}.{number}")
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
-            await answers.all
+            return await answers.all
     finally:
         await subscription.unsubscribe()
-    return answers.new
 
 
-async def _ensure_stream(context: JetStreamContext, priority: Priority) -> None:
-    config = StreamConfig(
+def _stream(priority: Priority) -> StreamConfig:
+    return StreamConfig(
         name=stream_of(priority),
         subjects=[f"{SUBJECT}.{priority}.*.*"],
         retention=RetentionPolicy.WORK_QUEUE,
         storage=StorageType.MEMORY,
         discard=DiscardPolicy.NEW,
         discard_new_per_subject=True,
-        max_msgs=QUEUED_MAX,
+        max_msgs=-1,  # One full queue must not be the end of the others: see `Room`.
         max_msgs_per_subject=1,
     )
-    try:
-        await context.add_stream(config)
-    except APIError as error:
-        if error.err_code != OTHERWISE_CONFIGURED:
-            raise
-        await context.update_stream(config)
 
 
 def _consumer(priority: Priority, queue: str) -> ConsumerConfig:

@@ -16,6 +16,7 @@ from domain.task.lifecycle import lifecycle, operation_of
 from domain.task.task import Task
 from projections.storage.journal import StoredJournal
 from workers.tasks.broker import BrokerUnavailable
+from workers.tasks.owning import ForeignQueues
 from workers.tasks.queues import Ready, TaskQueues
 
 log = structlog.get_logger()
@@ -26,7 +27,10 @@ EVENTS: Sequence[type[Event]] = (TaskSubmitted, TaskAttemptFailed, TaskStalled)
 
 @dataclass(frozen=True)
 class TaskRelay:
-    """What is ready only later is for the sweep, which looks at the time."""
+    """What is ready only later is for the sweep, which looks at the time.
+
+    So is what its queue has no room for.
+    """
 
     journal: StoredJournal
     queues: TaskQueues
@@ -37,6 +41,8 @@ class TaskRelay:
         ready = [task for task in found if task is not None]
         try:
             await self.queues.publish(ready)
+        except ForeignQueues:
+            return False  # Which has been told.
         except BrokerUnavailable as error:
             log.warning("tasks not published", error=str(error), tasks=len(ready))
             return False

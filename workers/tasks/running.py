@@ -11,10 +11,11 @@ from domain.task.events import Priority
 from projections.storage.reader import Reader
 from projections.task_board import sql
 from workers.running import ForkServer, Handlers
-from workers.tasks.attempt import Answer, TaskLog
+from workers.tasks.attempt import Answer
 from workers.tasks.queues import Ready, TaskQueues
 from workers.tasks.sweep import TaskSweep
 from workers.tasks.worker import TaskWorker, working
+from workers.tasks.written import TaskLog
 
 # Of each queue and priority, from either end: a queue that nobody takes from must not
 # hide the others, nor what became ready first what did so last.

@@ -13,6 +13,7 @@ from time import monotonic
 from domain.decider import Journal, Look, Step
 from domain.event import system
 from domain.task.lifecycle import lifecycle, stream_of
+from workers.tasks.owning import ForeignQueues
 from workers.tasks.queues import Ready, TaskQueues
 
 EVERY_SECONDS = 1.0
@@ -50,6 +51,12 @@ class TaskSweep:
         for task in [task for task, at in sent.items() if at < long_ago]:
             del sent[task]
         ready = [task for task in await self.ready_tasks() if task not in sent]
-        new = await self.queues.publish(ready)
-        self.queues.note(ready)
+        if not ready:
+            return 0
+        try:
+            new, left_out = await self.queues.publish(ready)
+        except ForeignQueues:
+            return 0  # Which has been told.
+        without_room = {*left_out}
+        self.queues.note(task for task in ready if task not in without_room)
         return new

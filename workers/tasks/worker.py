@@ -25,21 +25,22 @@ from domain.task.errors import (
     TaskOver,
 )
 from workers.loop import end, run_forever
-from workers.tasks.attempt import Answer, Attempt, Runner, TaskLog
+from workers.tasks.attempt import Answer, Attempt, Runner
 from workers.tasks.lease import Lease, take_lease
+from workers.tasks.owning import LOOK_AGAIN_IF_FOREIGN_SECONDS, ForeignQueues
 from workers.tasks.pull import Pull, QueuesMissing
 from workers.tasks.queues import TaskQueues
+from workers.tasks.slots import Slot, Slots
 from workers.tasks.turns import turns
+from workers.tasks.written import TaskLog
 
 log = structlog.get_logger()
 WORKER = system("task-worker")
 TRY_AGAIN_SECONDS = 0.25
 # Whether a start took effect may be open: told again, the same start is no other one.
 STARTS_MAX = 5
-# How long a task is put off that cannot start now. If its key is busy, longer each
-# time, since every look costs a decision.
+# How long a task is put off that cannot start now; if its key is busy: see `BusyKeys`.
 PUT_OFF_SECONDS = 0.5
-BUSY_SECONDS_MAX = 4.0
 # What does not heed its being stopped is killed meanwhile.
 LEAVE_SECONDS_MAX = 15.0
 
@@ -74,10 +75,9 @@ class TaskWorker:
 
     def __post_init__(self) -> None:
         self._turns = turns()
+        self._slots = Slots(self.slots)
         self._works: set[asyncio.Task[None]] = set()
         self._attempts: set[Attempt] = set()
-        self._has_free = asyncio.Event()
-        self._has_free.set()
 
     async def run(self) -> int:
         """Take tasks until cancelled; those that run go on: see `leave`."""
@@ -85,7 +85,13 @@ class TaskWorker:
         return 0
 
     async def leave(self) -> None:
-        """Let what runs come to its end, for a while; what is left is for others."""
+        """Let what runs come to its end, for a while; what is left is for others.
+
+        What waits is left to them at once.
+        """
+        for attempt in list(self._attempts):
+            if attempt.slot.is_waiting:
+                attempt.put_off(0)
         if self._works:
             await asyncio.wait(self._works, timeout=self.grace_seconds)
         for attempt in list(self._attempts):
@@ -100,38 +106,38 @@ class TaskWorker:
         broker = self.queues.broker
         await broker.connected()
         try:
-            async with Pull(broker, self._turns, self._free_slots) as pull:
+            async with Pull(broker, self._turns, self._slots.free) as pull:
                 while True:
-                    await self._has_free.wait()
+                    await self._slots.one_free()
+                    await self.queues.ownership.check()
                     for message in await pull.next():
                         self._work_at(message)
         except QueuesMissing:
             await self.queues.ensure()
+        except ForeignQueues:
+            await asyncio.sleep(LOOK_AGAIN_IF_FOREIGN_SECONDS)
         return 1
-
-    def _free_slots(self) -> int:
-        return self.slots - len(self._works)
 
     def _work_at(self, message: Msg) -> None:
         """To its end, whether or not more is taken meanwhile."""
-        work = asyncio.create_task(self._work(message))
+        slot = Slot(self._slots)
+        work = asyncio.create_task(self._work(message, slot))
+
+        def done(work: asyncio.Task[None]) -> None:
+            self._works.discard(work)
+            slot.end()
+            if not work.cancelled() and (error := work.exception()):
+                log.error("a task's attempt failed", exc_info=error)
+
         self._works.add(work)
-        work.add_done_callback(self._done)
-        if not self._free_slots():
-            self._has_free.clear()
+        work.add_done_callback(done)
 
-    def _done(self, work: asyncio.Task[None]) -> None:
-        self._works.discard(work)
-        self._has_free.set()
-        if not work.cancelled() and (error := work.exception()):
-            log.error("a task's attempt failed", exc_info=error)
-
-    async def _work(self, message: Msg) -> None:
+    async def _work(self, message: Msg, slot: Slot) -> None:
         lease = await self._start(message)
         if lease is None:
             return
         attempt = Attempt(
-            lease, WORKER, self.journal, self.runner, self.task_log, self.answer
+            lease, WORKER, self.journal, self.runner, self.task_log, self.answer, slot
         )
         self._attempts.add(attempt)
         try:
@@ -150,9 +156,7 @@ class TaskWorker:
         except (TaskNotReady, JournalUnavailable):
             put_off_seconds = PUT_OFF_SECONDS
         except KeyBusy:
-            looks = message.metadata.num_delivered
-            pause = PUT_OFF_SECONDS * 2 ** min(looks - 1, 10)
-            put_off_seconds = min(pause, BUSY_SECONDS_MAX)
+            put_off_seconds = self.queues.busy_keys.found(operation_id)
         with suppress(NatsError):  # It comes back, and is found to have been started.
             if put_off_seconds:
                 await message.nak(put_off_seconds)
@@ -161,6 +165,8 @@ class TaskWorker:
         return lease
 
     async def _lease(self, operation_id: str) -> Lease:
+        if self.queues.busy_keys.is_busy(operation_id):
+            raise KeyBusy("its concurrency key was found to be busy")
         lease_id = new_id()
         for _ in range(STARTS_MAX - 1):
             with suppress(JournalUnavailable):
@@ -169,6 +175,14 @@ class TaskWorker:
         return await self._lease_once(operation_id, lease_id)
 
     async def _lease_once(self, operation_id: str, lease_id: str) -> Lease:
+        def may_take(key: str) -> bool:
+            return not self.queues.busy_keys.learn(operation_id, key)
+
         return await take_lease(
-            self.journal, operation_id, lease_id, worker=self.name, by=WORKER
+            self.journal,
+            operation_id,
+            lease_id,
+            worker=self.name,
+            by=WORKER,
+            may_take=may_take,
         )

@@ -20,6 +20,15 @@ class Ask(StrEnum):
     STOP = "stop a recurring one"
 
 
+class Parting(Struct, frozen=True):
+    """From when on `worker` had to part with what it had begun before `until`."""
+
+    worker: str
+    since: datetime
+    until: datetime
+    is_stopped: bool = False
+
+
 class Operation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One question of one client. `status` is None when no answer ever came.
 

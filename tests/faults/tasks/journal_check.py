@@ -26,6 +26,7 @@ from domain.task.events import (
     TaskSubmitted,
 )
 from tests.faults.findings import Findings
+from tests.faults.tasks.history import Parting
 from tests.faults.tasks.promises import Promise
 
 Key = tuple[str, str | None]
@@ -46,6 +47,8 @@ class Life(Struct, omit_defaults=True):
     attempts: list[datetime] = []
     leases: set[str] = set()
     lease_until: datetime | None = None
+    worker: str = ""
+    given_back: int = 0
     failures: int = 0
     stalls: int = 0
     is_to_cancel: bool = False
@@ -63,9 +66,15 @@ class Life(Struct, omit_defaults=True):
 
 
 class TaskCheck:
-    """`lives` by operation id are what the journal comes to in the end."""
+    """`lives` by operation id are what the journal comes to in the end.
 
-    def __init__(self, findings: Findings) -> None:
+    Only in a parting may an attempt stall before its lease is over.
+    """
+
+    def __init__(self, findings: Findings, partings: Iterable[Parting] = ()) -> None:
+        self._partings: defaultdict[str, list[Parting]] = defaultdict(list)
+        for parting in partings:
+            self._partings[parting.worker].append(parting)
         self.lives: dict[str, Life] = {}
         self._findings = findings
         self._holders: defaultdict[Key, list[Life]] = defaultdict(list)
@@ -102,6 +111,8 @@ class TaskCheck:
             return
         self._expect(Promise.ATTEMPTS, event.attempt == len(life.attempts), "not now:")
         match event:
+            case TaskStalled(is_put_off=True):
+                self._give_back(life, event.ready_at)
             case TaskStalled():
                 self._stall(life, at)
                 life.stalls += 1
@@ -123,7 +134,7 @@ class TaskCheck:
         self._expect(Promise.READY, life.ready_at <= at, life.ready_at)
         life.attempts.append(at)
         life.leases.add(event.lease_id)
-        life.lease_until = event.lease_until
+        life.lease_until, life.worker = event.lease_until, event.worker
         if life.order.concurrency_key is not None:
             self._take_turn(life, at)
 
@@ -137,8 +148,15 @@ class TaskCheck:
         self._expect(Promise.AT_MOST, len(others) < at_most, f"{len(others)} already:")
 
     def _stall(self, life: Life, at: datetime) -> None:
-        is_over = life.lease_until is not None and life.lease_until <= at
-        self._expect(Promise.STALLED, is_over, life.lease_until)
+        if is_live(life, at):
+            is_parting = any(
+                parting.since <= at and life.attempts[-1] <= parting.until
+                for parting in self._partings[life.worker]
+            )
+            self._expect(Promise.STALLED, is_parting, life.lease_until)
+            life.given_back += 1
+        else:
+            self._expect(Promise.STALLED, life.lease_until is not None)
         is_last = life.stalls >= life.order.retry.max_stalled_count
         is_final = isinstance(self._record and self._record.event, TaskFailed)
         self._expect(Promise.STALLED, is_last == is_final, life.stalls)
@@ -165,10 +183,12 @@ class TaskCheck:
                 life.result = event.result
                 self._end(life, at, "completed")
             case TaskAttemptFailed():
+                self._fail(life, event.reason)
                 life.failures += 1
                 self._expect(Promise.RETRIES, life.failures < life.order.retry.attempts)
                 self._give_back(life, event.ready_at)
             case TaskFailed():
+                self._fail(life, event.reason)
                 is_last = life.failures + 1 >= life.order.retry.attempts
                 self._expect(Promise.RETRIES, is_last, life.failures)
                 self._end(life, at, "failed")
@@ -178,11 +198,27 @@ class TaskCheck:
                 assert_never(event)
 
     def _give_back(self, life: Life, ready_at: datetime) -> None:
+        self._part(life)
         life.lease_until, life.ready_at = None, ready_at
 
     def _end(self, life: Life, at: datetime, end: str) -> None:
+        self._part(life)
         life.lease_until = None
         life.end, life.ended_at = end, at
+
+    def _part(self, life: Life) -> None:
+        """Whoever was stopped has said so of all that it had, before it ended."""
+        assert self._record
+        at, whose = self._record.origin.at, self._partings[life.worker]
+        is_late = any(parting.is_stopped and parting.until < at for parting in whose)
+        if life.lease_until is not None:
+            self._expect(Promise.PARTING, not is_late, life.worker)
+
+    def _fail(self, life: Life, reason: FailureReason) -> None:
+        """As often as it was asked to, and not for want of anything else."""
+        is_asked = len(life.attempts) <= life.order.data.get("fails", 0)
+        is_its_own = reason is FailureReason.ERROR
+        self._expect(Promise.FAULTLESS, is_asked and is_its_own, reason)
 
 
 def is_live(life: Life, at: datetime) -> bool:

@@ -25,7 +25,7 @@ from domain.task.events import (
     TaskSubmitted,
 )
 from tests.faults.findings import Findings
-from tests.faults.tasks.history import Ask, Operation
+from tests.faults.tasks.history import Ask, Operation, Parting
 from tests.faults.tasks.run import judge
 from tests.support.builders import at
 
@@ -34,10 +34,16 @@ LEASE = 10
 
 
 def submitted(
-    *, key: str | None = None, slot: float | None = None, ready: float = 1
+    *,
+    key: str | None = None,
+    slot: float | None = None,
+    ready: float = 1,
+    fails: int = 9,
 ) -> TaskSubmitted:
     return TaskSubmitted(
-        order=Order("trial", {}, retry=Retry(attempts=2), concurrency_key=key),
+        order=Order(
+            "trial", {"fails": fails}, retry=Retry(attempts=2), concurrency_key=key
+        ),
         submitter=Submitter("submitter", Role.APPLICATION),
         ready_at=at(ready),
         schedule_id=None if slot is None else "s",
@@ -57,8 +63,10 @@ def completed(attempt: int, result: Any = None) -> TaskCompleted:
     return TaskCompleted(attempt, result or {"attempt": attempt})
 
 
-def failed_once(attempt: int, ready: float) -> TaskAttemptFailed:
-    return TaskAttemptFailed(attempt, FailureReason.ERROR, "no", at(ready))
+def failed_once(
+    attempt: int, ready: float, reason: FailureReason = FailureReason.ERROR
+) -> TaskAttemptFailed:
+    return TaskAttemptFailed(attempt, reason, "no", at(ready))
 
 
 def failed(attempt: int, reason: FailureReason = FailureReason.ERROR) -> TaskFailed:
@@ -127,8 +135,9 @@ def broken(
     *operations: Operation,
     runs: Sequence[str] = (),
     shown: dict[str, str] | None = None,
+    partings: Sequence[Parting] = (),
 ) -> set[StrEnum]:
     """The promises that this history breaks."""
     findings = Findings()
-    judge(records, operations, runs, shown or {}, findings)
+    judge(records, operations, runs, shown or {}, findings, partings)
     return set(findings.by_check)

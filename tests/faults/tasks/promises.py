@@ -13,6 +13,8 @@ class Promise(StrEnum):
     ONE_LEASE = "never two live leases of one task"
     LATE = "what comes after an attempt's lease changes nothing"
     STALLED = "no worker loses its attempt before its time, nor too often"
+    PARTING = "a worker that is stopped has nothing left"
+    FAULTLESS = "no attempt fails but by its handler"
     READY = "nothing starts before its time"
     RETRIES = "a task fails for good when its attempts are used up, not before"
     CANCEL = "cancelled is what somebody asked to cancel"

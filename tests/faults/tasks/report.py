@@ -25,6 +25,8 @@ def lines(result: Result) -> Iterator[str]:
     yield f"{len(lives):>8}  tasks, {slots} of them by a schedule"
     yield f"{attempts:>8}  attempts, {result.runs} of them came to run"
     yield f"{stalls:>8}  attempts whose worker was lost"
+    given_back = sum(life.given_back for life in lives)
+    yield f"{given_back:>8}  of them given back, before their time was over"
     yield "\nanswers"
     counts = Counter((o.ask, o.status or "none") for o in operations)
     for ask in Ask:

@@ -16,7 +16,7 @@ from tests.faults.history import Fault, Stopwatch
 from tests.faults.journal_check import JournalCheck
 from tests.faults.run import stop
 from tests.faults.tasks import client_check
-from tests.faults.tasks.history import Operation
+from tests.faults.tasks.history import Operation, Parting
 from tests.faults.tasks.journal_check import Life, TaskCheck
 from tests.faults.tasks.nemesis import TaskNemesis
 from tests.faults.tasks.slots_check import check_slots
@@ -24,7 +24,7 @@ from tests.faults.tasks.world import prepare, see_the_end, submit
 from tests.support.trials import INSTALLED
 
 SLOTS = 8
-FAULTS_MIN = 4  # One of each kind.
+FAULTS_MIN = 6  # One of each kind.
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,11 @@ def run(folder: Path, *, tasks: int, seed: str) -> Result:
     """So many tasks and faults meanwhile, then every check. `folder` keeps the data."""
     watch, findings, ledger = Stopwatch(), Findings(), folder / "ledger"
     ledger.touch()
-    settings = {"PYTHONPATH": str(INSTALLED), "BERTH_TASK_SLOTS": str(SLOTS)}
+    settings = {
+        "PYTHONPATH": str(INSTALLED),
+        "BERTH_TASK_SLOTS": str(SLOTS),
+        "BERTH_TASK_GRACE_SECONDS": "0",  # What runs is given back.
+    }
     with Cluster(folder, **settings) as cluster, ThreadPoolExecutor(1) as thread:
         world = asyncio.run(prepare(cluster, watch, ledger, tasks))
         crowd = thread.submit(asyncio.run, submit(world, seed))
@@ -54,7 +58,9 @@ def run(folder: Path, *, tasks: int, seed: str) -> Result:
         JournalCheck(findings).read(records_in(cluster.postgres.url))
         runs = ledger.read_text().splitlines()
         records = records_in(cluster.postgres.url)
-        check = judge(records, world.operations, runs, shown, findings)
+        check = judge(
+            records, world.operations, runs, shown, findings, nemesis.partings
+        )
     lives = list(check.lives.values())
     return Result(world.operations, nemesis.faults, findings, lives, len(runs))
 
@@ -65,9 +71,10 @@ def judge(
     runs: Iterable[str],
     shown: Mapping[str, str],
     findings: Findings,
+    partings: Sequence[Parting] = (),
 ) -> TaskCheck:
     """The journal by itself; then what the clients saw, and what ran, beside it."""
-    check = TaskCheck(findings)
+    check = TaskCheck(findings, partings)
     check.read(records)
     client_check.check_answers(operations, findings)
     client_check.check_acknowledged(operations, check.lives, findings)

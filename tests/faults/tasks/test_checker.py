@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 import pytest
 from msgspec.structs import replace
 
 from domain.task.events import FailureReason
-from tests.faults.tasks.history import Ask, Operation
+from tests.faults.tasks.history import Ask, Operation, Parting
 from tests.faults.tasks.made_up import (
     BEGIN,
     DONE,
@@ -110,6 +111,18 @@ IN_THE_JOURNAL: dict[str, tuple[Promise, Sequence[Happened]]] = {
         Promise.STALLED,
         (*BEGIN, (12, "a", failed(1, FailureReason.STALLED))),
     ),
+    "a failure that is not the handler's": (
+        Promise.FAULTLESS,
+        (*BEGIN, (3, "a", failed_once(1, 3, FailureReason.EXITED))),
+    ),
+    "a failure of a handler that does not fail": (
+        Promise.FAULTLESS,
+        (
+            (1, "a", submitted(fails=0)),
+            (2, "a", started(1, 12)),
+            (3, "a", failed_once(1, 3)),
+        ),
+    ),
     "a start before its time": (
         Promise.READY,
         ((1, "a", submitted(ready=3)), (2, "a", started(1, 12))),
@@ -152,6 +165,35 @@ IN_THE_JOURNAL: dict[str, tuple[Promise, Sequence[Happened]]] = {
 def test_it_finds_in_the_journal(what: str) -> None:
     promise, happened = IN_THE_JOURNAL[what]
     assert promise in broken(journal(*happened))
+
+
+STOPPED = Parting("worker", at(10), at(11), is_stopped=True)
+FORKLESS = Parting("worker", at(10), at(11))
+
+
+@pytest.mark.parametrize("parting", [STOPPED, FORKLESS])
+def test_a_worker_may_give_back_only_what_it_has_to(parting: Parting) -> None:
+    def early(start: float, stall: float) -> set[StrEnum]:
+        records = journal(
+            (1, "a", submitted()),
+            (start, "a", started(1, 20)),
+            (stall, "a", stalled(1, stall)),
+            (20, "a", replace(started(2, 30), worker="other")),
+            (21, "a", completed(2)),
+        )
+        return broken(records, partings=[replace(parting, worker="another"), parting])
+
+    assert early(2, 10.5) == set()
+    assert early(2, 9) == {Promise.STALLED}
+    assert Promise.STALLED in early(12, 13)
+
+
+def test_it_finds_what_a_worker_that_was_stopped_has_left_behind() -> None:
+    for end in (stalled(1, 12), completed(1)):
+        records = journal(*BEGIN, (11.5, "a", end))
+        assert Promise.PARTING in broken(records, partings=[STOPPED])
+    records = journal(*BEGIN, (11.5, "a", completed(1)))
+    assert broken(records, partings=[FORKLESS]) == set()
 
 
 def test_whose_lease_is_over_has_no_turn_any_more() -> None:

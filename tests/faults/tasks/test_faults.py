@@ -21,9 +21,12 @@ def test_every_task_comes_to_one_end_whatever_is_killed(tmp_path: Path) -> None:
     assert not result.findings, report
     assert {fault.kind for fault in result.faults} >= {
         FaultKind.KILL_WORKER,
+        FaultKind.STOP_WORKER,
+        FaultKind.KILL_FORK_SERVER,
         FaultKind.KILL_API,
         FaultKind.KILL_NATS,
         FaultKind.LOSE_JETSTREAM,
     }
     assert {life.end for life in result.lives} == {"completed", "failed", "cancelled"}
     assert any(life.slot for life in result.lives)
+    assert any(life.given_back for life in result.lives)

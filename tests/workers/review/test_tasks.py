@@ -182,8 +182,30 @@ def test_who_is_meant_must_be_there(play: Play) -> None:
         await refused(ReviewNotAssigned, "issue", run("transition", **lost))
         lost["environment"] = "r1"
         await refused(ReviewTaken, "another", run("transition", **lost))
-        gone = run("check", environment="elsewhere")
-        await refused(EnvironmentNotFound, "environment: no elsewhere", gone)
+        gone = run("check", environment="nowhere")
+        await refused(EnvironmentNotFound, "environment: no nowhere", gone)
+
+    play(scene)
+
+
+def test_who_names_one_of_another_pool_is_told_of_which(play: Play) -> None:
+    async def scene(worker: Worker) -> None:
+        await worker.add("r1", tags=("pool:core", "pool:third"))
+        await worker.add("elsewhere", tags=("pool:other",))
+        await worker.add("none", tags=())
+        expired: dict[str, Any] = {"name": "transition", "status": "Expired"}
+
+        async def told(error: type[DomainError], saying: str, one: str) -> None:
+            await refused(error, saying, worker.run(environment=one, **expired))
+
+        where = "elsewhere is in the pool other, not in core"
+        await told(EnvironmentNotFound, where, "Elsewhere")
+        await told(EnvironmentNotFound, "none is in no pool", "none")
+        await worker.run("fetch", issue="A", pool="third")
+        where = "in the pool third, not in core"
+        await told(ReviewTaken, where, "r1")
+        await worker.run("transition", issue="A", pool="third", status="Expired")
+        await told(ReviewNotAssigned, where, "r1")
 
     play(scene)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
@@ -42,7 +42,14 @@ class Context:
     operation_id: str
     answer: Callable[[str, dict[str, Any]], Any]
     said: list[str] = field(default_factory=list)
+    waited: list[bool] = field(default_factory=list)
     is_cancelled: bool = False
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        self.waited.append(True)
+        yield
+        self.waited.append(False)
 
     def ask(self, kind: str, **arguments: Any) -> Any:
         sent = msgspec.json.decode(msgspec.json.encode(arguments))

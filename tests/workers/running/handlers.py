@@ -71,6 +71,16 @@ def close_folder(context: Context, _data: Data) -> str:
     return str(context.folder)
 
 
+def dig(context: Context, data: Data) -> str:
+    """One folder in the other, each closed once there is another one in it."""
+    for _ in range(data["levels"]):
+        Path("inner").mkdir()
+        Path("file").touch()
+        os.chdir("inner")
+        Path("..").chmod(0o500)
+    return str(context.folder)
+
+
 def fail(_context: Context, data: Data) -> None:
     raise LookupError(data.get("message", "no such thing"))
 
@@ -218,6 +228,11 @@ def spill(context: Context, data: Data) -> Any:
             sys.exit(told["accessToken"])
         case _:
             return {"token": told["accessToken"], "user": told["username"]}
+
+
+def stand_by(context: Context, _data: Data) -> str:
+    with context.waiting():
+        return str(context.ask("weather", place="port"))
 
 
 def report_pid(_context: Context, _data: Data) -> int:

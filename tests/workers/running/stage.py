@@ -20,7 +20,7 @@ NAMES = [
     *("fail_unspeakably", "leave", "vanish", "crash", "hang", "tidy", "tidy_async"),
     *("heed", "ignore", "leave_children", "leave_children_and_hang", "multiply"),
     *("close_all", "babble", "kill_keeper", "write", "give", "ask"),
-    *("wait_for_answer", "spill", "report_pid"),
+    *("wait_for_answer", "spill", "report_pid", "dig", "stand_by"),
 ]
 HANDLERS = Handlers({name: f"{module.__name__}:{name}" for name in NAMES})
 ATTEMPT = 2
@@ -40,10 +40,14 @@ class Ear:
         self.lines: list[str] = []
         self.progress: list[tuple[float, str]] = []
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.waited: list[bool] = []
         self._news = asyncio.Event()
 
     async def progressed(self, percent: float, message: str) -> None:
         self.progress.append((percent, message))
+
+    async def waits(self, *, is_waiting: bool) -> None:
+        self.waited.append(is_waiting)
 
     async def logged(self, lines: list[str]) -> None:
         self.lines += lines

@@ -58,6 +58,27 @@ def test_a_secret_at_the_end_of_what_is_kept_of_a_line_is_masked_first() -> None
     assert line == f"{padding}***"
 
 
+@pytest.mark.parametrize("between", ["", " ", "-x"])
+def test_a_line_of_secrets_that_is_cut_does_not_end_in_half_a_one(between: str) -> None:
+    for before in range(len(TOKEN)):
+        masks = Masks()
+        masks.learn([TOKEN, TOKEN[:7], "first second"])
+        captured = Captured(masks)
+        text = "." * before + f"{TOKEN}{between}" * 2_000
+        (line,) = captured.feed(f"{text}\n".encode())
+        assert set(line.removesuffix(" ... (cut)")) <= set(f".*{between}")
+
+
+def test_of_a_line_that_was_cut_between_two_secrets_neither_shows() -> None:
+    masks = Masks()
+    masks.learn(["abcdabce", "one two three"])
+    assert masks.hide_cut("x abcdabceabcd") == "x ***"
+    assert masks.hide_cut("x abcdabcda") == "x abcd"
+    assert masks.hide_cut("x one two") == "x "
+    masks.learn(["bceX-and-more"])
+    assert masks.hide_cut("x abcdabceX") == "x "
+
+
 def test_a_secret_cut_in_two_by_what_is_left_out_does_not_show() -> None:
     for size in range(1, 40):
         masks = Masks()

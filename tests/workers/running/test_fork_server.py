@@ -238,6 +238,12 @@ def test_it_answers_what_a_handler_asks_or_says_why_not() -> None:
     )
 
 
+def test_its_worker_hears_when_it_waits_and_when_it_goes_on() -> None:
+    ending, ear = carried_out("stand_by")
+    assert ending == Completed("calm")
+    assert ear.waited == [True, False]
+
+
 def test_what_a_listener_raises_ends_the_task_and_is_raised() -> None:
     class Deaf(Ear):
         async def logged(self, lines: list[str]) -> None:

@@ -57,6 +57,17 @@ def test_a_folder_that_it_has_closed_is_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_is_removed_however_deep_it_is(tmp_path: Path) -> None:
+    async def dig() -> None:
+        async with server(tmp_path) as forking:
+            ending = await forking.run(assigned("dig", levels=3_000), Ear())
+            assert isinstance(ending, Completed), ending
+            assert not await asyncio.to_thread(os.path.lexists, ending.result)
+
+    asyncio.run(dig())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_whatever_tidies_the_temporary_folder_does_no_harm(tmp_path: Path) -> None:
     def all_stand_by() -> bool:
         return len(list(tmp_path.glob("*/task-*"))) == SPARES

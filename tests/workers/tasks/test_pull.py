@@ -33,7 +33,7 @@ class Bench:
 
     async def publish(self, count: int, priority: Priority = Priority.LOW) -> None:
         tasks = [Ready(new_id(), priority, LOCAL) for _ in range(count)]
-        assert await self.queues.publish(tasks) == count
+        assert (await self.queues.publish(tasks)).new == count
 
     async def take(self, hands: int, pull: Pull | None = None) -> Counter[Priority]:
         """What comes first, all of it acknowledged."""
@@ -46,12 +46,17 @@ class Bench:
         return Counter(priority_of(message.subject) for message in found)
 
 
+async def of_the_tests() -> str:
+    """The installation, as in the database of tests that use the same NATS."""
+    return "of-the-tests"
+
+
 @asynccontextmanager
 async def bench(servers: Servers) -> AsyncIterator[Bench]:
     broker = Broker(servers.nats_url)
     running = asyncio.create_task(broker.run())
     await broker.connected()
-    queues = TaskQueues(broker)
+    queues = TaskQueues(broker, of_the_tests)
     await queues.ensure()
     for priority in Priority:
         await broker.jetstream.purge_stream(f"BERTH_TASKS_{priority.upper()}")
@@ -121,5 +126,16 @@ def test_what_comes_while_no_hand_is_free_goes_to_somebody_else(
         while found.total() < 2:
             found += await here.take(0, here.other)
         assert found == {Priority.HIGH: 2}
+
+    run(servers, scene)
+
+
+def test_who_has_no_hand_free_any_more_asks_for_nothing(servers: Servers) -> None:
+    async def scene(here: Bench) -> None:
+        await here.publish(1)
+        here.hands = -1  # Somebody goes on who had waited, and needs no slot.
+        async with asyncio.timeout(1):
+            assert await here.pull.next() == []
+        assert await here.take(0, here.other) == {Priority.LOW: 1}
 
     run(servers, scene)

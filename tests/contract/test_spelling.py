@@ -1,0 +1,57 @@
+"""The API document calls everything as the reference document does, and tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from tests.contract.replay import NAMES, example
+from tests.support.client import Json
+from tests.support.running import Api
+
+REFERENCE = {"id", "name", "ticketId", "repositoryIdentifier", "operationId"}
+OURS = {"identifier", "tokenId"}
+
+
+@pytest.fixture(scope="module")
+def paths(api: Api) -> Json:
+    paths: Json = api.http.get(f"{api.url}/sfp/apidocs-json").json()["paths"]
+    return paths
+
+
+def operations(paths: Json) -> Iterator[tuple[str, Any]]:
+    for path, known in paths.items():
+        for method, operation in known.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def names(operation: Any, where: str) -> set[str]:
+    return {p["name"] for p in operation.get("parameters", ()) if p["in"] == where}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_route_and_its_parameters_are_spelled_as_in_the_reference(
+    paths: Json, name: str
+) -> None:
+    its = example(name)
+    operation = dict(operations(paths))[its.line]
+    asked = its.request.removesuffix(" HTTP/1.1").partition("?")[2]
+    assert parse_qs(asked).keys() <= names(operation, "query")
+
+
+def test_what_is_in_a_path_has_one_name_everywhere(paths: Json) -> None:
+    for label, operation in operations(paths):
+        said = {part[1:-1] for part in label.split("/") if part.startswith("{")}
+        assert said == names(operation, "path") <= REFERENCE | OURS, label
+
+
+def test_every_operation_is_described(paths: Json) -> None:
+    missing = [
+        label
+        for label, operation in operations(paths)
+        if not operation.get("summary") or not operation.get("description")
+    ]
+    assert missing == []

@@ -1,0 +1,61 @@
+"""A page of recurring tasks costs the same, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from projections.schedule_board import sql
+from projections.storage.migrate import migrate
+from tests.projections.test_task_plans import PAGE, READ_MAX, reads_of
+from tests.support.servers import Servers, fresh_database
+
+SCHEDULES = 100_000
+FILL = """
+ALTER TABLE schedule SET (autovacuum_enabled = off);
+INSERT INTO schedule
+SELECT
+    's' || n, n, 'check', 'low', NULL, NULL, NULL, 'ci' || n %% 1000, NULL, now(),
+    CASE WHEN n %% 10 = 0 THEN 'pending' ELSE 'cancelled' END, NULL, NULL, 0, 0, NULL,
+    true, NULL, NULL
+FROM generate_series(1, %(schedules)s) AS n
+"""
+ALL = PAGE | {"submitter": None, "states": ["pending", "completed", "cancelled"]}
+MINE = ALL | {"submitter": "ci5", "is_any": False}
+
+
+@pytest.fixture(scope="module")
+def board(servers: Servers) -> Iterator[psycopg.Connection]:
+    with fresh_database(servers.database_url) as url:
+        migrate(url)
+        with psycopg.connect(
+            url, autocommit=True, cursor_factory=psycopg.ClientCursor
+        ) as connection:
+            connection.execute(FILL, {"schedules": SCHEDULES})
+            yield connection
+
+
+def check(board: psycopg.Connection, asked: dict[str, Any]) -> None:
+    statement = sql["list_schedules"].rstrip(";\n")
+    explain: Any = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
+    [[[told]]] = board.execute(explain, asked).fetchall()
+    reads = list(reads_of(told["Plan"]))
+    assert [way for way, _ in reads if "Seq Scan" in way] == []
+    assert sum(rows for _, rows in reads) <= READ_MAX
+
+
+def test_one_s_own_are_found_by_an_index_with_old_statistics_and_with_fresh(
+    board: psycopg.Connection,
+) -> None:
+    check(board, MINE)
+    board.execute("ANALYZE schedule")
+    check(board, MINE)
+
+
+def test_the_newest_of_all_are_found_by_an_index(board: psycopg.Connection) -> None:
+    board.execute("ANALYZE schedule")
+    check(board, ALL)
+    check(board, ALL | {"states": ["pending"]})

@@ -1,0 +1,82 @@
+"""Publishes messages right behind a place in the stream: all of them, or none.
+
+JetStream takes them as one batch and syncs it to the disk once, so that this is faster
+than to publish them one by one. It takes it only if the stream still ends where we
+think: whoever has been overtaken by another relay cannot publish anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js.api import Header
+
+from domain.ids import new_id
+from workers.events.message import Message
+from workers.tasks.broker import ANSWER_SECONDS_MAX, BrokerUnavailable
+
+# JetStream takes 1,000 at most; this many, and the other work here is not held up.
+BATCH_MAX = 250
+BATCH_BYTES_MAX = 8 << 20
+
+
+class Refusal(Struct, frozen=True):
+    description: str = ""
+
+
+class Stored(Struct, frozen=True):
+    """JetStream's answer. `seq` is the place of the last one."""
+
+    seq: int = 0
+    error: Refusal | None = None
+
+
+def batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """In order, each of a size that goes in one batch."""
+    batch: list[Message] = []
+    size = 0
+    for message in messages:
+        if len(batch) == BATCH_MAX or (batch and size > BATCH_BYTES_MAX):
+            yield batch
+            batch, size = [], 0
+        batch.append(message)
+        size += message.bytes
+    if batch:
+        yield batch
+
+
+async def publish(client: Client, stream: str, batch: Sequence[Message]) -> None:
+    """Each comes to the place that is its position.
+
+    `BrokerUnavailable` unless it is known that they are there.
+    """
+    first, last = batch[0], batch[-1]
+    first.headers[Header.EXPECTED_STREAM.value] = stream
+    first.headers[Header.EXPECTED_LAST_SEQUENCE.value] = str(first.position - 1)
+    try:
+        if len(batch) > 1:
+            await _publish_all_but_last(client, batch)
+        answer = await client.request(
+            last.subject, last.data, headers=last.headers, timeout=ANSWER_SECONDS_MAX
+        )
+        stored = msgspec.json.decode(answer.data, type=Stored)
+    except (NatsError, TimeoutError, msgspec.DecodeError) as error:
+        raise BrokerUnavailable(f"not acknowledged: {error}") from error
+    if stored.error is not None:
+        raise BrokerUnavailable(stored.error.description)
+    if stored.seq != last.position:
+        raise BrokerUnavailable(f"{last.position} was stored as {stored.seq}")
+
+
+async def _publish_all_but_last(client: Client, batch: Sequence[Message]) -> None:
+    batch_id = new_id()
+    for number, message in enumerate(batch, 1):
+        message.headers[Header.BATCH_ID.value] = batch_id
+        message.headers[Header.BATCH_SEQUENCE.value] = str(number)
+        if message is not batch[-1]:
+            await client.publish(message.subject, message.data, headers=message.headers)
+    batch[-1].headers[Header.BATCH_COMMIT.value] = "1"

@@ -1,0 +1,37 @@
+"""Removes the folders of tasks, whatever these have made of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+
+def remove(folder: Path) -> None:
+    """Also what is deeper than Python can follow, or closed to its own owner."""
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if os.path.lexists(folder):
+        with suppress(OSError):
+            _flatten(folder)
+
+
+def _flatten(folder: Path) -> None:
+    """What lies within moves up before it goes, so that no path grows too long."""
+    aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+    folders = [folder]
+    for place in folders:  # which become more meanwhile
+        with suppress(OSError):
+            place.chmod(0o700)
+            for entry in [*os.scandir(place)]:
+                inner = Path(entry.path)
+                with suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        inner.chmod(0o700)
+                        folders.append(inner.rename(aside / f"{len(folders)}"))
+                    else:
+                        inner.unlink()
+            place.rmdir()
+    aside.rmdir()
