@@ -161,6 +161,6 @@ def provide_desk(request: Request[Any, Any, Any]) -> Desk:
     return Desk(state.services.journal, caller, state.access_log, request, once)
 
 
-def provide_views(request: Request[Any, Any, Any]) -> Reader:
-    reader: Reader = request.app.state.services.reader
-    return reader
+def provide_views(desk: AtDesk) -> Reader:
+    """By way of the desk, since Litestar starts a task for each of several at once."""
+    return desk.services.reader

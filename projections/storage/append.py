@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from time import monotonic
+from typing import Any
 
 from eventsourcing.persistence import JSONTranscoder
 
+from domain.decider import Decider
 from domain.record import Recorded
 from projections.storage import append_metrics
 from projections.storage.arrivals import BATCH_MAX, Arrivals
@@ -22,12 +26,13 @@ from projections.storage.heads import (
 )
 from projections.storage.mapper import EventMapper
 from projections.storage.parking import Call, Parking
-from projections.storage.recorder import Recorder, Tip
+from projections.storage.recorder import ALL, Recorder, Tip
 
 PAGE = 1_000
 NEVER = datetime.min.replace(tzinfo=UTC)
-ALL = 1_000_000_000
 COMPANY_SECONDS = 0.002
+# What is told of between two appends, beyond the heads that are kept.
+MET_MAX = 5_000
 
 
 class Appender:
@@ -53,6 +58,18 @@ class Appender:
 
     def close(self) -> None:
         self._recorder.close()
+
+    def meet(self, first: Recorded, decider: Decider[Any, Any, Any]) -> None:
+        """A stream begins with `first`: whoever is to decide on it need not load that.
+
+        What came after it is read under the lock, as with any head.
+        """
+        stream, has_room = first.originator_id, len(self.heads) < HEADS_MAX + MET_MAX
+        is_new = first.originator_version == 1 and stream not in self.heads
+        if is_new and has_room:
+            self._current.discard(stream)
+            head = Head(0, decider.initial).followed_by(first.event, decider)
+            self.heads.keep({stream: head})
 
     async def append(
         self, calls: list[Call], touched: Deciders, others: Arrivals
@@ -141,14 +158,19 @@ class Appender:
         """Lock, see what others have appended, decide."""
         await self._recorder.open()
         await self._load(_streams_of(calls) | touched)
-        tip = await self._recorder.begin()
+        deciders = _streams_of(calls) | touched
+        # Where others append, too, what was current most likely is not so any more.
+        current = self._current if self._is_alone else frozenset()
+        stale = [stream for stream in deciders if stream not in current]
+        tip, news = await self._recorder.begin(self._versions(stale))
         self._read_at = (tip.at, monotonic())
         calls += others.take_known(self.heads)
-        deciders = _streams_of(calls) | touched
+        deciders |= _streams_of(calls)
         batch.open(tip.at, tip.position, deciders)
         self._is_alone = tip.position == self._position
         if not self._is_alone or len(self._current) > HEADS_MAX:
             self._current.clear()  # Somebody else has appended, to whatever stream.
+        self._fold(batch, stale, news)
         await self._learn(batch, deciders)
         for more in batch.decide(calls):
             await self._load(more)
@@ -188,33 +210,38 @@ class Appender:
         shapes = {stream: shape_of(decider) for stream, decider in cold.items()}
         heads = {stream: Head(0, decider.initial) for stream, decider in cold.items()}
         heads |= regained(await self._recorder.find_snapshots(shapes), cold)
-        for stream, decider in cold.items():
-            read = PAGE
-            while read == PAGE:
-                news = await self._news({stream: heads[stream]}, limit=PAGE)
-                for record in news:
-                    heads[stream] = heads[stream].followed_by(record.event, decider)
-                read = len(news)
+        left = set(cold)
+        while left:
+            limit, read = ceil(PAGE / len(left)), Counter[str]()
+            known = {stream: heads[stream].version for stream in left}
+            for record in await self._recorder.news(known, limit=limit):
+                stream = record.originator_id
+                heads[stream] = heads[stream].followed_by(record.event, cold[stream])
+                read[stream] += 1
+            left = {stream for stream in left if read[stream] == limit}
         self.heads.keep(heads)
 
     async def _learn(self, batch: Batch, deciders: Deciders) -> None:
         """Fold in what others appended, and wake whom it concerns."""
-        stale = {s: d for s, d in deciders.items() if s not in self._current}
-        if not stale:
-            return
+        stale = [s for s in deciders if s not in self._current]
+        if stale:
+            news = await self._recorder.news(self._versions(stale), limit=ALL)
+            self._fold(batch, stale, news)
+
+    def _fold(
+        self, batch: Batch, stale: Collection[str], news: Sequence[Recorded]
+    ) -> None:
         heads = {stream: self.heads[stream] for stream in stale}
-        for record in await self._news(heads, limit=ALL):
+        for record in news:
             stream, event = record.originator_id, record.event
-            heads[stream] = heads[stream].followed_by(event, stale[stream])
+            decider = batch.deciders[stream]
+            heads[stream] = heads[stream].followed_by(event, decider)
             batch.learn(stream, event, record.position)
         self.heads.keep(heads)
-        self._current |= stale.keys()
+        self._current.update(stale)
 
-    async def _news(
-        self, heads: Mapping[str, Head], *, limit: int
-    ) -> Sequence[Recorded]:
-        versions = {stream: head.version for stream, head in heads.items()}
-        return await self._recorder.news(versions, limit=limit)
+    def _versions(self, streams: Iterable[str]) -> Mapping[str, int]:
+        return {stream: self.heads[stream].version for stream in streams}
 
 
 def _streams_of(calls: Sequence[Call]) -> Deciders:

@@ -45,6 +45,7 @@ class StoredJournal:
         self._touched: Deciders = {}
         self._patience: asyncio.TimerHandle | None = None
         self._wake_up: asyncio.TimerHandle | None = None
+        self.meet = appender.meet
         self._read_at = (appender.first_tip().at, monotonic())
         self._told = self._read_at[0]  # What `now` said last.
 

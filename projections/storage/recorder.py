@@ -26,6 +26,7 @@ from projections.storage.uuid7 import EPOCH, MICROSECOND
 from projections.storage.wire import Ask, Wire
 
 LATE_US_MAX = 250_000
+ALL = 1_000_000_000
 
 # The database's own time in us, and where the journal ends; 0 and nothing when empty.
 TIP: LiteralString = """
@@ -177,11 +178,22 @@ class Recorder:
             raise JournalUnavailable("the database does not answer") from error
         return _tip(row["now"], row["position"], row["state"])
 
-    async def begin(self) -> Tip:
-        """Begin an append: from now on, and until its end, there is no other."""
-        *_, tip = await self._ask(*BEGIN, Ask("tip"))
+    async def begin(
+        self, versions: Mapping[str, int]
+    ) -> tuple[Tip, Sequence[Recorded]]:
+        """Begin an append: from now on, and until its end, there is no other.
+
+        With what is new in these streams.
+        """
+        asks = [*BEGIN, Ask("tip")]
+        if versions:
+            asks.append(_news(versions, ALL))
+        _, _, tip, *news = await self._ask(*asks)
         [row] = rows_of(tip)
-        return _tip(row.bigint(0), row.bigint(1), row.bytea(2))
+        return (
+            _tip(row.bigint(0), row.bigint(1), row.bytea(2)),
+            [_event(row) for found in news for row in rows_of(found)],
+        )
 
     async def append_if(
         self, after: int, at: datetime, events: Sequence[StoredEvent]
@@ -205,8 +217,7 @@ class Recorder:
         self, versions: Mapping[str, int], *, limit: int
     ) -> Sequence[Recorded]:
         """Up to `limit` events of each stream after the version given."""
-        values = (texts(versions), bigints(versions.values()), bigint(limit))
-        [found] = await self._ask(Ask("news", values))
+        [found] = await self._ask(_news(versions, limit))
         return [_event(row) for row in rows_of(found)]
 
     async def find_snapshots(self, shapes: Mapping[str, str]) -> Sequence[Snapshot]:
@@ -237,6 +248,11 @@ class Recorder:
     async def _ask(self, *asks: Ask) -> list[PGresult]:
         assert self._wire is not None
         return await self._wire.ask(*asks)
+
+
+def _news(versions: Mapping[str, int], limit: int) -> Ask:
+    values = (texts(versions), bigints(versions.values()), bigint(limit))
+    return Ask("news", values)
 
 
 def _columns(events: Sequence[StoredEvent]) -> Sequence[bytes]:

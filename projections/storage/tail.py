@@ -82,6 +82,7 @@ class Tail:
         self._hand_on = hand_on
         self._nudged = asyncio.Event()
         self._position = self._stored = 0
+        self._is_to_move = False
         self._window = BATCH_MAX
         self._back_to: int | None = None
 
@@ -125,7 +126,7 @@ class Tail:
         self._nudged.clear()
         if self._back_to is not None:
             self._position, self._back_to = self._back_to, None
-        tip, upto, records = await asyncio.to_thread(self._read, connection)
+        tip, upto, records = await asyncio.to_thread(self._go_on, connection)
         if records and not await self._hand_on_in_time(records):
             # What was too much at once comes again as a whole: so less of it.
             self._window = max(1, self._window // 2)
@@ -134,9 +135,12 @@ class Tail:
         self._window = min(BATCH_MAX, self._window * 2)
         self._position = upto
         if records or upto - self._stored >= PASSED_OVER_MAX:
+            self._is_to_move = True
+        if upto < tip or self._nudged.is_set():
+            return  # There is more: its place moves on the way.
+        if self._is_to_move:
             await asyncio.to_thread(self._move, connection)
-        if upto >= tip:
-            await self._rest(LOOK_EVERY_SECONDS)
+        await self._rest(LOOK_EVERY_SECONDS)
 
     async def _hand_on_in_time(self, records: Sequence[Recorded]) -> bool:
         with suppress(TimeoutError):
@@ -164,6 +168,13 @@ class Tail:
         assert row is not None
         self._position = self._stored = row["position"]
         return True
+
+    def _go_on(
+        self, connection: Connection[DictRow]
+    ) -> tuple[int, int, Sequence[Recorded]]:
+        if self._is_to_move:
+            self._move(connection)
+        return self._read(connection)
 
     def _read(
         self, connection: Connection[DictRow]
@@ -194,4 +205,4 @@ class Tail:
 
     def _move(self, connection: Connection[DictRow]) -> None:
         connection.execute(MOVE, [self._position, self._name], prepare=True)
-        self._stored = self._position
+        self._stored, self._is_to_move = self._position, False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace as variant
 from typing import Any
@@ -18,6 +18,7 @@ from domain.environment.environment import Environment, environment
 from domain.record import Recorded
 from projections.storage.batch import Head
 from projections.storage.heads import SNAPSHOT_EVERY, Heads
+from projections.storage.recorder import Tip
 from tests.projections.journal_contract import (
     StoredRig,
     begin,
@@ -132,15 +133,22 @@ def test_a_snapshot_of_another_shape_is_dropped(journal_url: str) -> None:
 @contextmanager
 def reading(rig: StoredRig) -> Iterator[list[int]]:
     """How many events each reading of the log brings."""
-    news, reads = rig.appender._recorder.news, []
+    recorder, reads = rig.appender._recorder, []
+    news, begin = recorder.news, recorder.begin
 
     async def count(*args: Any, **kwargs: Any) -> Sequence[Recorded]:
         found = await news(*args, **kwargs)
         reads.append(len(found))
         return found
 
+    async def count_too(versions: Mapping[str, int]) -> tuple[Tip, Sequence[Recorded]]:
+        tip, found = await begin(versions)
+        reads.extend([len(found)] * bool(versions))
+        return tip, found
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rig.appender._recorder, "news", count)
+        patch.setattr(recorder, "news", count)
+        patch.setattr(recorder, "begin", count_too)
         yield reads
 
 
@@ -155,6 +163,64 @@ def test_what_nobody_else_can_have_changed_is_not_read_again(journal_url: str) -
                 await theirs.journal.execute(to("other", request("a")))
                 await ours.journal.execute(to("e", request("c")))
                 assert reads == [0]
+
+    asyncio.run(scenario())
+
+
+def of(stream: str, url: str) -> Sequence[Recorded]:
+    return [r for r in records_in(url) if r.originator_id == stream]
+
+
+def test_a_stream_whose_beginning_is_told_is_not_loaded(journal_url: str) -> None:
+    """What came after that is seen nevertheless."""
+
+    async def scenario() -> None:
+        async with stored(journal_url) as ours, stored(journal_url) as theirs:
+            await begin(theirs, "e")
+            [first] = of("e", journal_url)
+            await theirs.journal.execute(to("e", request("a")))
+            ours.journal.meet(first, environment)
+            with reading(ours) as reads:
+                outcome = await ours.journal.execute(to("e", request("b")))
+            assert reads == [2]  # Requested and granted.
+            assert list(outcome.states[0].queue.tickets) == ["a", "b"]
+
+    asyncio.run(scenario())
+
+
+def test_what_is_known_already_is_not_learned_from_its_beginning(
+    journal_url: str,
+) -> None:
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "e")
+            await rig.journal.execute(to("e", request("a")))
+            first, later, *_ = of("e", journal_url)
+            rig.journal.meet(first, environment)
+            rig.appender.heads = Heads()
+            rig.journal.meet(later, environment)  # No beginning.
+            assert "e" not in rig.appender.heads
+            rig.journal.meet(first, environment)  # And nobody says it is current.
+            outcome = await rig.journal.execute(to("e", request("b")))
+            assert list(outcome.states[0].queue.tickets) == ["a", "b"]
+
+    asyncio.run(scenario())
+
+
+def test_no_more_beginnings_are_kept_than_there_is_room_for(
+    journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.storage.append.HEADS_MAX", 1)
+    monkeypatch.setattr("projections.storage.append.MET_MAX", 1)
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "a", "b", "c")
+            firsts = records_in(journal_url)
+            rig.appender.heads = Heads()
+            for first in firsts:
+                rig.journal.meet(first, environment)
+            assert list(rig.appender.heads) == ["a", "b"]
 
     asyncio.run(scenario())
 

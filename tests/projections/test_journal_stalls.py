@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from domain.errors import JournalUnavailable
+from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.recorder import Tip
 from tests.projections.journal_breakage import commits_that_take, one_waits
@@ -53,10 +54,12 @@ def test_who_cannot_get_the_lock_is_told_so_after_one_timeout(
             await begin(rig, "e")
             start = rig.appender._recorder.begin
 
-            async def count() -> Tip:
+            async def count(
+                versions: Mapping[str, int],
+            ) -> tuple[Tip, Sequence[Recorded]]:
                 nonlocal attempts
                 attempts += 1
-                return await start()
+                return await start(versions)
 
             monkeypatch.setattr(rig.appender._recorder, "begin", count)
             with psycopg.connect(journal_url) as busy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from threading import Event
 from time import monotonic
@@ -58,6 +58,8 @@ class Reading:
         self.is_closed = False
         self.most_at_once = 0
         self.takes_at_once_max = 1_000
+        self.tells_at = 0
+        self.told: Callable[[], None] = lambda: None
         self.tail = Tail(self.database, "tail", [TokenIssued], self.hand_on)
 
     async def hand_on(self, records: Sequence[Recorded]) -> bool:
@@ -67,7 +69,11 @@ class Reading:
             await asyncio.Event().wait()
         if not self.is_closed:
             self.heard += [record.position for record in records]
-        return not self.is_closed
+        is_taken = not self.is_closed
+        if self.heard[-1:] == [self.tells_at]:
+            self.tells_at = 0
+            self.told()
+        return is_taken
 
     async def has_heard(self) -> bool:
         return bool(self.heard)
@@ -172,6 +178,42 @@ def test_a_window_of_large_events_is_cut_by_its_bytes(
             await until(lambda: heard(one, 20))
             assert one.heard == [*range(1, 41, 2)]
             assert one.most_at_once <= 3
+
+    asyncio.run(scene())
+
+
+def test_what_is_lost_while_it_is_busy_does_not_wait_until_it_has_done(
+    own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tails, "BATCH_MAX", 2)
+    append(own_journal_url, story(40))
+
+    async def scene() -> None:
+        async with reading(own_journal_url) as one:
+            one.tells_at, one.told = 21, lambda: one.tail.rewind(4)
+            await until(lambda: is_at(one, 40))
+            assert one.heard == [*range(1, 22, 2), *range(5, 41, 2)]
+
+    asyncio.run(scene())
+
+
+def test_whoever_follows_one_that_was_busy_passes_over_nothing(
+    own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tails, "BATCH_MAX", 2)
+    append(own_journal_url, story(40))
+
+    async def scene() -> None:
+        async with reading(own_journal_url) as one:
+
+            def close() -> None:
+                one.is_closed = True
+
+            one.tells_at, one.told = 21, close
+            await until(lambda: offered(one, 14))
+        async with reading(own_journal_url) as other:
+            await until(lambda: is_at(other, 40))
+            assert other.heard == [*range(23, 41, 2)]
 
     asyncio.run(scene())
 

@@ -32,10 +32,10 @@ from projections.storage.database import Database
 from projections.storage.entry import entry_at, first_since
 from projections.storage.installation import installation_id
 from workers.tasks.broker import Broker, BrokerUnavailable
+from workers.tasks.owning import OWNER, owner_of
 
 log = structlog.get_logger()
 NAME = "BERTH_EVENTS"
-OWNER = "berth-installation"
 # Not all of `berth.v1.>`: the queues of tasks have theirs there.
 SUBJECTS = [f"berth.{VERSION}.{kind}.>" for kind in KINDS]
 FOREIGN = (
@@ -91,7 +91,7 @@ class EventStream:
         context = self.broker.jetstream
         try:
             info = await context.stream_info(NAME)
-            if _owner_of(info) not in {None, await self.installation()}:
+            if owner_of(info) not in {None, await self.installation()}:
                 raise StreamRefused(FOREIGN)
             await context.delete_stream(NAME)
         except NotFoundError:
@@ -109,7 +109,7 @@ class EventStream:
             info = await context.stream_info(NAME)
         except NotFoundError:
             return await self._made(context)
-        if _owner_of(info) not in {None, here}:
+        if owner_of(info) not in {None, here}:
             raise StreamRefused(FOREIGN)
         if info.state.last_seq and not await self._is_whole(context, info):
             log.warning("the event stream was damaged, and is made anew")
@@ -119,7 +119,7 @@ class EventStream:
 
     async def _is_whole(self, context: JetStreamContext, info: StreamInfo) -> bool:
         """False if messages are missing that it should still have."""
-        last, owner = info.state.last_seq, _owner_of(info)
+        last, owner = info.state.last_seq, owner_of(info)
         entry = await entry_at(self.database, last)
         if entry is None:
             raise StreamRefused(OTHERWISE if owner else FOREIGN)
@@ -187,10 +187,6 @@ class EventStream:
             "allow_atomic": True,
             "metadata": {OWNER: await self.installation()},
         }
-
-
-def _owner_of(info: StreamInfo) -> str | None:
-    return (info.config.metadata or {}).get(OWNER)
 
 
 def _recent(info: StreamInfo) -> StreamInfo:

@@ -41,8 +41,8 @@ from workers.tasks.written import TaskLog, Written
 log = structlog.get_logger()
 HEARTBEATS_PER_LEASE = 3
 TRY_AGAIN_SECONDS = 0.5
-# Most tasks are short. To be told of a cancellation at once costs a place in the
-# journal's parking, which is for those that go on for longer than this.
+# Most tasks are short. What watches over an attempt, and the place in the journal's
+# parking that is told of a cancellation, are for those that go on for longer than this.
 SHORT_SECONDS = 0.05
 PROGRESS_EVERY_SECONDS = 1.0
 # Of a task that waits where there is no room for more: longer each time.
@@ -104,17 +104,26 @@ class Attempt:
             data=order.data,
             timeout_seconds=timeout,
         )
-        beside = [
-            asyncio.create_task(self._keep_alive()),
-            asyncio.create_task(self._heed_cancellation()),
-            asyncio.create_task(self._written.keep_up()),
-        ]
+        beside: list[asyncio.Task[None]] = []
+
+        def goes_on() -> None:
+            works = (
+                self._keep_alive(),
+                self._heed_cancellation(),
+                self._written.keep_up(),
+            )
+            beside.extend(map(asyncio.create_task, works))
+
+        loop = asyncio.get_running_loop()
+        longer = loop.call_later(SHORT_SECONDS, goes_on)
         try:
             ending = await self._run(assignment)
             await self._report(ending)
             await self._written.keep_rest()  # If that fails, the result is safe.
         finally:
-            await end(*beside)
+            longer.cancel()
+            if beside:
+                await end(*beside)
 
     async def _run(self, assignment: Assignment) -> Ending:
         try:
@@ -172,7 +181,6 @@ class Attempt:
                 return
 
     async def _heed_cancellation(self) -> None:
-        await asyncio.sleep(SHORT_SECONDS)
         waiting = self.lease.step(AwaitCancellation, self.by)
         with suppress(StaleAttempt):  # Which the next heartbeat finds, too.
             while True:

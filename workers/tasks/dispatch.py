@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
-from domain.decider import Journal
 from domain.task.events import LOCAL
 from domain.task.lifecycle import STREAMS
 from projections.storage.database import Database
 from projections.storage.installation import installation_id
+from projections.storage.journal import StoredJournal
 from projections.storage.tail import Tail
 from workers.loop import run_forever
 from workers.tasks import relay
@@ -28,7 +28,7 @@ class Dispatch:
         self,
         nats_url: str,
         database: Database,
-        journal: Journal,
+        journal: StoredJournal,
         queues: Collection[str] = (),
     ) -> None:
         self.broker = Broker(nats_url)

@@ -8,7 +8,7 @@ from time import monotonic
 
 import structlog
 from nats.js import JetStreamContext
-from nats.js.api import StreamConfig
+from nats.js.api import StreamConfig, StreamInfo
 from nats.js.errors import APIError
 
 from workers.tasks.broker import BrokerUnavailable
@@ -35,15 +35,19 @@ async def own(context: JetStreamContext, config: StreamConfig, us: str) -> None:
         if error.err_code != OTHERWISE_CONFIGURED:
             raise
         assert config.name is not None
-        found = (await context.stream_info(config.name)).config
-        owner = (found.metadata or {}).get(OWNER, us)
-        if owner != us:
+        owner = owner_of(await context.stream_info(config.name))
+        if owner not in {None, us}:
             raise ForeignQueues(
                 f"the task queues of this NATS are those of the installation {owner}, "
                 f"and this is {us}: give each a NATS account of its own, and its "
                 "URL in BERTH_NATS_URL"
             ) from None
         await context.update_stream(config)
+
+
+def owner_of(info: StreamInfo) -> str | None:
+    """The installation whose stream that is, unless none has made it its own."""
+    return (info.config.metadata or {}).get(OWNER)
 
 
 class Ownership:

@@ -8,14 +8,16 @@ most once: its subject is its own, and the server takes no second message of one
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from time import monotonic
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js.api import (
@@ -41,6 +43,7 @@ ACK_SECONDS = 10
 NOT_STORED = 10_077
 IS_THERE = "per subject"
 NO_ROOM = {NOT_STORED, 10_023, 10_028, 10_047}
+NO_RESPONDERS = "503"
 
 
 class Ready(Struct, frozen=True):
@@ -64,6 +67,11 @@ def stream_of(priority: Priority) -> str:
     return f"BERTH_TASKS_{priority.upper()}"
 
 
+def priority_of(subject: str) -> Priority:
+    """Of a task's message."""
+    return Priority(subject.split(".")[3])
+
+
 class Published(NamedTuple):
     """How many are there now that were not, and which had no room: ask again later."""
 
@@ -73,7 +81,10 @@ class Published(NamedTuple):
 
 @dataclass(frozen=True)
 class TaskQueues:
-    """`queues` are those that somebody here or elsewhere takes work from."""
+    """`queues` are those that somebody here or elsewhere takes work from.
+
+    `sent` has when each was found to be there, for whoever looks for what is missing.
+    """
 
     broker: Broker
     installation: Installation
@@ -81,11 +92,13 @@ class TaskQueues:
     room: Room = field(init=False)
     ownership: Ownership = field(init=False)
     busy_keys: BusyKeys = field(default_factory=BusyKeys)
+    sent: dict[Ready, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "room", Room(self.broker))
         object.__setattr__(self, "ownership", Ownership(self.ensure))
-        self.broker.when_back += [self.room.forget, self.ownership.forget]
+        forgotten = self.room.forget, self.ownership.forget, self.sent.clear
+        self.broker.when_back += forgotten
 
     async def publish(self, tasks: Iterable[Ready]) -> Published:
         """All of them at once that have room in their queues.
@@ -93,23 +106,27 @@ class TaskQueues:
         `BrokerUnavailable` if it is not known of each whether it is there.
         """
         await self.ownership.check()
-        client, tasks = self.broker.client, [*tasks]
+        tasks = [*dict.fromkeys(tasks)]
         try:
             fitting = await self.room.fitting(tasks)
-            # Not `publish_async`, which never tells of a refusal (nats-py 2.16).
-            ends = await asyncio.gather(*(_publish(client, task) for task in fitting))
+            how = await _publish(self.broker.client, fitting)
         except NoRespondersError:
             await self.ensure()  # Then whoever asked asks again.
             raise BrokerUnavailable("the queues were missing") from None
         except (NatsError, TimeoutError) as error:
             raise BrokerUnavailable(str(error)) from error
-        how = dict(zip(fitting, ends, strict=True))
-        new = [task for task in fitting if how[task] is Publication.NEW]
+        new = [task for task, end in how.items() if end is Publication.NEW]
         for task in new:
             self.room.took(task)
+        # What was there may be of an earlier attempt, and about to go: not noted here.
+        self.note(new)
         stored = {Publication.NEW, Publication.THERE}
         left_out = [task for task in tasks if how.get(task) not in stored]
         return Published(len(new), left_out)
+
+    def note(self, tasks: Iterable[Ready]) -> None:
+        """As far as is known, these are in their queue now."""
+        self.sent.update(dict.fromkeys(tasks, monotonic()))
 
     async def ensure(self) -> None:
         """Make what is missing; `BrokerUnavailable` if that is not possible now.
@@ -146,16 +163,61 @@ class Stored(Struct, frozen=True):
     error: Refusal | None = None
 
 
-async def _publish(client: Client, task: Ready) -> Publication:
-    content = msgspec.json.encode({"operationId": task.operation_id})
-    answer = await client.request(task.subject, content, timeout=ANSWER_SECONDS_MAX)
-    refusal = msgspec.json.decode(answer.data, type=Stored).error
+class Answers:
+    """What JetStream says to each of `tasks`, once it has said it of all.
+
+    One subscription hears it: an inbox for each (nats-py's `request`) costs as much as
+    all the rest. Its `publish_async` never tells of a refusal (2.16).
+    """
+
+    def __init__(self, tasks: Sequence[Ready]) -> None:
+        self._tasks = tasks
+        self._heard: dict[Ready, Publication] = {}
+        self.all: asyncio.Future[Mapping[Ready, Publication]]
+        self.all = asyncio.get_running_loop().create_future()
+
+    async def hear(self, message: Msg) -> None:
+        """Of the task whose number ends the subject."""
+        if self.all.done():
+            return
+        try:
+            task = self._tasks[int(message.subject.rpartition(".")[2])]
+            self._heard[task] = _judged(message)
+        except (NoRespondersError, BrokerUnavailable) as error:
+            self.all.set_exception(error)
+            return
+        if len(self._heard) == len(self._tasks):
+            self.all.set_result(self._heard)
+
+
+def _judged(message: Msg) -> Publication:
+    if (message.headers or {}).get("Status") == NO_RESPONDERS:
+        raise NoRespondersError
+    refusal = msgspec.json.decode(message.data, type=Stored).error
     if refusal is None:
         return Publication.NEW
     if refusal.err_code not in NO_ROOM:
         raise BrokerUnavailable(refusal.description)
     is_there = refusal.err_code == NOT_STORED and IS_THERE in refusal.description
     return Publication.THERE if is_there else Publication.NO_ROOM
+
+
+async def _publish(
+    client: Client, tasks: Sequence[Ready]
+) -> Mapping[Ready, Publication]:
+    """What became of each of them; none is there twice."""
+    if not tasks:
+        return {}
+    inbox, answers = client.new_inbox(), Answers(tasks)
+    subscription = await client.subscribe(f"{inbox}.*", cb=answers.hear)
+    try:
+        for number, task in enumerate(tasks):
+            content = msgspec.json.encode({"operationId": task.operation_id})
+            await client.publish(task.subject, content, reply=f"{inbox}.{number}")
+        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            return await answers.all
+    finally:
+        await subscription.unsubscribe()
 
 
 def _stream(priority: Priority) -> StreamConfig:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from domain.decider import Journal, Look, Step
+from domain.decider import Look, Step
 from domain.event import Event, system
 from domain.record import Recorded
 from domain.task.events import Order, TaskAttemptFailed, TaskStalled, TaskSubmitted
 from domain.task.lifecycle import lifecycle, operation_of
 from domain.task.task import Task
+from projections.storage.journal import StoredJournal
 from workers.tasks.broker import BrokerUnavailable
 from workers.tasks.owning import ForeignQueues
 from workers.tasks.queues import Ready, TaskQueues
@@ -31,7 +32,7 @@ class TaskRelay:
     So is what its queue has no room for.
     """
 
-    journal: Journal
+    journal: StoredJournal
     queues: TaskQueues
 
     async def hand_on(self, records: Sequence[Recorded]) -> bool:
@@ -54,13 +55,14 @@ class TaskRelay:
             return None
         operation_id = operation_of(record.originator_id)
         if isinstance(event, TaskSubmitted):
+            self.journal.meet(record, lifecycle)  # Most likely it is started here.
             return ready_of(operation_id, event.order)
         look = Step(lifecycle, record.originator_id, Look(by=RELAY))
         outcome = await self.journal.execute(look)
         task: Task = outcome.states[0]
         assert task.order is not None
-        return ready_of(operation_id, task.order)
+        return ready_of(operation_id, task.order, task.attempt)
 
 
-def ready_of(operation_id: str, order: Order) -> Ready:
-    return Ready(operation_id, order.priority, order.queue)
+def ready_of(operation_id: str, order: Order, attempt: int = 0) -> Ready:
+    return Ready(operation_id, order.priority, order.queue, attempt)

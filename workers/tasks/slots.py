@@ -23,8 +23,12 @@ class Slots:
     def is_full_of_waiting(self) -> bool:
         return self.waiting >= self._at_once * WAITING_PER_SLOT_MAX
 
+    def free(self) -> int:
+        """Less than none while somebody goes on who had waited."""
+        return self._at_once - self.running
+
     async def one_free(self) -> None:
-        while self.running >= self._at_once:
+        while self.free() <= 0:
             self._freed.clear()
             await self._freed.wait()
 
@@ -39,12 +43,7 @@ class Slot:
     def __init__(self, slots: Slots) -> None:
         self.is_waiting = self.is_over = False
         self._slots = slots
-        self._first_freed = asyncio.Event()
         slots.running += 1
-
-    async def free(self) -> None:
-        """Until the task waits for the first time, or is over."""
-        await self._first_freed.wait()
 
     def wait(self) -> bool:
         """False if there are too many that wait already."""
@@ -53,7 +52,7 @@ class Slot:
         if not (self.is_waiting or self.is_over):
             self.is_waiting = True
             self._slots.waiting += 1
-            self._free()
+            self._slots.freed()
         return True
 
     def go_on(self) -> None:
@@ -66,8 +65,4 @@ class Slot:
         self.go_on()
         if not self.is_over:
             self.is_over = True
-            self._free()
-
-    def _free(self) -> None:
-        self._slots.freed()
-        self._first_freed.set()
+            self._slots.freed()

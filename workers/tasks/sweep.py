@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 
 from domain.decider import Journal, Look, Step
@@ -34,10 +34,6 @@ class TaskSweep:
     due_tasks: Callable[[], Awaitable[Sequence[str]]]
     journal: Journal
     queues: TaskQueues
-    _sent: dict[Ready, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.queues.broker.when_back.append(self._sent.clear)
 
     async def run_once(self) -> int:
         """How many were not in their queue, and how many had lost their worker."""
@@ -51,15 +47,16 @@ class TaskSweep:
 
     async def _publish(self) -> int:
         long_ago = monotonic() - AGAIN_SECONDS
-        for task in [task for task, sent in self._sent.items() if sent < long_ago]:
-            del self._sent[task]
-        ready = [task for task in await self.ready_tasks() if task not in self._sent]
+        sent = self.queues.sent
+        for task in [task for task, at in sent.items() if at < long_ago]:
+            del sent[task]
+        ready = [task for task in await self.ready_tasks() if task not in sent]
         if not ready:
             return 0
         try:
             new, left_out = await self.queues.publish(ready)
         except ForeignQueues:
             return 0  # Which has been told.
-        now, without_room = monotonic(), {*left_out}
-        self._sent.update((task, now) for task in ready if task not in without_room)
+        without_room = {*left_out}
+        self.queues.note(task for task in ready if task not in without_room)
         return new

@@ -82,11 +82,7 @@ class TaskWorker:
 
     async def run(self) -> int:
         """Take tasks until cancelled; those that run go on: see `leave`."""
-        loops = [
-            run_forever(f"task-slot {number}", self._take, TRY_AGAIN_SECONDS)
-            for number in range(self.slots)
-        ]
-        await asyncio.gather(*loops)
+        await run_forever("task-worker", self._take, TRY_AGAIN_SECONDS)
         return 0
 
     async def leave(self) -> None:
@@ -108,23 +104,23 @@ class TaskWorker:
         await asyncio.gather(*self._works, return_exceptions=True)
 
     async def _take(self) -> int:
-        """One slot: a task after the other."""
-        await self.queues.broker.connected()
+        broker = self.queues.broker
+        await broker.connected()
         try:
-            async with Pull(self.queues.broker, self._turns) as pull:
+            async with Pull(broker, self._turns, self._slots.free) as pull:
                 while True:
                     await self._slots.one_free()
                     await self.queues.ownership.check()
-                    if message := await pull.next():
-                        await self._work_at(message)
+                    for message in await pull.next():
+                        self._work_at(message)
         except QueuesMissing:
             await self.queues.ensure()
         except ForeignQueues:
             await asyncio.sleep(LOOK_AGAIN_IF_FOREIGN_SECONDS)
         return 1
 
-    async def _work_at(self, message: Msg) -> None:
-        """To its end, which is waited for only as long as it holds its slot."""
+    def _work_at(self, message: Msg) -> None:
+        """To its end, whether or not more is taken meanwhile."""
         slot = Slot(self._slots)
         work = asyncio.create_task(self._work(message, slot))
 
@@ -132,11 +128,10 @@ class TaskWorker:
             self._works.discard(work)
             slot.end()
             if not work.cancelled() and (error := work.exception()):
-                log.warning("a task's worker failed", error=str(error))
+                log.error("a task's attempt failed", exc_info=error)
 
         self._works.add(work)
         work.add_done_callback(done)
-        await slot.free()
 
     async def _work(self, message: Msg, slot: Slot) -> None:
         lease = await self._start(message)

@@ -26,12 +26,12 @@ from workers.events.stream import (
     FOREIGN,
     NAME,
     OTHERWISE,
-    OWNER,
     SUBJECTS,
     TOO_OLD,
     StreamRefused,
 )
 from workers.tasks.broker import BrokerUnavailable
+from workers.tasks.owning import owner_of
 
 MIB = 1 << 20
 LOSE_THE_LATEST = "DELETE FROM berth_events WHERE notification_id > 15"
@@ -100,9 +100,8 @@ def test_an_empty_stream_that_somebody_prepared_is_taken_over(
                 StreamConfig(name=NAME, subjects=SUBJECTS, description="prepared")
             )
             await stage.completed()
-            config = (await info_of(stage)).config
             here = await installation_id(stage.relay.stream.database)
-            assert (config.metadata or {})[OWNER] == here
+            assert owner_of(await info_of(stage)) == here
 
     uvloop.run(scene())
 

@@ -100,8 +100,10 @@ def test_what_the_server_has_no_room_for_is_not_taken_to_be_there(
             config.max_msgs = 2
             await context.update_stream(config)
             tasks = [Ready(f"{n}", Priority.LOW, LOCAL) for n in range(3)]
-            publish = here.dispatch.queues.publish
+            queues = here.dispatch.queues
+            publish = queues.publish
             assert (await publish(tasks[:2])) == Published(2, [])
             assert (await publish(tasks)) == Published(0, tasks[2:])
+            assert queues.sent.keys() == {*tasks[:2]}, "the sweep tries the third"
 
     uvloop.run(scene())
