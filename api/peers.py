@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from litestar.types import Scope
 
-from workers.settings import Network
+from workers.networks import Network
 
 Address = IPv4Address | IPv6Address
 FORWARDED = b"x-forwarded-for"

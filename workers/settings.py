@@ -8,13 +8,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 from msgspec import Struct
 
 from domain.task.events import LOCAL
 from projections.storage.keyring import Keyring
+from workers.networks import Network, networks_from
 from workers.salesforce.hosts import Hosts, hosts_from
 from workers.trust import Issuer, TrustError, load_trust
 
@@ -23,7 +23,6 @@ KEY_BYTES = 32
 DIGITS_MAX = 9
 DAYS = range(1, 366)
 TASK_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
-Network = IPv4Network | IPv6Network
 
 
 class SettingsError(Exception):
@@ -42,7 +41,8 @@ class Settings(Struct, frozen=True):
     """`secret` signs the tokens; `vault_keys` encrypt credentials.
 
     `issuers` are those whose OIDC tokens are believed; `trusted_proxies`, the networks
-    of those whose X-Forwarded-For is.
+    of those whose X-Forwarded-For is; `webhook_networks`, those that webhooks may reach
+    though they are not public, and without TLS.
     `task_types` are those that workers in other languages take; `task_slots`, how many
     tasks one worker runs at once; `task_grace_seconds`, how long it lets them go on
     when it has to stop. What tasks come to is kept for `task_result_days`, and for
@@ -58,6 +58,7 @@ class Settings(Struct, frozen=True):
     port: int = 8080
     issuers: Sequence[Issuer] = ()
     trusted_proxies: Sequence[Network] = ()
+    webhook_networks: Sequence[Network] = ()
     salesforce_hosts: Hosts = Hosts()
     salesforce_check: bool = True
     credentials: Credentials = Credentials.ALL
@@ -81,7 +82,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         host=environment.get("BERTH_HOST", "127.0.0.1"),
         port=_whole(environment, "BERTH_PORT", 8080, range(1, 65_536)),
         issuers=_issuers(environment),
-        trusted_proxies=_trusted_proxies(environment),
+        trusted_proxies=_networks(environment, "BERTH_TRUSTED_PROXIES"),
+        webhook_networks=_networks(environment, "BERTH_WEBHOOK_NETWORKS"),
         salesforce_hosts=_salesforce_hosts(environment),
         salesforce_check=_is_on(environment, "BERTH_SALESFORCE_CHECK"),
         credentials=_credentials(environment),
@@ -151,13 +153,12 @@ def _issuers(environment: Mapping[str, str]) -> Sequence[Issuer]:
         raise SettingsError(f"BERTH_OIDC: {path}: {error}") from None
 
 
-def _trusted_proxies(environment: Mapping[str, str]) -> Sequence[Network]:
-    """`BERTH_TRUSTED_PROXIES=10.0.0.0/8,fd00::/8`; without it there are none."""
-    given = environment.get("BERTH_TRUSTED_PROXIES", "")
+def _networks(environment: Mapping[str, str], name: str) -> Sequence[Network]:
+    """`10.0.0.0/8,fd00::/8`; without it there are none."""
     try:
-        return tuple(ip_network(part.strip()) for part in given.split(",") if part)
+        return networks_from(environment.get(name, ""))
     except ValueError as error:
-        raise SettingsError(f"BERTH_TRUSTED_PROXIES: {error}") from None
+        raise SettingsError(f"{name}: {error}") from None
 
 
 def _salesforce_hosts(environment: Mapping[str, str]) -> Hosts:
