@@ -21,6 +21,7 @@ from domain.task.concurrency import TaskKeyEvent
 from domain.task.events import TaskEvent
 from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
+from domain.webhook.events import WebhookEvent
 
 NONE = "none"
 
@@ -83,4 +84,5 @@ _ABOUT: dict[type[Event], Callable[[Recorded], Subject]] = {
     **dict.fromkeys(get_args(ScheduleEvent), _in_stream("schedule", "schedules/")),
     **dict.fromkeys(get_args(TaskKeyEvent), _in_stream("task-key", "task-keys/")),
     RequestCarriedOut: _in_stream("request", "requests/"),
+    **dict.fromkeys(get_args(WebhookEvent), _in_stream("webhook", "webhooks/")),
 }
