@@ -40,6 +40,8 @@ from api.tasks import TasksController
 from api.tokens import TokensController
 from api.visitors import Visitors
 from api.waiting import schedule_quota, task_quota, ticket_quota
+from api.webhook_deliveries import WebhookDeliveriesController
+from api.webhooks import WebhooksController
 from workers.wiring import Services
 
 ROUTES: list[Any] = [
@@ -61,6 +63,8 @@ ROUTES: list[Any] = [
     TokensController,
     TasksController,
     RecurringController,
+    WebhooksController,
+    WebhookDeliveriesController,
     ping,
     live,
     ready,

@@ -43,6 +43,7 @@ from workers.credential_sweep import CredentialSweep
 from workers.doorbell import Doorbell, Lookout
 from workers.lock_expiry import LockExpiry
 from workers.loop import end, run_forever
+from workers.outgoing import Outgoing
 from workers.review.desk import ReviewDesk
 from workers.running import Handlers
 from workers.salesforce import Salesforce
@@ -57,9 +58,11 @@ from workers.tasks.answers import TaskAnswers
 from workers.tasks.credentials import CredentialsDesk
 from workers.tasks.dispatch import Dispatch
 from workers.vault_check import VaultCheck
+from workers.webhooks.running import Webhooks, webhooks
 
 READERS_MAX = 8
 SECRETS_MAX = 4
+WEBHOOKS_MAX = 4
 CATCH_UP_EVERY_SECONDS = 0.2
 RETRY_EVERY_SECONDS = 0.5
 SWEEP_EVERY_SECONDS = 60
@@ -82,11 +85,13 @@ class Services:
     task_log: TaskLog
     shelves: Shelves
     dispatch: Dispatch
+    webhooks: Webhooks
 
     def ring(self, streams: Collection[str]) -> None:
         """Another process has appended to these."""
         self.journal.ring(streams)
         self.dispatch.nudge(streams)
+        self.webhooks.nudge(streams)
 
 
 @asynccontextmanager
@@ -101,10 +106,18 @@ async def running(
     journal = StoredJournal(appender)
     vault = Vault(secrets, settings.vault_keys)
     salesforce = Salesforce(settings.salesforce_hosts, vault)
+    reader = Reader(database)
+    hooks = webhooks(
+        Database(url, name="berth-webhooks", pool_max=WEBHOOKS_MAX, durable=False),
+        journal,
+        reader,
+        vault,
+        Outgoing(settings.webhook_networks),
+    )
     services = Services(
         settings=settings,
         journal=journal,
-        reader=Reader(database),
+        reader=reader,
         views=ViewStore(database),
         answers=Answers(secrets, database, Seal(settings.vault_keys)),
         vault=vault,
@@ -115,6 +128,7 @@ async def running(
         task_log=TaskLog(database),
         shelves=Shelves(database),
         dispatch=Dispatch(settings.nats_url, secrets, journal, settings.task_types),
+        webhooks=hooks,
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -126,6 +140,7 @@ async def running(
     finally:
         await end(*tasks)
         await salesforce.close()
+        await hooks.close()
         journal.close()
         database.close()
         secrets.close()
@@ -135,7 +150,7 @@ def _always(services: Services) -> Sequence[Any]:
     """What every process runs: its writer, and both ways of being woken."""
     journal = services.journal
     bell = Doorbell(services.settings.nats_url, services.ring)
-    journal.announce = partial(_announce, bell, services.dispatch)
+    journal.announce = partial(_announce, bell, services)
     look = Lookout(services.reader.streams_since, journal.ring)
     given = services.settings.vault_keys.versions
     check = VaultCheck(given, services.vault_use.by_version)
@@ -151,7 +166,7 @@ def _workers(services: Services) -> Sequence[Any]:
     """What happens without a request. Every one may run in many processes."""
     expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
     recurring = TaskSchedule(partial(_due_schedules, services.reader), services.journal)
-    unused = CredentialSweep(services.journal, services.vault)
+    unused = CredentialSweep(services.journal, services.vault, services.reader)
     kept = TaskRetention(
         services.shelves,
         services.settings.task_result_days,
@@ -162,6 +177,7 @@ def _workers(services: Services) -> Sequence[Any]:
     )
     return (
         *services.dispatch.loops(),
+        *services.webhooks.loops(),
         run_forever("task-sweep", swept.run_once, task_sweep.EVERY_SECONDS),
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
         run_forever("task-schedule", recurring.run_once, task_schedule.EVERY_SECONDS),
@@ -197,10 +213,11 @@ def _tasks_carried_out(services: Services) -> AbstractAsyncContextManager[None]:
     )
 
 
-def _announce(bell: Doorbell, dispatch: Dispatch, streams: Collection[str]) -> None:
+def _announce(bell: Doorbell, services: Services, streams: Collection[str]) -> None:
     """To the other processes, and to what follows the journal in this one."""
     bell.announce(streams)
-    dispatch.nudge(streams)
+    services.dispatch.nudge(streams)
+    services.webhooks.nudge(streams)
 
 
 async def _due_locks(reader: Reader) -> Sequence[str]:

@@ -59,23 +59,31 @@ MOVE: LiteralString = "UPDATE tail SET position = %s WHERE name = %s"
 
 # True once it has all been handed on; False: not just now, ask again in a moment.
 HandOn = Callable[[Sequence[Recorded]], Awaitable[bool]]
+Topics = Callable[[], Sequence[str]]
 
 
 class Tail:
-    """`hand_on` is given the `events` of the journal; its place moves afterwards."""
+    """`hand_on` is given the `events` of the journal; its place moves afterwards.
+
+    Where `events` is a function, it is asked before each batch; and a batch ends after
+    one of `turns`: what is of interest from there on may be something else.
+    """
 
     def __init__(
         self,
         database: Database,
         name: str,
-        events: Collection[type[Event]],
+        events: Collection[type[Event]] | Topics,
         hand_on: HandOn,
+        *,
+        turns: Collection[type[Event]] = (),
     ) -> None:
         self.is_leading = False
         self._database = database
         self._name = name
-        self._topics = [tag(event) for event in events]
+        self._topics = events if callable(events) else _always(events)
         self._hand_on = hand_on
+        self._turns = frozenset(turns)
         self._nudged = asyncio.Event()
         self._position = self._stored = 0
 
@@ -151,7 +159,7 @@ class Tail:
         values: dict[str, Any] = {
             "after": self._position,
             "limit": BATCH_MAX,
-            "topics": self._topics,
+            "topics": self._topics(),
         }
         rows = connection.execute(NEXT, values, prepare=True).fetchall()
         tip = rows[0]["tip"]
@@ -165,8 +173,16 @@ class Tail:
             for row in rows
             if row["state"] is not None
         ]
+        for number, record in enumerate(found, 1):
+            if type(record.event) in self._turns:
+                return tip, record.position, found[:number]
         return tip, min(tip, self._position + BATCH_MAX), found
 
     def _move(self, connection: Connection[DictRow]) -> None:
         connection.execute(MOVE, [self._position, self._name], prepare=True)
         self._stored = self._position
+
+
+def _always(events: Collection[type[Event]]) -> Topics:
+    topics = [tag(event) for event in events]
+    return lambda: topics

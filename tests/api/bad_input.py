@@ -246,6 +246,9 @@ QUERIES = {
     "/tasks/{recurring}/recurring-instances?limit=": ("limit", (*NOT_LIMITS, "101")),
     "/tasks/{recurring}/recurring-instances?after=": ("after", ("", "1", "null")),
     "/tasks/{operation}/logs?attempt=": ("attempt", ("0", "-1", "x", "", "null")),
+    "/webhooks/{webhook}/deliveries?limit=": ("limit", (*NOT_LIMITS, "201")),
+    "/webhooks/{webhook}/deliveries?after=": ("after", ("", "x", "-1", DIGITS)),
+    "/webhooks/{webhook}/deliveries?outcome=": ("outcome", ("", "Failed", "null")),
     "/environments?isActive=": ("isActive", ("maybe", "2", "", "null")),
 }
 ODD_IDS = (

@@ -55,6 +55,16 @@ TAKES: dict[tuple[str, str], Role | None] = {
     ("GET", "/tasks/{operation_id:str}/logs"): MEMBER,
     ("POST", "/tasks/{operation_id:str}/stop-recurring"): APPLICATION,
     ("GET", "/tasks/{operation_id:str}/recurring-instances"): MEMBER,
+    ("GET", "/webhooks"): OWNER,
+    ("POST", "/webhooks"): OWNER,
+    ("GET", "/webhooks/{webhook_id:str}"): OWNER,
+    ("PATCH", "/webhooks/{webhook_id:str}"): OWNER,
+    ("DELETE", "/webhooks/{webhook_id:str}"): OWNER,
+    ("POST", "/webhooks/{webhook_id:str}/rotate-secret"): OWNER,
+    ("POST", "/webhooks/{webhook_id:str}/test"): OWNER,
+    ("POST", "/webhooks/{webhook_id:str}/deliver"): OWNER,
+    ("POST", "/webhooks/{webhook_id:str}/replay"): OWNER,
+    ("GET", "/webhooks/{webhook_id:str}/deliveries"): OWNER,
     ("GET", "/ping"): None,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
@@ -84,6 +94,7 @@ FILLED = {
     "{repository_identifier:path}": "acme/nothing/audit",
     "{token_id:str}": "0" * 32,
     "{operation_id:str}": new_id(),
+    "{webhook_id:str}": new_id(),
 }
 
 
