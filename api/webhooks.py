@@ -49,7 +49,7 @@ from projections.storage.reader import Reader
 from projections.webhook_directory import Listed, listed, sql, webhook_directory
 from workers.webhooks.receivers import Config, config_of
 
-WEBHOOKS_MAX = 100
+WEBHOOKS_MAX = 500
 WAITING_MAX = 10_000
 
 

@@ -121,20 +121,31 @@ FROM (
     SELECT DISTINCT * FROM unnest(%(webhooks)s::text[], %(subjects)s::text[])
         AS done (webhook_id, subject)
 ) AS done, LATERAL (
-    SELECT position, is_first FROM webhook_delivery AS waiting
+    SELECT position FROM webhook_delivery AS waiting
     WHERE waiting.webhook_id = done.webhook_id AND waiting.subject = done.subject
-    ORDER BY is_first DESC, position
+    ORDER BY position
     LIMIT 1
 ) AS next
 WHERE first.webhook_id = done.webhook_id AND first.position = next.position
-    AND NOT next.is_first;
+    AND NOT EXISTS (
+        SELECT FROM webhook_delivery AS gone_before
+        WHERE gone_before.webhook_id = done.webhook_id
+            AND gone_before.subject = done.subject AND gone_before.is_first
+    );
 
 -- name: hurry
--- A receiver is back: what failed meanwhile need not wait for its own next try.
+-- A receiver is back: what failed meanwhile need not wait for its own next try, or not
+-- the first of it.
 UPDATE webhook_delivery AS mine SET due_at = now()
-FROM webhook_health AS health
-WHERE health.webhook_id = ANY(%(webhooks)s) AND trips > 0
-    AND mine.webhook_id = health.webhook_id AND attempts > 0 AND claim IS NULL;
+FROM (
+    SELECT late.webhook_id, late.position FROM webhook_health AS health, LATERAL (
+        SELECT webhook_id, position FROM webhook_delivery
+        WHERE webhook_id = health.webhook_id AND attempts > 0 AND claim IS NULL
+        LIMIT %(hurried_max)s
+    ) AS late
+    WHERE health.webhook_id = ANY(%(webhooks)s) AND trips > 0
+) AS late
+WHERE mine.webhook_id = late.webhook_id AND mine.position = late.position;
 
 -- name: judge
 -- How each receiver does after so many successes and failures; `rest_seconds` is what it

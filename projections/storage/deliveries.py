@@ -33,6 +33,7 @@ LEASE_SECONDS = 15
 CLAIM_BITS = 62
 PLACE = "webhook-deliveries"
 SWEPT_MAX = 10_000
+HURRIED_MAX = 5_000
 RULES = {
     "failures_max": FAILURES_MAX,
     "jitter": JITTER,
@@ -176,7 +177,9 @@ class Deliveries:
             done = cursor.execute(sql["settle"], {"rows": _json(attempts)}).fetchall()
             _call_next(cursor, [row for row in done if row["subject"] is not None])
             if well:
-                cursor.execute(sql["hurry"], {"webhooks": well})
+                cursor.execute(
+                    sql["hurry"], {"webhooks": well, "hurried_max": HURRIED_MAX}
+                )
             values = {"sums": _json(sums), **RULES}
             judged = cursor.execute(sql["judge"], values).fetchall()
         return [row["webhook_id"] for row in judged if row["is_hopeless"]]

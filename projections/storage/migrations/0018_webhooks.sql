@@ -38,6 +38,8 @@ CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook_id, due_at, posit
     WHERE is_first;
 CREATE INDEX webhook_delivery_of_subject
     ON webhook_delivery (webhook_id, subject, position) WHERE subject IS NOT NULL;
+CREATE INDEX webhook_delivery_first ON webhook_delivery (webhook_id, subject)
+    WHERE is_first AND subject IS NOT NULL;
 CREATE INDEX webhook_delivery_again ON webhook_delivery (webhook_id)
     WHERE attempts > 0 AND claim IS NULL;
 
