@@ -37,6 +37,17 @@ SOURCES = {
         f"{API}/tasks/{{operation_id}}{rest}"
         for rest in ("", "/status", "/result", "/logs", *RECURRING)
     ),
+    (f"{API}/webhooks", "webhook_id", "id"): tuple(
+        f"{API}/webhooks/{{webhook_id}}{rest}"
+        for rest in (
+            "",
+            "/rotate-secret",
+            "/test",
+            "/deliver",
+            "/replay",
+            "/deliveries",
+        )
+    ),
     (f"{API}/auth/salesforce/register", "username", "username"): (
         f"{API}/auth/salesforce/org",
     ),

@@ -11,7 +11,10 @@ Document = dict[str, Any]
 MEDIA_JSON = "application/json"
 OPEN_PATHS = ("/sfp/api/ping", "/sfp/api/health/")
 # The whole installation's: what they list is never missing.
-LISTS = ("/environments", "/projects", "/orgs", "/application-tokens", "/tasks")
+LISTS = (
+    *("/environments", "/projects", "/orgs", "/application-tokens", "/tasks"),
+    "/webhooks",
+)
 CHANGES = {"post", "put", "patch", "delete"}
 WAITS = ("/lock", "/acquire")
 REFUSALS = {

@@ -77,6 +77,7 @@ class Tail:
         hand_on: HandOn,
         *,
         turns: Collection[type[Event]] = (),
+        look_every_seconds: float = LOOK_EVERY_SECONDS,
     ) -> None:
         self.is_leading = False
         self._database = database
@@ -84,6 +85,7 @@ class Tail:
         self._topics = events if callable(events) else _always(events)
         self._hand_on = hand_on
         self._turns = frozenset(turns)
+        self._look_every_seconds = look_every_seconds
         self._nudged = asyncio.Event()
         self._position = self._stored = 0
 
@@ -123,7 +125,7 @@ class Tail:
         if records or upto - self._stored >= PASSED_OVER_MAX:
             await asyncio.to_thread(self._move, connection)
         if upto >= tip:
-            await self._rest(LOOK_EVERY_SECONDS)
+            await self._rest(self._look_every_seconds)
 
     async def _hand_on_in_time(self, records: Sequence[Recorded]) -> bool:
         with suppress(TimeoutError):

@@ -24,6 +24,7 @@ from tests.bench.rows import (
     start,
     tasks,
     waiting,
+    webhooks,
 )
 from tests.bench.table import Row, rendered
 from tests.bench.wrk import LoadError, wrk
@@ -37,6 +38,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "projecting": projecting.rows,
     "growth": growth.rows,
     "tasks": tasks.rows,
+    "webhooks": webhooks.rows,
     "start": start.rows,
 }
 
