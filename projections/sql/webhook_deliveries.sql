@@ -1,6 +1,10 @@
--- name: plan_anew
--- A plan made for an empty table would be kept for a full one.
-SELECT set_config('plan_cache_mode', 'force_custom_plan', true);
+-- name: plan_by_index
+-- Of a table that holds nothing now and a million rows soon, and of a limit that is told
+-- only when it runs, a planner knows little: these statements read a few rows each.
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
+    set_config('enable_seqscan', 'off', true),
+    set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true);
 
 -- name: take_turns
 -- Who adds to what is in order, or takes from it, decides alone what comes first. Nor

@@ -163,7 +163,7 @@ class Deliveries:
             "lease_seconds": LEASE_SECONDS,
         }
         with self._database.transaction(commit=True) as cursor:
-            cursor.execute(sql["plan_anew"])
+            cursor.execute(sql["plan_by_index"])
             rows = cursor.execute(sql["claim"], values).fetchall()
         return msgspec.convert(rows, list[Claimed])
 
@@ -171,7 +171,7 @@ class Deliveries:
         sums = [*_sums(attempts)]
         well = [sum_["webhook_id"] for sum_ in sums if sum_["successes"]]
         with self._database.transaction(commit=True) as cursor:
-            cursor.execute(sql["plan_anew"])
+            cursor.execute(sql["plan_by_index"])
             cursor.execute(sql["make_shelf"])
             cursor.execute(sql["take_turns"])
             done = cursor.execute(sql["settle"], {"rows": _json(attempts)}).fetchall()
@@ -208,7 +208,7 @@ def _put(cursor: Cursor[DictRow], new: Sequence[New], *, is_again: bool) -> None
     }
     if any(subjects):
         cursor.execute(sql["take_turns"])
-    cursor.execute(sql["plan_anew"])
+    cursor.execute(sql["plan_by_index"])
     cursor.execute(sql["know"], {"webhooks": [*dict.fromkeys(webhooks)]})
     cursor.execute(sql["put"], values)
 

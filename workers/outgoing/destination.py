@@ -22,6 +22,8 @@ SCHEMES = ("https", "http")
 LENGTH_MAX = 2_048
 HOST_LENGTH_MAX = 253
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+# A host or an IPv6 address, and a port whose digits are those that everybody reads.
+AUTHORITY = re.compile(r"(\[[^\[\]]*:[^\[\]]*\]|[^\[\]:]+)(:[0-9]{1,5})?")
 # Who reads numbers as addresses reads all of these so: 127.1, 2130706433, 0x7f.1.
 NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
 # What is read in one way here and in another there.
@@ -39,29 +41,37 @@ def check_url(url: str, networks: Sequence[Network] = ()) -> None:
 @lru_cache(maxsize=2_048)
 def destination_of(url: str, networks: tuple[Network, ...]) -> URL:
     """What to call; `Invalid` if that may not be."""
-    if len(url) > LENGTH_MAX:
-        raise _invalid(f"the URL is longer than {LENGTH_MAX} characters")
-    if AMBIGUOUS.search(url):
-        raise _invalid("the URL has spaces, backslashes or control characters")
-    try:
-        parsed = URL(url)
-        host, port = parsed.raw_host or "", parsed.explicit_port
-    except ValueError:  # Its message would repeat the URL.
-        raise _invalid("the URL is not one") from None
+    parsed = _read(url)
+    host, is_plain = parsed.raw_host or "", parsed.scheme == "http"
     if parsed.scheme not in SCHEMES or not host:
         raise _invalid("the URL must begin with https:// and name a host")
-    if "@" in re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]:
-        raise _invalid("the URL must not name a user; put credentials in a header")
-    if "#" in url:
-        raise _invalid("the URL must not have a fragment: it is never sent")
-    if port == 0:
+    if parsed.explicit_port == 0:
         raise _invalid("port 0 cannot be connected to")
-    is_plain = parsed.scheme == "http"
     if is_plain and not networks:
         raise _invalid("the URL must begin with https://")
     address = _address_in(host)
     if address and (reason := why_not(address, networks, is_plain=is_plain)):
         raise _invalid(reason)
+    return parsed
+
+
+def _read(url: str) -> URL:
+    """`url` as everybody would read it."""
+    if len(url) > LENGTH_MAX:
+        raise _invalid(f"the URL is longer than {LENGTH_MAX} characters")
+    if AMBIGUOUS.search(url):
+        raise _invalid("the URL has spaces, backslashes or control characters")
+    if "#" in url:
+        raise _invalid("the URL must not have a fragment: it is never sent")
+    authority = re.split(r"[/?]", url.partition("://")[2], maxsplit=1)[0]
+    if "@" in authority:
+        raise _invalid("the URL must not name a user; put credentials in a header")
+    try:
+        parsed = URL(url)
+    except ValueError:  # Its message would repeat the URL.
+        raise _invalid("the URL is not one") from None
+    if parsed.scheme in SCHEMES and not AUTHORITY.fullmatch(authority):
+        raise _invalid("the URL's host or port is not one")
     return parsed
 
 
