@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,7 +88,7 @@ class WebhooksController(Controller):
     async def list_webhooks(self, desk: AtDesk, views: Views) -> list[WebhookAnswer]:
         """The oldest first."""
         found = await views.read(webhook_directory, sql["list_webhooks"], {"id": None})
-        return [await shown(desk, row) for row in found.rows]
+        return await asyncio.gather(*(shown(desk, row) for row in found.rows))
 
     @get("/{webhook_id:str}", guards=[allow(Role.OWNER)], summary="Get a webhook")
     async def get_webhook(
