@@ -10,7 +10,7 @@ from typing import Any, assert_never
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict, replace
 
-from domain.decider import Decider
+from domain.decider import Decider, Reach
 from domain.errors import WebhookNotActive, WebhookNotFound
 from domain.event import Command
 from domain.webhook.events import (
@@ -178,4 +178,11 @@ def status_after(reason: SuspensionReason) -> WebhookStatus:
     return WebhookStatus.INACTIVE if is_asked else WebhookStatus.FAILED
 
 
-webhook = Decider(initial=Webhook(), decide=decide, evolve=evolve)
+def belongs_to(_: WebhookCommand, __: Webhook) -> Reach:
+    """It may be told of every repository."""
+    return Reach.INSTALLATION
+
+
+webhook = Decider(
+    initial=Webhook(), decide=decide, evolve=evolve, belongs_to=belongs_to
+)

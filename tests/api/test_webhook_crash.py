@@ -48,7 +48,7 @@ def test_what_was_being_sent_is_sent_by_another(
     kill(worker)
     hook.wait.set()
     with installation.worker():
-        until(lambda: len(hook.requests) >= 20)
+        until(lambda: len(installation.query(WAITING, webhook["id"])) == AT_ONCE)
         assert len(installation.query(LAPSED, webhook["id"])) == AT_ONCE
         until(lambda: not installation.query(WAITING, webhook["id"]))
     times = Counter(request.position for request in hook.requests)
