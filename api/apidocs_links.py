@@ -37,6 +37,17 @@ SOURCES = {
         f"{API}/tasks/{{operationId}}{rest}"
         for rest in ("", "/status", "/result", "/logs", *RECURRING)
     ),
+    (f"{API}/webhooks", "webhookId", "id"): tuple(
+        f"{API}/webhooks/{{webhookId}}{rest}"
+        for rest in (
+            "",
+            "/rotate-secret",
+            "/test",
+            "/deliver",
+            "/replay",
+            "/deliveries",
+        )
+    ),
     (f"{API}/auth/salesforce/register", "username", "username"): (
         f"{API}/auth/salesforce/org",
     ),

@@ -45,6 +45,8 @@ from api.tasks import TasksController
 from api.tokens import TokensController
 from api.visitors import Visitors
 from api.waiting import schedule_quota, task_quota, ticket_quota
+from api.webhook_deliveries import WebhookDeliveriesController
+from api.webhooks import WebhooksController
 from projections.traces import TRACES
 from workers.wiring import Services
 
@@ -69,6 +71,8 @@ ROUTES: list[Any] = [
     RecurringController,
     EventsController,
     get_schema,
+    WebhooksController,
+    WebhookDeliveriesController,
     ping,
     live,
     ready,

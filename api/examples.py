@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.webhook_examples import WEBHOOK_EXAMPLES
+
 TICKET = "ticket_789abc12-3def-4567-8901-234567890abc"
 ENVIRONMENT: dict[str, Any] = {
     "id": "456e7890-e89b-12d3-a456-426614174001",
@@ -250,6 +252,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "operationId": OPERATION,
         "attempts": [{"attempt": 1, "log": "looking for one\n"}],
     },
+    **WEBHOOK_EXAMPLES,
     "ErrorBody": {
         "statusCode": 404,
         "error": "Not Found",

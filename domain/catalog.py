@@ -14,6 +14,7 @@ from domain.task.concurrency import TaskKeyEvent
 from domain.task.events import TaskEvent
 from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
+from domain.webhook.events import WebhookEvent
 
 AnyEvent = (
     EnvironmentEvent
@@ -27,6 +28,7 @@ AnyEvent = (
     | ScheduleEvent
     | TaskKeyEvent
     | RequestCarriedOut
+    | WebhookEvent
 )
 
 

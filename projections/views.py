@@ -9,6 +9,7 @@ from projections.release_history import release_history
 from projections.schedule_board import schedule_board
 from projections.task_board import task_board
 from projections.view import View
+from projections.webhook_directory import webhook_directory
 
 VIEWS: dict[str, View] = {
     view.name: view
@@ -19,5 +20,6 @@ VIEWS: dict[str, View] = {
         release_history,
         schedule_board,
         task_board,
+        webhook_directory,
     )
 }

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.support.running",
     "tests.support.issuer",
     "tests.support.salesforce",
+    "tests.support.hooks",
     "tests.projections.journal_contract",
 ]
 

@@ -1,7 +1,7 @@
-"""Erases credentials that no org uses: of requests that were cut off in the middle.
+"""Erases what nobody uses in the vault: of requests that were cut off in the middle.
 
-A credential is put before its org is registered, and erased after that is removed; a
-process that is killed in between leaves one behind. Which are in use, the journal says.
+A credential is put before its org or webhook is there, and erased after that goes;
+a process that is killed in between leaves one behind. What is used, the journal says.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from domain.decider import Journal, Look, Step
 from domain.event import system
 from domain.org import STREAM, Orgs, orgs
+from projections.storage.reader import Reader
 from projections.storage.vault import Vault
+from projections.webhook_directory import sql, webhook_directory
 
 EVERY_SECONDS = 600
 SWEEPER = system("credential-sweep")
@@ -21,6 +23,7 @@ SWEEPER = system("credential-sweep")
 class CredentialSweep:
     journal: Journal
     vault: Vault
+    reader: Reader
 
     async def run_once(self) -> int:
         """Erase those of them that are old enough; return how many."""
@@ -31,6 +34,8 @@ class CredentialSweep:
         outcome = await self.journal.execute(Step(orgs, STREAM, Look(by=SWEEPER)))
         known: Orgs = outcome.states[0]
         used = {org.credential_id for org in known.known.values()}
+        found = await self.reader.read(webhook_directory, sql["used_credentials"], {})
+        used.update(*(row.values() for row in found.rows))
         left = [credential_id for credential_id in settled if credential_id not in used]
         for credential_id in left:
             await self.vault.forget(credential_id)

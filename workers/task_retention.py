@@ -1,4 +1,4 @@
-"""Drops what tasks came to after so many days, a day's worth at a time."""
+"""Drops what tasks and deliveries came to after so many days, a day's worth at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from projections.storage.shelves import Kind, Shelves
 EVERY_SECONDS = 60
 # A log is kept by the day on which it was written, which may be long before the end.
 LOG_DAYS_MORE = 7
+# What was sent to webhooks; the journal has it for ever.
+SENT_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -27,5 +29,6 @@ class TaskRetention:
                 Kind.COMPLETED: self.result_days,
                 Kind.FAILED: self.failure_days,
                 Kind.LOG: log_days,
+                Kind.SENT: SENT_DAYS,
             }
         )

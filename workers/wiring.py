@@ -47,6 +47,7 @@ from workers.events.relay import EventRelay
 from workers.feed import Feed
 from workers.lock_expiry import LockExpiry
 from workers.loop import end, run_forever
+from workers.outgoing import Outgoing
 from workers.review.desk import ReviewDesk
 from workers.running import Handlers
 from workers.salesforce import Salesforce
@@ -61,9 +62,11 @@ from workers.tasks.answers import TaskAnswers
 from workers.tasks.credentials import CredentialsDesk
 from workers.tasks.dispatch import Dispatch
 from workers.vault_check import VaultCheck
+from workers.webhooks.running import Webhooks, webhooks
 
 READERS_MAX = 8
 SECRETS_MAX = 4
+WEBHOOKS_MAX = 4
 CATCH_UP_EVERY_SECONDS = 0.2
 RETRY_EVERY_SECONDS = 0.5
 SWEEP_EVERY_SECONDS = 60
@@ -89,6 +92,7 @@ class Services:
     dispatch: Dispatch
     relay: EventRelay
     feed: Feed
+    webhooks: Webhooks
 
     def ring(self, streams: Collection[str]) -> None:
         """Another process has appended to these."""
@@ -100,6 +104,7 @@ class Services:
         self.dispatch.nudge(streams)
         self.relay.tail.nudge()
         self.feed.nudge()
+        self.webhooks.nudge(streams)
 
     def announce(self, bell: Doorbell, streams: Collection[str]) -> None:
         """To the other processes, and to what follows the journal in this one."""
@@ -126,6 +131,13 @@ async def running(
     vault = Vault(secrets, settings.vault_keys)
     salesforce = Salesforce(settings.salesforce_hosts, vault)
     reader = Reader(database)
+    hooks = webhooks(
+        Database(url, name="berth-webhooks", pool_max=WEBHOOKS_MAX, durable=False),
+        journal,
+        reader,
+        vault,
+        Outgoing(settings.webhook_networks),
+    )
     services = Services(
         settings=settings,
         journal=journal,
@@ -143,6 +155,7 @@ async def running(
         dispatch=Dispatch(settings.nats_url, secrets, journal, settings.task_types),
         relay=EventRelay(settings.nats_url, database, settings.events),
         feed=Feed(EventsRead(database)),
+        webhooks=hooks,
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -154,6 +167,7 @@ async def running(
     finally:
         await end(*tasks)
         await salesforce.close()
+        await hooks.close()
         journal.close()
         database.close()
         secrets.close()
@@ -180,7 +194,7 @@ def _workers(services: Services) -> Sequence[Any]:
     """What happens without a request. Every one may run in many processes."""
     expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
     recurring = TaskSchedule(partial(_due_schedules, services.reader), services.journal)
-    unused = CredentialSweep(services.journal, services.vault)
+    unused = CredentialSweep(services.journal, services.vault, services.reader)
     kept = TaskRetention(
         services.shelves,
         services.settings.task_result_days,
@@ -192,6 +206,7 @@ def _workers(services: Services) -> Sequence[Any]:
     return (
         *services.dispatch.loops(),
         *services.relay.loops(),
+        *services.webhooks.loops(),
         run_forever("task-sweep", swept.run_once, task_sweep.EVERY_SECONDS),
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
         run_forever("task-schedule", recurring.run_once, task_schedule.EVERY_SECONDS),

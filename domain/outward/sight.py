@@ -15,10 +15,16 @@ from domain.task.concurrency import TaskKeyEvent
 from domain.task.events import TaskEvent
 from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
+from domain.webhook.events import WebhookEvent
 
 OF_A_TASK = frozenset(get_args(TaskEvent) + get_args(ScheduleEvent))
 OF_THE_INSTALLATION = frozenset(
-    (*get_args(TokenEvent), *get_args(TaskKeyEvent), RequestCarriedOut)
+    (
+        *get_args(TokenEvent),
+        *get_args(TaskKeyEvent),
+        *get_args(WebhookEvent),
+        RequestCarriedOut,
+    )
 )
 
 

@@ -21,6 +21,7 @@ from domain.task.concurrency import TaskKeyEvent
 from domain.task.events import TaskEvent
 from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
+from domain.webhook.events import WebhookEvent
 
 NONE = "none"
 ENVIRONMENT = "environment"
@@ -33,6 +34,7 @@ Kind = Literal[
     "schedule",
     "task-key",
     "request",
+    "webhook",
 ]
 KINDS: Sequence[str] = get_args(Kind)
 
@@ -109,4 +111,5 @@ _ABOUT: dict[type[Event], About] = {
         get_args(TaskKeyEvent), ("task-key", _stream_without("task-keys/"))
     ),
     RequestCarriedOut: ("request", _stream_without("requests/")),
+    **dict.fromkeys(get_args(WebhookEvent), ("webhook", _stream_without("webhooks/"))),
 }

@@ -1,4 +1,4 @@
-"""Where tasks that are over are kept, and what they wrote: a shelf for each day.
+"""Where what is over is kept: tasks, what they wrote, what was sent; a shelf a day.
 
 A shelf is a partition, so that to drop what is old costs the same however much it is.
 """
@@ -46,17 +46,19 @@ BE_QUICK: LiteralString = "SET LOCAL lock_timeout = '1s'"
 
 
 class Kind(StrEnum):
-    """What lies on a shelf: how tasks ended, or what attempts wrote."""
+    """What lies there: how tasks ended, what they wrote, what was sent to webhooks."""
 
     COMPLETED = "completed"
     FAILED = "failed"
     LOG = "log"
+    SENT = "sent"
 
 
 PARENTS = {
     Kind.COMPLETED: "ended_task",
     Kind.FAILED: "ended_task",
     Kind.LOG: "task_log",
+    Kind.SENT: "webhook_attempt",
 }
 ENDS = (Kind.COMPLETED, Kind.FAILED)
 

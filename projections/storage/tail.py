@@ -63,23 +63,33 @@ MOVE: LiteralString = "UPDATE tail SET position = %s WHERE name = %s"
 
 # True once it has all been handed on; False: not just now, ask again in a moment.
 HandOn = Callable[[Sequence[Recorded]], Awaitable[bool]]
+Topics = Callable[[], Sequence[str]]
 
 
 class Tail:
-    """`hand_on` is given the `events` of the journal; its place moves afterwards."""
+    """`hand_on` is given the `events` of the journal; its place moves afterwards.
+
+    Where `events` is a function, it is asked before each batch; and a batch ends after
+    one of `turns`: what is of interest from there on may be something else.
+    """
 
     def __init__(
         self,
         database: Database,
         name: str,
-        events: Collection[type[Event]],
+        events: Collection[type[Event]] | Topics,
         hand_on: HandOn,
+        *,
+        turns: Collection[type[Event]] = (),
+        look_every_seconds: float = LOOK_EVERY_SECONDS,
     ) -> None:
         self.is_leading = False
         self._database = database
         self._name = name
-        self._topics = [tag(event) for event in events]
+        self._topics = events if callable(events) else _always(events)
         self._hand_on = hand_on
+        self._turns = frozenset(turns)
+        self._look_every_seconds = look_every_seconds
         self._nudged = asyncio.Event()
         self._position = self._stored = 0
         self._is_to_move = False
@@ -140,7 +150,7 @@ class Tail:
             return  # There is more: its place moves on the way.
         if self._is_to_move:
             await asyncio.to_thread(self._move, connection)
-        await self._rest(LOOK_EVERY_SECONDS)
+        await self._rest(self._look_every_seconds)
 
     async def _hand_on_in_time(self, records: Sequence[Recorded]) -> bool:
         with suppress(TimeoutError):
@@ -183,7 +193,7 @@ class Tail:
         values: dict[str, Any] = {
             "after": self._position,
             "limit": self._window,
-            "topics": self._topics,
+            "topics": self._topics(),
             "bytes": BATCH_BYTES_MAX,
         }
         rows = connection.execute(NEXT, values, prepare=True).fetchall()
@@ -201,8 +211,16 @@ class Tail:
             for row in rows
             if row["state"] is not None
         ]
+        for number, record in enumerate(found, 1):
+            if type(record.event) in self._turns:
+                return tip, record.position, found[:number]
         return tip, upto, found
 
     def _move(self, connection: Connection[DictRow]) -> None:
         connection.execute(MOVE, [self._position, self._name], prepare=True)
         self._stored, self._is_to_move = self._position, False
+
+
+def _always(events: Collection[type[Event]]) -> Topics:
+    topics = [tag(event) for event in events]
+    return lambda: topics

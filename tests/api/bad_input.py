@@ -251,6 +251,9 @@ QUERIES = {
     "/events?after=": ("after", ("-1", "x", "", "1e3", "9" * 19, DIGITS, "null")),
     "/events?types=": ("types", ("", "lock", "lock.lost", "*.acquired", "null")),
     "/events?environmentId=": ("environmentId", ("", "1", "null", "0" * 32)),
+    "/webhooks/{webhook}/deliveries?limit=": ("limit", (*NOT_LIMITS, "201")),
+    "/webhooks/{webhook}/deliveries?after=": ("after", ("", "x", "-1", DIGITS)),
+    "/webhooks/{webhook}/deliveries?outcome=": ("outcome", ("", "Failed", "null")),
     "/environments?isActive=": ("isActive", ("maybe", "2", "", "null")),
 }
 ODD_IDS = (

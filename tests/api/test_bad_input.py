@@ -10,13 +10,16 @@ import pytest
 
 from api.requests import BODY_BYTES_MAX
 from domain.roles import Role
-from tests.api.bad_input import NOT_JSON, ODD_IDS, QUERIES, ROUTES, Route
-from tests.support.client import Caller, Json, refused
+from tests.api.bad_input import NOT_JSON, ODD_IDS, QUERIES, Route
+from tests.api.bad_input import ROUTES as OTHERS
+from tests.api.bad_webhooks import WEBHOOK_ROUTES
+from tests.support.client import Caller, Json, made, refused
 from tests.support.running import Api
 from tests.support.tasks import recurring, submitted
 
 Places = dict[str, str]
 BOMB = gzip.compress(b"\0" * 100_000_000, 9)
+ROUTES = OTHERS | WEBHOOK_ROUTES
 FIELDS = [(name, field) for name, route in ROUTES.items() for field in route.bad]
 
 
@@ -32,7 +35,13 @@ def places(api: Api) -> Places:
         "repository": repository,
         "operation": submitted(owner),
         "recurring": recurring(owner, pattern="0 * * * *"),
+        "webhook": hook_of(owner),
     }
+
+
+def hook_of(owner: Caller) -> str:
+    body = {"name": "a", "event": "*", "config": {"url": "https://a.example"}}
+    return str(made(owner.post("/webhooks", body | {"status": "inactive"}))["id"])
 
 
 def send(owner: Caller, route: Route, places: Places, body: bytes | str) -> Any:
@@ -107,7 +116,7 @@ def test_json_of_another_type_and_no_body_are_refused(
     owner: Caller, places: Places, name: str
 ) -> None:
     route = ROUTES[name]
-    is_optional = name in {"lock", "acquire", "renew"}
+    is_optional = name in {"lock", "acquire", "renew", "rotate"}
     others = [b"[]", b'"text"', b"7", b"true", b"[{}]"]
     for body in others + ([] if is_optional else [b"null", b""]):
         refusal = refused(send(owner, route, places, body), 400, "INVALID")
@@ -197,6 +206,10 @@ def test_an_odd_id_is_refused_wherever_it_stands(owner: Caller, value: str) -> N
         ("GET", f"/environments/{value}/releases"),
         ("POST", f"{lock}?repositoryName=a"),
         ("PUT", f"{lock}/ticket_1/acquire?repositoryName=a"),
+        ("GET", f"/webhooks/{value}"),
+        ("DELETE", f"/webhooks/{value}"),
+        ("POST", f"/webhooks/{value}/replay?from=1"),
+        ("GET", f"/webhooks/{value}/deliveries"),
     ):
         body = b"{}" if method == "PATCH" else None
         assert refused(owner.ask(method, path, body), 400)["field"] == "id", path

@@ -86,7 +86,9 @@ def test_what_a_killed_process_left_behind_is_erased_a_day_later(
 
     async def sweep() -> list[int]:
         async with running(settings) as services:
-            sweeping = CredentialSweep(services.journal, services.vault)
+            sweeping = CredentialSweep(
+                services.journal, services.vault, services.reader
+            )
             return [await sweeping.run_once() for _ in range(2)]
 
     assert asyncio.run(sweep()) == [1, 0]

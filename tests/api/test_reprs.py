@@ -14,6 +14,8 @@ from api.once import Once
 from api.orgs import OrgBody
 from api.person_tokens import Signer
 from api.schemas import FrontDoorAnswer
+from api.webhook_schemas import ConfigBody, SecretAnswer
+from domain.webhook.events import WebhookCreated
 from projections.storage.answers import Answer, Answers, Taken
 from projections.storage.database import Database
 from projections.storage.keyring import Keyring
@@ -23,6 +25,7 @@ from tests.support.canaries import Canaries
 from workers.salesforce.auth_url import AuthUrl
 from workers.salesforce.sessions import Session
 from workers.settings import SettingsError, from_environment
+from workers.webhooks.receivers import Config, Receiver
 
 HUSH = secrets.token_bytes(32)
 TEXT = base64.b64encode(HUSH).decode()
@@ -35,6 +38,7 @@ GIVEN = {
     "BERTH_VAULT_KEYS": f"1:{TEXT},7:{TEXT}",
 }
 DATABASE = Database(URL)
+RECEIVED = WebhookCreated("a", "*", "https://a.example", "c", "s")
 THINGS = [
     from_environment(GIVEN),
     DATABASE,
@@ -51,6 +55,10 @@ THINGS = [
     Told(TEXT, TEXT, None, TEXT),
     OrgBody(username="a", sfdx_auth_url=TEXT),
     FrontDoorAnswer(url=TEXT),
+    Config(f"https://a.example/{TEXT[:20]}", {"authorization": TEXT}),
+    Receiver("id", RECEIVED, Config(f"https://a.example/{TEXT[:20]}"), [TEXT]),
+    SecretAnswer(secret=TEXT, previous_valid_until=None),
+    ConfigBody(url=f"https://a.example/{TEXT[:20]}", headers={"authorization": TEXT}),
 ]
 
 

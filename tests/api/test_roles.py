@@ -57,6 +57,16 @@ TAKES: dict[tuple[str, str], Role | None] = {
     ("GET", "/tasks/{operation_id:str}/recurring-instances"): MEMBER,
     ("GET", "/events"): MEMBER,
     ("GET", "/schemas/{event_schema:str}"): None,
+    ("GET", "/webhooks"): OWNER,
+    ("POST", "/webhooks"): OWNER,
+    ("GET", "/webhooks/{webhook_id:str}"): OWNER,
+    ("PATCH", "/webhooks/{webhook_id:str}"): OWNER,
+    ("DELETE", "/webhooks/{webhook_id:str}"): OWNER,
+    ("POST", "/webhooks/{webhook_id:str}/rotate-secret"): OWNER,
+    ("POST", "/webhooks/{webhook_id:str}/test"): OWNER,
+    ("POST", "/webhooks/{webhook_id:str}/deliver"): OWNER,
+    ("POST", "/webhooks/{webhook_id:str}/replay"): OWNER,
+    ("GET", "/webhooks/{webhook_id:str}/deliveries"): OWNER,
     ("GET", "/ping"): None,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
@@ -88,6 +98,7 @@ FILLED = {
     "{token_id:str}": "0" * 32,
     "{operation_id:str}": new_id(),
     "{event_schema:str}": "berth.lock.acquired.v1.json",
+    "{webhook_id:str}": new_id(),
 }
 
 

@@ -73,6 +73,12 @@ TAGS = [
     "task_key.slot_taken",
     "token.issued",
     "token.revoked",
+    "webhook.created",
+    "webhook.deleted",
+    "webhook.resumed",
+    "webhook.revised",
+    "webhook.secret_rotated",
+    "webhook.suspended",
 ]
 MAPPER = EventMapper(JSONTranscoder())
 each = pytest.mark.parametrize("event", EXAMPLES, ids=lambda e: tag(type(e)))

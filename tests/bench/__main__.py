@@ -25,6 +25,7 @@ from tests.bench.rows import (
     start,
     tasks,
     waiting,
+    webhooks,
 )
 from tests.bench.table import Row, rendered
 from tests.bench.wrk import LoadError, wrk
@@ -39,6 +40,7 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "relay": relay.rows,
     "growth": growth.rows,
     "tasks": tasks.rows,
+    "webhooks": webhooks.rows,
     "start": start.rows,
 }
 

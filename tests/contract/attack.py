@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from tests.contract.stage import Stage
-from tests.support.client import Caller, made, unique
+from tests.support.client import Caller, Json, made, unique
 from tests.support.running import Api
 from tests.support.tasks import NOTHING
 
@@ -139,4 +139,14 @@ def something(stage: Stage, holder: Caller) -> dict[str, Any]:
         "sfdxAuthUrl": org.auth_url,
         "ticketId": ticket,
         "username": org.username,
+        "webhookId": hook_of(stage.owner),
     }
+
+
+def hook_of(owner: Caller) -> str:
+    """One of a few, whose receiver is not there: there may not be many."""
+    known: list[Json] = owner.get("/webhooks").json()
+    if known:
+        return str(known[0]["id"])
+    body = {"name": "a", "event": "*", "config": {"url": "https://127.0.0.1:9"}}
+    return str(made(owner.post("/webhooks", body | {"status": "inactive"}))["id"])

@@ -30,6 +30,7 @@ THINGS = {
     ("PATCH /sfp/api/projects/{identifier}", 200),
     ("DELETE /sfp/api/tasks/{operationId}", 200),
     ("POST /sfp/api/tasks/{operationId}/stop-recurring", 404),
+    ("PATCH /sfp/api/webhooks/{webhookId}", 200),
 }
 RELEASES = {
     (f"{verb} /sfp/api/environments/{place}/{route}", status)
@@ -100,6 +101,11 @@ def its_own(stage: Stage, case: AnyCase) -> None:
             body["name"] = unique("uat")
             body |= dict.fromkeys(("salesforceUsername", "devHubUsername", "branch"))
             body |= {"tags": [], "isActive": True}
+        case "webhooks":
+            body |= {"event": "*", "config": {"url": "https://127.0.0.1:9"}}
+            body |= {"status": "inactive", "name": unique("hook")}
+        case "{webhookId}":
+            body.clear()
         case "tasks":
             body |= NOTHING | {"scheduleType": "immediate", "timeout": None}
             body.pop("scheduledFor", None)

@@ -13,7 +13,7 @@ from tests.support.client import Json
 from tests.support.running import Api
 
 REFERENCE = {"id", "name", "ticketId", "repositoryIdentifier", "operationId"}
-OURS = {"identifier", "tokenId", "eventSchema"}
+OURS = {"identifier", "tokenId", "eventSchema", "webhookId"}
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,13 @@ from domain.project import (
 from domain.project_events import ProjectRegistered
 from domain.roles import Role
 from domain.token import IssueToken, RevokeToken, TokenIssued, UseToken, token
+from domain.webhook.events import WebhookCreated
+from domain.webhook.webhook import (
+    CreateWebhook,
+    DeleteWebhook,
+    UseWebhook,
+    webhook,
+)
 from tests.support.builders import NOON
 from tests.support.spec import Spec
 
@@ -61,6 +68,7 @@ ADD = AddEnvironment(
 BANK_PROJECT = RegisterProject(by=CI, identifier="acme/bank", remote_url="https://a.b")
 
 Asked = tuple[Decider[Any, Any, Any], Sequence[Event], Command]
+HOOK = WebhookCreated("hook", "*", "https://a.example", "c", "s")
 ALLOWED: dict[str, Asked] = {
     "lock": (environment, [SHOP], RequestLock(by=CI, ticket_id="a")),
     "register": (environment, [], RegisterEnvironment(by=CI, registered=SHOP)),
@@ -101,6 +109,9 @@ REFUSED: dict[str, Asked] = {
     "remove an org": (orgs, [ORG], RemoveOrg(by=CI, username=ORG.username)),
     "issue a token": (token, [], IssueToken(by=CI, name="t", secret_sha256="")),
     "revoke a token": (token, [ISSUED], RevokeToken(by=CI)),
+    "create a webhook": (webhook, [], CreateWebhook(by=CI, created=HOOK)),
+    "send to a webhook": (webhook, [HOOK], UseWebhook(by=CI)),
+    "delete a webhook": (webhook, [HOOK], DeleteWebhook(by=CI)),
     "anything nobody thought of": (ANY, [], Command(by=CI)),
 }
 

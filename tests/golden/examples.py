@@ -61,6 +61,7 @@ from domain.roles import Role
 from domain.token import TokenIssued, TokenRevoked
 from tests.golden.schedules import SCHEDULES
 from tests.golden.tasks import HALF_PAST, TASK_EXAMPLES
+from tests.golden.webhooks import WEBHOOKS
 
 FOLDER = Path(__file__).parent
 ENVIRONMENT = "3f0c3e6e-6f0b-4a55-9a43-0d8f6d0a5a01"
@@ -250,6 +251,7 @@ EXAMPLES: list[AnyEvent] = [
         reason="no token",
         count=12,
     ),
+    *WEBHOOKS,
 ]
 
 

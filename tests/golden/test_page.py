@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 
+import msgspec
 
 from domain.catalog import tag
 from domain.outward.cloud_event import WITHHELD, type_of
-from tests.golden.examples import EXAMPLES, path_of
-from tests.golden.page import MARK, PAGE, written
+from tests.golden.examples import EXAMPLES
+from tests.golden.page import MARK, PAGE, as_stored, written
 
 BLOCK = re.compile(r"```json\n(.*?)```", re.DOTALL)
 
@@ -29,6 +30,6 @@ def test_every_event_is_there_with_its_golden_example() -> None:
     shown = {data["type"]: data for data in map(json.loads, BLOCK.findall(examples))}
     for event in EXAMPLES:
         assert f"### {type_of(type(event))}\n" in examples
-        expected = json.loads(path_of(event).read_bytes())["event"]
+        expected = json.loads(msgspec.json.encode(as_stored(event).event))
         expected.pop(WITHHELD.get(type(event)), None)
         assert shown[tag(type(event))] == expected

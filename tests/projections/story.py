@@ -44,6 +44,7 @@ from domain.task.events import (
     TaskSubmitted,
 )
 from domain.token import TokenIssued, TokenRevoked
+from tests.golden.webhooks import WEBHOOKS
 from tests.projections.recurring import RECURRING
 from tests.support.builders import (
     acquired,
@@ -167,4 +168,6 @@ STORY: Sequence[tuple[str, Event]] = [
     ("tasks/e", TaskFailed(1, FailureReason.STALLED, "silent")),
     ("tasks/f", submitted()),
     *RECURRING,
+    *(("webhooks/a", event) for event in WEBHOOKS),
+    *(("webhooks/b", event) for event in WEBHOOKS[:-1]),
 ]

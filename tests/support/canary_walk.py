@@ -110,7 +110,20 @@ class Walk:
             "auth_url": org.auth_url,
             "new": unique("acme/new"),
             "eventSchema": "berth.lock.acquired.v1.json",
+            "hook_url": f"http://127.0.0.1:9/hook?key={MARK}{secrets.token_hex(8)}",
+            "hook_secret": f"Bearer {MARK}{secrets.token_hex(8)}",
         }, org
+
+    def webhook(self, places: Places) -> str:
+        """A new one, whose receiver is not there."""
+        config = {
+            "url": places["hook_url"],
+            "headers": {"authorization": places["hook_secret"]},
+        }
+        body = {"name": "hook", "event": "lock.*", "config": config}
+        told = made(self.owner.post("/webhooks", body))
+        self.evidence.canaries.add(f"secret of {told['id']}", told["secret"][6:])
+        return str(told["id"])
 
     def task(self) -> str:
         """A new one, which nobody has begun."""
@@ -133,6 +146,8 @@ class Walk:
     def well(self, operation: Operation) -> None:
         """By whoever may, whoever may not, and nobody; the owner at last."""
         places, _ = self.places()
+        if "{webhookId}" in operation.path:
+            places["webhookId"] = self.webhook(places)
         if operation.name == "DELETE /projects/{identifier}":
             places["identifier"] = self.owner.repository()
         elif "recurring" in operation.path:
@@ -141,6 +156,7 @@ class Walk:
             path = f"/environments/{places['id']}/lock"
             query = {"repositoryName": places["repositoryName"]}
             self.owner.delete(f"{path}/{places['ticketId']}", **query)
+        places["from"] = "1"
         request = operation.good(places, redirect="false", authType="accessToken")
         good = operation.good(places)
         forged = self.owner.token[:-2]
@@ -165,6 +181,9 @@ class Walk:
 
     def badly(self, operation: Operation) -> None:
         places, _ = self.places()
+        if "{webhookId}" in operation.path:
+            places["webhookId"] = self.webhook(places)
+        places["from"] = "1"
         for request in operation.bad(places, f"{MARK}{secrets.token_hex(4)}"):
             if operation.method == "DELETE" and request.headers:
                 continue  # A key means nothing there: it would be a good request.

@@ -14,7 +14,10 @@ from tests.support.client import Json, unique
 PREFIX = "/sfp/api"
 BRACES = re.compile(r"{(\w+)}")
 # What a caller is told there on purpose.
-TELLING = re.compile(r"PUT .*/acquire|GET .*/frontdoor|POST /application-tokens")
+TELLING = re.compile(
+    r"PUT .*/acquire|GET .*/frontdoor|POST /application-tokens|POST /webhooks"
+    r"|POST .*/rotate-secret"
+)
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,7 @@ class Operation:
                 yield Request(self.method, good.path, good.query, body)
 
     def _body(self, places: Mapping[str, str]) -> Json | None:
-        filled = {
-            name: places[value[1:]]
-            if isinstance(value, str) and value in PLACES
-            else value
-            for name, value in BODIES.get(self.schema, {}).items()
-        }
-        return filled if self.schema else None
+        return _filled(BODIES.get(self.schema, {}), places) if self.schema else None
 
     def _bad_bodies(self, good: Json, canary: str) -> Iterator[bytes]:
         yield canary.encode()
@@ -106,7 +103,10 @@ class Operation:
             yield f'{{"{name}": "{canary}'.encode()
 
 
-PLACES = ("$repository", "$username", "$ticketId", "$auth_url", "$new")
+PLACES = (
+    *("$repository", "$username", "$ticketId", "$auth_url", "$new"),
+    *("$hook_url", "$hook_secret"),
+)
 BODIES: dict[str, dict[str, Any]] = {
     "EnvironmentBody": {
         "repositoryIdentifier": "$repository",
@@ -123,6 +123,17 @@ BODIES: dict[str, dict[str, Any]] = {
     "ProjectPatch": {"remoteUrl": "https://github.com/acme/moved"},
     "OrgBody": {"username": "$username", "sfdxAuthUrl": "$auth_url"},
     "TokenBody": {"name": "ci"},
+    "WebhookBody": {
+        "name": "hook",
+        "event": "lock.*",
+        "config": {"url": "$hook_url", "headers": {"authorization": "$hook_secret"}},
+        "status": "inactive",
+    },
+    "WebhookPatch": {
+        "config": {"url": "$hook_url", "headers": {"x-key": "$hook_secret"}}
+    },
+    "RotateBody": {"overlapSeconds": 60},
+    "DeliverBody": {"position": 1},
     "TaskBody": {
         "type": "listAssignedReviewEnvironments",
         "data": {"repoId": "acme/shop", "pool": "core", "issue": "ISSUE-1"},
@@ -143,6 +154,13 @@ AUTH_URLS = (
     "https://PlatformCLI:{}@login.salesforce.com",
     "force:// PlatformCLI::{}@login.salesforce.com",
 )
+
+
+def _filled(value: Any, places: Mapping[str, str]) -> Any:
+    """What `places` know, in the place of its name."""
+    if isinstance(value, dict):
+        return {name: _filled(inner, places) for name, inner in value.items()}
+    return places[value[1:]] if isinstance(value, str) and value in PLACES else value
 
 
 def operations(document: Json) -> list[Operation]:

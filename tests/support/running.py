@@ -177,6 +177,7 @@ def installation(
             "BERTH_SALESFORCE_CHECK": "off",
             "BERTH_CREDENTIALS": "sfdxAuthUrl",
             "BERTH_TASK_TYPES": ELSEWHERE,
+            "BERTH_WEBHOOK_NETWORKS": f"{HOST}/32",
         }
         yield Installation(environment, tmp_path_factory.mktemp("berth"))
 

@@ -1,0 +1,228 @@
+"""Webhooks: create, look at, change, delete; for owners of the installation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from litestar import Controller, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
+
+from api.auth import allow
+from api.deps import AtDesk, Desk, Views
+from api.webhook_answers import webhook_answer
+from api.webhook_orders import (
+    config_after,
+    created_of,
+    is_active_of,
+    revised_of,
+    signing_secret,
+)
+from api.webhook_schemas import (
+    RotateBody,
+    SecretAnswer,
+    WebhookAnswer,
+    WebhookBody,
+    WebhookCreatedAnswer,
+    WebhookPatch,
+)
+from domain.decider import Step
+from domain.errors import (
+    DomainError,
+    Unauthenticated,
+    VaultClosed,
+    WebhookNotFound,
+    WebhooksFull,
+)
+from domain.ids import parse_id
+from domain.roles import Role
+from domain.webhook.webhook import (
+    CreateWebhook,
+    DeleteWebhook,
+    ReviseWebhook,
+    RotateSecret,
+    Webhook,
+    stream_of,
+    webhook,
+)
+from projections.storage.reader import Reader
+from projections.webhook_directory import Listed, listed, sql, webhook_directory
+from workers.webhooks.receivers import Config, config_of
+
+WEBHOOKS_MAX = 500
+WAITING_MAX = 10_000
+
+
+class WebhooksController(Controller):
+    path = "/webhooks"
+    tags = ["Webhooks"]
+
+    @post(guards=[allow(Role.OWNER)], opt={"commits": True}, summary="Create a webhook")
+    async def create_webhook(
+        self, data: JSONBody[WebhookBody], desk: AtDesk, views: Views
+    ) -> WebhookCreatedAnswer:
+        """It is told what happens from now on. `secret` is shown this once."""
+        webhook_id, config_id, secret_id = (desk.new_id() for _ in range(3))
+        created, config = created_of(desk, data, config_id, secret_id)
+        secret, vault = signing_secret(desk), desk.services.vault
+        if not await desk.is_done():
+            await check_room(views)
+            await vault.put(config_id, config.text)
+            await vault.put(secret_id, secret)
+        step = Step(
+            webhook,
+            stream_of(webhook_id),
+            CreateWebhook(by=desk.actor, created=created),
+            fresh=True,
+        )
+        await carry_out(desk, step, or_forget=(config_id, secret_id))
+        row = await find(views, webhook_id)
+        answer = await shown(desk, row)
+        fields = answer.__struct_fields__
+        return WebhookCreatedAnswer(
+            **{name: getattr(answer, name) for name in fields}, secret=secret
+        )
+
+    @get(guards=[allow(Role.OWNER)], summary="List webhooks")
+    async def list_webhooks(self, desk: AtDesk, views: Views) -> list[WebhookAnswer]:
+        """The oldest first."""
+        found = await views.read(webhook_directory, sql["list_webhooks"], {"id": None})
+        return await asyncio.gather(*(shown(desk, row) for row in found.rows))
+
+    @get("/{webhook_id:str}", guards=[allow(Role.OWNER)], summary="Get a webhook")
+    async def get_webhook(
+        self, webhook_id: FromPath[str], desk: AtDesk, views: Views
+    ) -> WebhookAnswer:
+        return await shown(desk, await find(views, webhook_id))
+
+    @patch(
+        "/{webhook_id:str}",
+        guards=[allow(Role.OWNER)],
+        opt={"commits": True},
+        summary="Change a webhook, suspend it, or resume it",
+    )
+    async def patch_webhook(
+        self,
+        webhook_id: FromPath[str],
+        data: JSONBody[WebhookPatch],
+        desk: AtDesk,
+        views: Views,
+    ) -> WebhookAnswer:
+        """What happens while it is inactive or failed is not sent to it later, unless
+        it is replayed; what was waiting before goes on when it is active again.
+        """
+        known, vault = listed(await find(views, webhook_id)), desk.services.vault
+        facts, config = known.facts, await config_in_vault(desk, known)
+        after, config_id = config_after(desk, data, config), known.facts.config_id
+        if after is not config:
+            config_id = desk.new_id()
+        command = ReviseWebhook(
+            by=desk.actor,
+            revised=revised_of(data, facts, after, config_id),
+            is_active=is_active_of(data.status),
+        )
+        is_new = config_id != facts.config_id
+        if is_new:
+            await vault.put(config_id, after.text)
+        step = Step(webhook, stream_of(known.id), command)
+        await carry_out(desk, step, or_forget=(config_id,) if is_new else ())
+        if is_new:
+            await vault.forget(facts.config_id)
+        if command.is_active is True:
+            await desk.services.webhooks.deliveries.forgive(known.id)
+        return await shown(desk, await find(views, known.id))
+
+    @delete(
+        "/{webhook_id:str}",
+        guards=[allow(Role.OWNER)],
+        opt={"commits": True},
+        summary="Delete a webhook, its secret, and what waits for it",
+    )
+    async def delete_webhook(
+        self, webhook_id: FromPath[str], desk: AtDesk, views: Views
+    ) -> None:
+        known = listed(await find(views, webhook_id))
+        step = Step(webhook, stream_of(known.id), DeleteWebhook(by=desk.actor))
+        await desk.execute(step)
+        facts = known.facts
+        for secret in (facts.config_id, facts.secret_id, known.previous_secret_id):
+            if secret is not None:
+                await desk.services.vault.forget(secret)
+
+    @post(
+        "/{webhook_id:str}/rotate-secret",
+        guards=[allow(Role.OWNER)],
+        opt={"commits": True},
+        status_code=200,
+        summary="Sign with a new secret, and for a while with both",
+    )
+    async def rotate_secret(
+        self,
+        webhook_id: FromPath[str],
+        desk: AtDesk,
+        views: Views,
+        data: JSONBody[RotateBody | None] = None,
+    ) -> SecretAnswer:
+        """`secret` is shown this once."""
+        overlap = (data or RotateBody()).overlap_seconds
+        secret_id, secret = desk.new_id(), signing_secret(desk)
+        known, vault = listed(await find(views, webhook_id)), desk.services.vault
+        if not await desk.is_done():
+            await vault.put(secret_id, secret)
+        command = RotateSecret(
+            by=desk.actor, secret_id=secret_id, overlap_seconds=overlap
+        )
+        step = Step(webhook, stream_of(known.id), command)
+        state = await carry_out(desk, step, or_forget=(secret_id,))
+        if state.facts is None or state.facts.secret_id != secret_id:
+            await vault.forget(secret_id)  # Rotated once more meanwhile.
+        if known.previous_secret_id is not None:
+            await vault.forget(known.previous_secret_id)
+        after = listed(await find(views, known.id))
+        return SecretAnswer(secret=secret, previous_valid_until=after.previous_until)
+
+
+async def check_room(views: Reader) -> None:
+    found = await views.read(webhook_directory, sql["count_webhooks"], {})
+    if found.rows[0]["number"] >= WEBHOOKS_MAX:
+        raise WebhooksFull(f"there are {WEBHOOKS_MAX} webhooks, which is the limit")
+
+
+async def carry_out(desk: Desk, step: Step, or_forget: Sequence[str]) -> Webhook:
+    """What the vault was given is forgotten if the command is refused."""
+    try:
+        state: Webhook = (await desk.execute(step)).states[0]
+    except Unauthenticated:
+        raise  # In an earlier attempt it may have been carried out all the same.
+    except DomainError:
+        for credential_id in or_forget:
+            await desk.services.vault.forget(credential_id)
+        raise
+    return state
+
+
+async def find(views: Reader, webhook_id: str) -> Mapping[str, Any]:
+    """`WebhookNotFound` if there is none."""
+    values = {"id": parse_id(webhook_id, "id")}
+    found = await views.read(webhook_directory, sql["list_webhooks"], values)
+    if not found.rows:
+        raise WebhookNotFound("no such webhook")
+    return found.rows[0]
+
+
+async def config_in_vault(desk: Desk, known: Listed) -> Config:
+    text = await desk.services.vault.get(known.facts.config_id)
+    if text is None:  # Deleted, or changed by somebody else, in this very moment.
+        raise WebhookNotFound("no such webhook")
+    return config_of(text)
+
+
+async def shown(desk: Desk, row: Mapping[str, Any]) -> WebhookAnswer:
+    known, services = listed(row), desk.services
+    try:
+        text = await services.vault.get(known.facts.config_id)
+    except VaultClosed:  # The rest can be told all the same.
+        text = None
+    waiting = await services.webhooks.deliveries.waiting(known.id, WAITING_MAX)
+    return webhook_answer(known, config_of(text) if text else None, row, waiting)

@@ -1,0 +1,1 @@
+"""Webhooks: who is told of which events, and for how long somebody who is not there."""

@@ -1,0 +1,206 @@
+"""Deliveries: shared by who sends, fair to each receiver, and cheap when many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any, LiteralString
+
+import msgspec
+import psycopg
+import pytest
+
+from projections.storage.database import Database
+from projections.storage.deliveries import (
+    AT_ONCE_MAX,
+    Attempt,
+    Claimed,
+    Deliveries,
+    New,
+    Outcome,
+    sql,
+)
+
+ADD: LiteralString = """
+INSERT INTO webhook VALUES (
+    %s, 'active', '{"timeout_ms": 1000}', NULL, NULL, 'o', now(), now(), now()
+)
+"""
+MANY: LiteralString = """
+INSERT INTO webhook_delivery
+SELECT 'a', n, now() - interval '1 hour', 0, true, NULL, 'environments/' || n %% 100
+FROM generate_series(1, %s) AS n
+"""
+LATE: LiteralString = "UPDATE webhook_delivery SET due_at = now() WHERE claim = %s"
+
+
+@pytest.fixture
+def deliveries(own_journal_url: str) -> Iterator[Deliveries]:
+    """Those of the webhooks `a` and `b`."""
+    run(own_journal_url, ADD, "a")
+    run(own_journal_url, ADD, "b")
+    with closing(Database(own_journal_url, pool_max=2)) as database:
+        yield Deliveries(database)
+
+
+def run(url: str, statement: LiteralString, *values: Any) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(statement, values)
+
+
+def put(deliveries: Deliveries, *new: New) -> None:
+    deliveries._put_again(new)
+
+
+def came_to(claimed: Claimed, outcome: Outcome, **more: Any) -> Attempt:
+    return Attempt(
+        claimed.webhook_id,
+        claimed.position,
+        claimed.claim,
+        claimed.attempts + 1,
+        claimed.is_probe,
+        outcome,
+        "id",
+        "lock.acquired",
+        1.0,
+        **more,
+    )
+
+
+def deliver(deliveries: Deliveries, claimed: Sequence[Claimed]) -> None:
+    deliveries._settle([came_to(one, Outcome.DELIVERED) for one in claimed])
+
+
+def fail(deliveries: Deliveries, claimed: Sequence[Claimed]) -> Sequence[str]:
+    later = [came_to(one, Outcome.FAILED, again_seconds=0.0) for one in claimed]
+    return deliveries._settle(later)
+
+
+def places(claimed: Sequence[Claimed]) -> set[tuple[str, int]]:
+    return {(one.webhook_id, one.position) for one in claimed}
+
+
+def test_what_one_has_claimed_is_nobody_elses(deliveries: Deliveries) -> None:
+    put(deliveries, *(New("a", position) for position in range(1, 21)))
+    first, second, third = (deliveries._claim({}) for _ in range(3))
+    assert [len(first), len(second), len(third)] == [AT_ONCE_MAX, AT_ONCE_MAX, 4]
+    assert not places(first) & places(second)
+    assert not deliveries._claim({})
+
+
+def test_of_each_webhook_only_so_many_are_sent_at_once(deliveries: Deliveries) -> None:
+    put(deliveries, *(New("a", position) for position in range(1, 100)), New("b", 1))
+    claimed = deliveries._claim({"a": AT_ONCE_MAX - 1})
+    assert sorted(places(claimed)) == [("a", 1), ("b", 1)]
+    assert not deliveries._claim({"a": AT_ONCE_MAX})
+
+
+def test_a_claim_that_has_lapsed_is_anothers_and_its_end_changes_nothing(
+    deliveries: Deliveries, own_journal_url: str
+) -> None:
+    put(deliveries, New("a", 1))
+    [lost] = deliveries._claim({})
+    run(own_journal_url, LATE, lost.claim)
+    [claimed] = deliveries._claim({})
+    deliver(deliveries, [lost])
+    assert deliveries._waiting("a", 9) == 1
+    deliver(deliveries, [claimed])
+    assert deliveries._waiting("a", 9) == 0
+
+
+def test_what_was_put_is_put_once_and_only_by_who_knows_the_place(
+    deliveries: Deliveries,
+) -> None:
+    assert deliveries._place() == 0
+    assert deliveries._follow([New("a", 1), New("a", 2)], 0, 2)
+    assert not deliveries._follow([New("a", 1)], 0, 1)
+    assert deliveries._place() == 2
+    assert deliveries._waiting("a", 9) == 2
+
+
+def test_in_order_only_the_first_of_each_subject_goes(deliveries: Deliveries) -> None:
+    put(deliveries, *(New("a", n, f"s{n % 2}") for n in range(1, 7)))
+    claimed = deliveries._claim({})
+    assert places(claimed) == {("a", 1), ("a", 2)}
+    put(deliveries, New("a", 7, "s1"))
+    assert not deliveries._claim({})
+    deliver(deliveries, [one for one in claimed if one.position == 1])
+    fail(deliveries, [one for one in claimed if one.position == 2])
+    assert places(deliveries._claim({})) == {("a", 3), ("a", 2)}
+
+
+def test_after_three_failures_only_a_probe_goes_and_then_all_that_waited(
+    deliveries: Deliveries, own_journal_url: str
+) -> None:
+    put(deliveries, *(New("a", position) for position in range(1, 21)))
+    fail(deliveries, deliveries._claim({}))
+    assert not deliveries._claim({})
+    run(own_journal_url, "UPDATE webhook_health SET retry_at = now()")
+    [probe] = deliveries._claim({})
+    assert probe.is_probe
+    assert not deliveries._claim({})
+    fail(deliveries, [probe])
+    run(own_journal_url, "UPDATE webhook_health SET retry_at = now()")
+    deliver(deliveries, deliveries._claim({}))
+    assert len(deliveries._claim({})) == AT_ONCE_MAX
+
+
+def test_of_two_who_look_at_once_one_gets_the_probe(
+    deliveries: Deliveries, own_journal_url: str
+) -> None:
+    put(deliveries, *(New("a", position) for position in range(1, 21)))
+    fail(deliveries, deliveries._claim({}))
+    run(own_journal_url, "UPDATE webhook_health SET retry_at = now()")
+    with psycopg.connect(own_journal_url) as other:
+        other.execute("SELECT FROM webhook_health FOR UPDATE")
+        assert not deliveries._claim({})  # Nor does he wait for it.
+    assert len(deliveries._claim({})) == 1
+
+
+def test_what_was_deleted_is_swept(
+    deliveries: Deliveries, own_journal_url: str
+) -> None:
+    put(deliveries, New("a", 1), New("b", 1))
+    run(own_journal_url, "UPDATE webhook SET status = 'deleted' WHERE id = 'a'")
+    assert deliveries._run("sweep", {"limit": 10}) == 1
+    assert (deliveries._waiting("a", 9), deliveries._waiting("b", 9)) == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["claim", "settle", "put", "call_next", "hurry"])
+def test_of_many_only_some_are_read(
+    deliveries: Deliveries, own_journal_url: str, name: str
+) -> None:
+    run(own_journal_url, MANY, 100_000)
+    put(deliveries, New("a", 200_000))
+    told = [came_to(Claimed("a", n, 0, 0, False), Outcome.DELIVERED) for n in (1, 2)]
+    values: dict[str, Any] = {
+        "webhooks": ["a"],
+        "counts": [0],
+        "positions": [300_000],
+        "subjects": ["environments/1"],
+        "is_again": False,
+        "claim": 1,
+        "at_once": AT_ONCE_MAX,
+        "lease_seconds": 15,
+        "hurried_max": 10,
+        "rows": msgspec.json.encode(told).decode(),
+    }
+    with psycopg.connect(own_journal_url, autocommit=True) as connection:
+        connection.execute(sql["make_shelf"])
+        connection.execute("VACUUM (ANALYZE) webhook_delivery, webhook_health")
+        connection.execute("BEGIN")
+        connection.execute(sql["plan_by_index"])
+        lines = connection.execute(f"EXPLAIN ANALYZE {sql[name]}", values).fetchall()
+    plan = "\n".join(line for (line,) in lines)
+    assert "Seq Scan on webhook_delivery" not in plan, plan
+    rows = [
+        float(line.partition("rows=")[2].split()[0].rstrip(")"))
+        for line in actual(plan)
+    ]
+    assert max(rows) <= 1_000, plan
+
+
+def actual(plan: str) -> list[str]:
+    return [
+        line.partition("actual")[2] for line in plan.split("\n") if "actual" in line
+    ]

@@ -1,0 +1,1 @@
+"""What webhooks are sent, and how what comes back is judged."""

@@ -1,0 +1,1 @@
+"""Tells webhooks what happened: finds out who wants what, sends it, and tries again."""

@@ -1,0 +1,182 @@
+"""Sends what is due, to each receiver some at once, so that none keeps others waiting.
+
+What came of it is put down many at a time: while one batch is written, the next one
+gathers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from domain.decider import Journal, Step
+from domain.environment.details import Details
+from domain.errors import JournalUnavailable, VaultClosed, WebhookNotFound
+from domain.event import system
+from domain.record import Recorded
+from domain.webhook.events import Provider, SuspensionReason
+from domain.webhook.webhook import SuspendWebhook, stream_of, webhook
+from projections.storage.deliveries import Attempt, Claimed, Deliveries
+from projections.storage.past import Past
+from workers.outgoing import Outgoing
+from workers.webhooks.attempts import GONE, attempt_of, send
+from workers.webhooks.bodies import Bodies
+from workers.webhooks.receivers import Receiver, Receivers
+from workers.webhooks.selection import environment_of
+
+log = structlog.get_logger()
+NAME = "webhook-sending"
+SENDER = system(NAME)
+LOOK_EVERY_SECONDS = 0.25
+# Of many that end at about the same time, all are replaced by one claim.
+CLAIM_EVERY_SECONDS = 0.02
+SETTLE_EVERY_SECONDS = 0.02
+TRY_AGAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One delivery, with all that it takes."""
+
+    claimed: Claimed
+    receiver: Receiver
+    record: Recorded
+    body: bytes
+
+
+class Sending:
+    def __init__(
+        self,
+        journal: Journal,
+        deliveries: Deliveries,
+        past: Past,
+        receivers: Receivers,
+        outgoing: Outgoing,
+    ) -> None:
+        self._journal = journal
+        self._deliveries = deliveries
+        self._past = past
+        self._receivers = receivers
+        self._outgoing = outgoing
+        self._nudged = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._busy: Counter[str] = Counter()
+        self._attempts: list[Attempt] = []
+
+    def nudge(self) -> None:
+        """Something may be due: look at once."""
+        self._nudged.set()
+
+    async def run(self, bodies: Bodies) -> int:
+        """Until cancelled; what is being sent then is sent again by others."""
+        self._busy.clear()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._settle_forever())
+                while True:
+                    self._nudged.clear()
+                    for parcel in await self._claim(bodies):
+                        self._busy[parcel.receiver.id] += 1
+                        group.create_task(self._send(parcel))
+                    await asyncio.sleep(CLAIM_EVERY_SECONDS)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_EVERY_SECONDS):
+                            await self._nudged.wait()
+        finally:
+            with suppress(JournalUnavailable):
+                await self._settle()
+
+    async def _claim(self, bodies: Bodies) -> Sequence[Parcel]:
+        busy = {of: count for of, count in self._busy.items() if count}
+        try:
+            claimed = await self._deliveries.claim(busy)
+            return await self._packed(claimed, bodies)
+        except (JournalUnavailable, VaultClosed) as error:
+            # Whatever is being sent goes on; a claim that was made lapses.
+            log.warning("nothing to deliver was found", error=str(error))
+            await asyncio.sleep(TRY_AGAIN_SECONDS)
+            return []
+
+    async def _packed(
+        self, claimed: Sequence[Claimed], bodies: Bodies
+    ) -> Sequence[Parcel]:
+        if not claimed:
+            return []
+        records = await self._past.at({one.position for one in claimed})
+        ids = {one.webhook_id for one in claimed}
+        receivers = await self._receivers.of(ids, self._journal.now())
+        # Of what was deleted a moment ago, nothing is left but the claim, which lapses.
+        there = [
+            (one, receivers[one.webhook_id], records[one.position])
+            for one in claimed
+            if one.webhook_id in receivers
+        ]
+        known = await self._described(
+            [r for _, to, r in there if to.facts.provider is not Provider.GENERIC]
+        )
+        return [
+            Parcel(
+                one,
+                to,
+                record,
+                bodies.of(
+                    to.facts.provider, record, known.get(environment_of(record) or "")
+                ),
+            )
+            for one, to, record in there
+        ]
+
+    async def _described(self, records: Sequence[Recorded]) -> Mapping[str, Details]:
+        """The environments that people will read of, as they are called by now."""
+        ids = {id_ for record in records if (id_ := environment_of(record))}
+        return await self._past.environments(ids) if ids else {}
+
+    async def _send(self, parcel: Parcel) -> None:
+        claimed, receiver, record = parcel.claimed, parcel.receiver, parcel.record
+        now = self._journal.now()
+        reply = await send(self._outgoing, receiver, record.id, now, parcel.body)
+        self._busy[receiver.id] -= 1
+        self._attempts.append(attempt_of(claimed, receiver, record, reply))
+        self._ended.set()
+        self._nudged.set()
+
+    async def _settle_forever(self) -> None:
+        while True:
+            await self._ended.wait()
+            self._ended.clear()
+            try:
+                await self._settle()
+            except JournalUnavailable as error:
+                log.warning("deliveries not put down", error=str(error))
+                self._ended.set()
+                await asyncio.sleep(TRY_AGAIN_SECONDS)
+            self._nudged.set()
+            await asyncio.sleep(SETTLE_EVERY_SECONDS)
+
+    async def _settle(self) -> None:
+        """What cannot be put down now is, later; or it is sent again by others."""
+        attempts, self._attempts = self._attempts, []
+        if not attempts:
+            return
+        try:
+            hopeless = await self._deliveries.settle(attempts)
+        except JournalUnavailable:
+            self._attempts = attempts + self._attempts
+            raise
+        gone = {one.webhook_id for one in attempts if one.status == GONE}
+        await self._suspend(gone, SuspensionReason.GONE)
+        await self._suspend(set(hopeless) - gone, SuspensionReason.FAILING)
+
+    async def _suspend(self, ids: set[str], reason: SuspensionReason) -> None:
+        for webhook_id in ids:
+            log.warning("webhook suspended", webhook=webhook_id, reason=reason)
+            command = SuspendWebhook(by=SENDER, reason=reason)
+            with suppress(WebhookNotFound):
+                await self._journal.execute(
+                    Step(webhook, stream_of(webhook_id), command)
+                )
