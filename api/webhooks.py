@@ -94,6 +94,7 @@ class WebhooksController(Controller):
     async def get_webhook(
         self, webhook_id: FromPath[str], desk: AtDesk, views: Views
     ) -> WebhookAnswer:
+        """Without its secret; values of its headers are not shown either."""
         return await shown(desk, await find(views, webhook_id))
 
     @patch(
@@ -142,6 +143,7 @@ class WebhooksController(Controller):
     async def delete_webhook(
         self, webhook_id: FromPath[str], desk: AtDesk, views: Views
     ) -> None:
+        """What waits for it is not sent any more; what was sent is not told of."""
         known = listed(await find(views, webhook_id))
         step = Step(webhook, stream_of(known.id), DeleteWebhook(by=desk.actor))
         await desk.execute(step)

@@ -178,8 +178,8 @@ def test_whoever_creates_or_rotates_twice_with_one_key_is_told_the_same(
             {"filter": {"repositoryIdentifier": " a"}},
             "config.filter.repositoryIdentifier",
         ),
-        ({"filter": {"repository": "a"}}, "repository"),
-        ({"unheard": 1}, "unheard"),
+        ({"filter": {"repository": "a"}}, "config.filter.repository"),
+        ({"unheard": 1}, "config.unheard"),
     ],
 )
 def test_what_will_not_do_is_named_when_it_is_created_and_when_it_is_changed(
