@@ -7,7 +7,7 @@ think: whoever has been overtaken by another relay cannot publish anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -35,7 +35,7 @@ class Stored(Struct, frozen=True):
     error: Refusal | None = None
 
 
-def batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+def batches(messages: Iterable[Message]) -> Iterator[Sequence[Message]]:
     """In order, each of a size that goes in one batch."""
     batch: list[Message] = []
     size = 0

@@ -84,7 +84,7 @@ class EventRelay:
         client, here = self.broker.client, await self.stream.installation()
         room = client.max_payload
         next_ones = [r for n, r in enumerate(records, last + 1) if r.position == n]
-        for batch in batches([message_of(r, here, room) for r in next_ones]):
+        for batch in batches(message_of(r, here, room) for r in next_ones):
             # Until it is acknowledged, only the stream knows where it ends.
             self._doubt()
             await publish(client, NAME, batch)
