@@ -10,7 +10,8 @@ from tests.faults.history import FaultKind
 from tests.faults.tasks.report import lines
 from tests.faults.tasks.run import run
 
-TASKS = 400
+# So many that they still come in when each kind of fault has had its turn.
+TASKS = 800
 
 
 @pytest.mark.faults
