@@ -15,7 +15,6 @@ import nats
 import psycopg
 import pytest
 
-from projections.storage.migrate import migrate
 from tests.support.canaries import (
     Canaries,
     Eavesdropper,
@@ -30,7 +29,7 @@ from tests.support.every_route import BODIES, operations
 from tests.support.fake_org.server import FakeSalesforce
 from tests.support.running import Installation, free_port
 from tests.support.salesforce import FULL
-from tests.support.servers import Servers
+from tests.support.servers import Servers, migrated
 from workers.embedded import EmbeddedPostgres
 
 
@@ -44,7 +43,7 @@ def evidence(
     """All of it has happened, and every process of Berth's has ended."""
     folder = tmp_path_factory.mktemp("canary")
     with EmbeddedPostgres(folder / "postgres") as postgres:
-        migrate(postgres.url)
+        migrated(postgres.url)
         settings = FULL | {"BERTH_SALESFORCE_HOSTS": salesforce.origin}
         own = {"BERTH_DATABASE_URL": postgres.url, "BERTH_NATS_URL": servers.nats_url}
         own |= {"BERTH_LOG_LEVEL": "debug", "BERTH_METRICS_PORT": str(free_port())}

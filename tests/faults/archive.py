@@ -66,5 +66,7 @@ def check_listing(
 
 
 def open_only(state: Environment) -> Environment:
-    """Of the tickets that are over, the listing shows none."""
-    return replace(state, queue=replace(state.queue, ended={}))
+    """The listing shows no tickets that are over, and of none when it was acquired."""
+    tickets = state.queue.tickets
+    shown = {key: replace(tickets[key], acquired_at=None) for key in tickets}
+    return replace(state, queue=replace(state.queue, tickets=shown, ended={}))
