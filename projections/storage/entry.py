@@ -7,7 +7,7 @@ from typing import LiteralString
 
 from domain.record import Recorded
 from projections.storage.database import Database
-from projections.storage.mapper import recorded
+from projections.storage.mapper import recorded_in
 from projections.storage.threads import in_thread
 
 FIND: LiteralString = """
@@ -51,9 +51,4 @@ def _find(database: Database, position: int) -> Recorded | None:
         row = cursor.execute(FIND, [position], prepare=True).fetchone()
     if row is None:
         return None
-    return recorded(
-        row["originator_id"],
-        row["originator_version"],
-        row["notification_id"],
-        row["state"],
-    )
+    return recorded_in(row)

@@ -15,7 +15,7 @@ from domain.record import Recorded
 from projections.storage.belongings import Belongings
 from projections.storage.database import Database
 from projections.storage.installation import installation_id
-from projections.storage.mapper import recorded
+from projections.storage.mapper import recorded_in
 from projections.storage.threads import in_thread
 
 # How many positions one read looks at, whatever it finds there.
@@ -133,15 +133,7 @@ class EventsRead:
             # Planned for what is asked: the filters make all the difference.
             cursor.execute(PIECE, values | {"until": until}, prepare=False)
             rows = cursor.fetchall()
-        records = [
-            recorded(
-                row["originator_id"],
-                row["originator_version"],
-                row["notification_id"],
-                row["state"],
-            )
-            for row in rows
-        ]
+        records = [recorded_in(row) for row in rows]
         is_full = len(rows) == values["limit"]
         if rows and (is_full or rows[-1]["bytes"] >= values["bytes_max"]):
             until = records[-1].position

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, StoredEvent
@@ -53,3 +56,13 @@ def recorded(stream: str, version: int, position: int, state: bytes) -> Recorded
     """One row of the journal's table, decoded."""
     stored = decode(state)
     return Recorded(stream, version, position, stored.id, stored.event, stored.origin)
+
+
+def recorded_in(row: Mapping[str, Any]) -> Recorded:
+    """The same, of a row as the database gives it."""
+    return recorded(
+        row["originator_id"],
+        row["originator_version"],
+        row["notification_id"],
+        row["state"],
+    )

@@ -20,7 +20,7 @@ from domain.event import Event
 from domain.record import Recorded
 from projections.storage.checkpoint import BATCH_BYTES_MAX
 from projections.storage.database import Database
-from projections.storage.mapper import recorded
+from projections.storage.mapper import recorded_in
 from projections.storage.migrate import ADVISORY_LOCK
 
 SILENCE_MS = 3_000
@@ -201,16 +201,7 @@ class Tail:
         upto = min(tip, self._position + self._window)
         if sum(len(row["state"] or b"") for row in rows) >= BATCH_BYTES_MAX:
             upto = rows[-1]["notification_id"]
-        found = [
-            recorded(
-                row["originator_id"],
-                row["originator_version"],
-                row["notification_id"],
-                row["state"],
-            )
-            for row in rows
-            if row["state"] is not None
-        ]
+        found = [recorded_in(row) for row in rows if row["state"] is not None]
         for number, record in enumerate(found, 1):
             if type(record.event) in self._turns:
                 return tip, record.position, found[:number]
