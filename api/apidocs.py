@@ -41,15 +41,13 @@ def complete(document: Document, task_types: Sequence[str]) -> Document:
     """What Litestar cannot know: examples, links, and how requests are refused."""
     document = deepcopy(document)
     schemas = document["components"]["schemas"]
-    paths = document["paths"] = spelled(document["paths"])
+    paths = spelled(document["paths"])
     schemas.update(shapes())
     schemas["TaskBody"]["properties"]["type"]["enum"] = task_types
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
-    for begin, end in CUT_SHORT.items():
-        if cut_short := paths.pop(begin, None):
-            paths[begin + end] = cut_short
+    paths = document["paths"] = {p + CUT_SHORT.get(p, ""): o for p, o in paths.items()}
     for path, operations in paths.items():
         for method, operation in operations.items():
             if path.startswith(OPEN_PATHS):

@@ -24,7 +24,7 @@ def instant_of(text: str, field: str) -> datetime:
     """`text` in UTC; `Invalid` names `field` when it is no instant, or of any zone."""
     try:
         instant = msgspec.convert(text, datetime)
-    except (msgspec.ValidationError, ValueError):
+    except (msgspec.ValidationError, ValueError, OverflowError):
         hint = " (a + is written %2B in a URL)" if " " in text else ""
         raise Invalid(
             f"{field} is not an instant such as {EXAMPLE}{hint}", field=field
