@@ -64,7 +64,7 @@ LIMIT %(limit)s OFFSET %(offset)s;
 -- What goes on is counted up to now, or to when its time is over.
 WITH held AS (
     SELECT
-        some.environment_id, requested_by, application,
+        one.environment_id, requested_by, application,
         coalesce(cause, CASE WHEN expires_at <= clock_timestamp()
             THEN expiry_cause || '_expired' END) AS why,
         extract(epoch FROM granted_at - requested_at)::float8 AS waited,
@@ -89,7 +89,7 @@ WITH held AS (
             ) AS earlier
             WHERE coalesce(ended_at, expires_at) > %(since)s
         )
-    ) AS some
+    ) AS one
 )
 SELECT
     environment_id, requested_by, application,
