@@ -1,4 +1,4 @@
-"""A repository in which all kinds of things happen, and what it looks like meanwhile."""
+"""A repository where all kinds of things happen, and what it looks like meanwhile."""
 
 from __future__ import annotations
 
