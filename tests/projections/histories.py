@@ -32,21 +32,23 @@ VALUES (%s, %s, %s, %s, %s)
 """
 
 
-def some_command(chance: random.Random, ticket: str) -> Any:
+def some_command(chance: random.Random, ticket: str, *, is_new: bool) -> Any:
     actor = by(ticket)
-    asked = RequestLock(
-        by=actor,
-        ticket_id=ticket,
-        lease_seconds=chance.randint(1, 20),
-        max_wait_seconds=chance.randint(1, 20),
-    )
+    if is_new:
+        return RequestLock(
+            by=actor,
+            ticket_id=ticket,
+            lease_seconds=chance.randint(1, 9),
+            max_wait_seconds=chance.randint(1, 20),
+        )
     revised = EnvironmentRevised(branch=chance.choice("abc"))
     return chance.choice(
         [
-            asked,
+            AcquireLock(by=actor, ticket_id=ticket),
             AcquireLock(by=actor, ticket_id=ticket),
             RenewLock(by=actor, ticket_id=ticket),
             ReleaseLock(by=actor, ticket_id=ticket),
+            ReleaseLock(by=OWNER, ticket_id=ticket),
             ReviseEnvironment(by=actor, revised=revised),
         ]
     )
@@ -88,9 +90,11 @@ def histories(seed: int, commands: int) -> list[Recorded]:
         ask(name, RegisterEnvironment(by=OWNER, registered=registered(name=name)), now)
     for number in range(commands):
         now += chance.random()
-        which = chance.randint(max(0, number - 5), number)
-        stream = STREAMS[which % len(STREAMS)]
-        ask(stream, some_command(chance, f"t{which}"), now)
+        stream = chance.choice(STREAMS)
+        there = [*states[stream].queue.tickets]
+        is_new = not there or chance.random() < 0.4
+        ticket = f"t{number}" if is_new else chance.choice(there[:3])
+        ask(stream, some_command(chance, ticket, is_new=is_new), now)
     now += 1_000
     ask(STREAMS[-1], RetireEnvironment(by=OWNER), now)
     return records
