@@ -229,14 +229,11 @@ def _workers(services: Services) -> Sequence[Any]:
             history_keeper.EVERY_SECONDS,
             in_bulk=True,
         ),
-        *(
-            run_forever(
-                f"view-keeper {view.name}",
-                CatchUp(view, services.views).run_once,
-                CATCH_UP_EVERY_SECONDS,
-                in_bulk=True,
-            )
-            for view in VIEWS.values()
+        run_forever(
+            "view-keeper",
+            CatchUp([*VIEWS.values()], services.views).run_once,
+            CATCH_UP_EVERY_SECONDS,
+            in_bulk=True,
         ),
     )
 
