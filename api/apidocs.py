@@ -21,9 +21,13 @@ from api.examples import EXAMPLES
 from domain.task.types import TaskType
 
 # Litestar lets only the end of a path have slashes; see api/audit.py.
-CUT_SHORT = "/sfp/api/environments/repository/{repositoryIdentifier}"
+CUT_SHORT = {
+    "/sfp/api/environments/repository/{repositoryIdentifier}": "/audit",
+    "/sfp/api/repositories/{repositoryIdentifier}": "/holds",
+}
 EVENTS = "/sfp/api/events"
-ALSO_SENT = ("application/x-ndjson", "text/event-stream")
+HISTORY = "/history"
+LINES, STREAM = "application/x-ndjson", "text/event-stream"
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -37,14 +41,13 @@ def complete(document: Document, task_types: Sequence[str]) -> Document:
     """What Litestar cannot know: examples, links, and how requests are refused."""
     document = deepcopy(document)
     schemas = document["components"]["schemas"]
-    paths = document["paths"] = spelled(document["paths"])
+    paths = spelled(document["paths"])
     schemas.update(shapes())
     schemas["TaskBody"]["properties"]["type"]["enum"] = task_types
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
-    if cut_short := paths.pop(CUT_SHORT, None):
-        paths[f"{CUT_SHORT}/audit"] = cut_short
+    paths = document["paths"] = {p + CUT_SHORT.get(p, ""): o for p, o in paths.items()}
     for path, operations in paths.items():
         for method, operation in operations.items():
             if path.startswith(OPEN_PATHS):
@@ -56,11 +59,19 @@ def complete(document: Document, task_types: Sequence[str]) -> Document:
                 ]
             correct(operation)
             operation["responses"] |= refusals_of(path, method, operation)
-    for media in ALSO_SENT:
-        content = paths[EVENTS]["get"]["responses"]["200"]["content"]
-        content[media] = {"schema": {"type": "string"}}
+    for path, operations in paths.items():
+        for media in _also_sent(path):
+            content = operations["get"]["responses"]["200"]["content"]
+            content[media] = {"schema": {"type": "string"}}
     add_links(paths)
     return document
+
+
+def _also_sent(path: str) -> Sequence[str]:
+    """In place of JSON, to whoever accepts it."""
+    if path == EVENTS:
+        return (LINES, STREAM)
+    return (LINES,) if path.endswith(HISTORY) else ()
 
 
 class JsonDocument(OpenAPIRenderPlugin):

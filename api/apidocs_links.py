@@ -29,6 +29,7 @@ SOURCES = {
     (f"{API}/projects", "identifier", "identifier"): (PROJECT,),
     (f"{API}/projects", "repositoryIdentifier", "identifier"): (
         f"{API}/environments/repository/{{repositoryIdentifier}}/audit",
+        f"{API}/repositories/{{repositoryIdentifier}}/holds",
     ),
     (f"{API}/application-tokens", "tokenId", "id"): (
         f"{API}/application-tokens/{{tokenId}}",

@@ -16,6 +16,7 @@ from api.schemas import Body, LockWaitTimeout
 Document = dict[str, Any]
 REFERENCE = "#/components/schemas/{name}"
 NULL = {"type": "null"}
+INSTANTS = ("at", "from", "to")
 # How a `Response` that is no answer of ours looks: one made by hand.
 ANY_RESPONSE: tuple[Document, ...] = ({}, {"type": "string"})
 
@@ -52,6 +53,8 @@ def _correct_parameter(parameter: Document) -> None:
         schema.setdefault("minimum", 0)  # To Litestar, no minimum and 0 are the same.
     if parameter["name"] == "environmentId":
         schema["format"] = "uuid"
+    if parameter["name"] in INSTANTS and schema.get("type") == "string":
+        schema["format"] = "date-time"
 
 
 def _without_responses(schema: Document) -> Document:

@@ -27,6 +27,8 @@ from api.event_stream import Streams
 from api.events import EventsController
 from api.front_door import FrontDoorController
 from api.health import live, ping, ready
+from api.history import HistoryById, HistoryByName
+from api.holds import HoldsById, HoldsByName, RepositoryHoldsController
 from api.idempotency import IdempotencyKeys
 from api.locks import LockById, LockByName
 from api.metrics import metrics
@@ -59,6 +61,11 @@ ROUTES: list[Any] = [
     ReleasesById,
     ReleasesByName,
     OrchestrationController,
+    HistoryById,
+    HistoryByName,
+    HoldsById,
+    HoldsByName,
+    RepositoryHoldsController,
     AuditController,
     RepositoryAuditController,
     FrontDoorController,

@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from api.auth import allow
 from api.credentials import for_reader
 from api.deps import AtDesk, Desk, Views
+from api.past import At, Filter, environment_then, environments_then
 from api.place import BY_ID, BY_NAME, AtPlace, environments
 from api.present import environment_answer, with_credentials
 from api.schemas import (
@@ -33,7 +34,7 @@ from domain.environment.events import (
     EnvironmentRegistered,
     EnvironmentRevised,
 )
-from domain.errors import EnvironmentNotFound
+from domain.errors import EnvironmentNotFound, Invalid
 from domain.naming import fold, name_of
 from domain.org import STREAM, RequireOrg, orgs
 from domain.project import (
@@ -67,23 +68,29 @@ class EnvironmentsController(Controller):
     @get(guards=[allow(Role.MEMBER)], summary="List environments")
     async def list_environments(
         self,
-        views: Views,
+        desk: AtDesk,
         repository_identifier: RepositoryFilter = None,
         category: CategoryFilter = None,
         is_active: ActiveFilter = None,
         branch: BranchFilter = None,
         tags: TagsFilter = None,
+        at: At = None,
     ) -> list[EnvironmentAnswer] | GroupedEnvironments:
-        """Grouped by category, or a flat array when one category is asked for."""
-        wanted = [t for tag in tags or () for t in tag.split(",") if t]
-        found = await environments(
-            views,
+        """Grouped by category, or a flat array when one category is asked for.
+
+        With `at`, those that there were then, 500 at most: 400 if they are more.
+        """
+        wanted = Filter(
             project=fold(repository_identifier) if repository_identifier else None,
             category=category,
             is_active=is_active,
             branch=branch,
-            tags=wanted or None,
+            tags=[t for tag in tags or () for t in tag.split(",") if t] or None,
         )
+        if at is None:
+            found = await environments(desk.services.reader, **wanted._asdict())
+        else:
+            found = await environments_then(desk, at, wanted)
         answers = [environment_answer(one, one.at, with_people=False) for one in found]
         if category is not None:
             return answers
@@ -150,10 +157,19 @@ class OneEnvironment(Controller):
 
     @get(guards=[allow(Role.MEMBER)], summary="Look at an environment")
     async def get_environment(
-        self, place: AtPlace, auth_type: WantedCredentials = None
+        self,
+        place: AtPlace,
+        auth_type: WantedCredentials = None,
+        at: At = None,
     ) -> EnvironmentAnswer:
-        """`authType` adds credentials of the org, for an application or an owner."""
-        found = await place.listed()
+        """`authType` adds credentials of the org, for an application or an owner.
+
+        With `at` it is told as it was then: 404 before it was created, and once it was
+        deleted. What was deleted since is for owners to see.
+        """
+        if at is not None and auth_type is not None:
+            raise Invalid("credentials are those of now: leave at out", field="at")
+        found = await (place.listed() if at is None else environment_then(place, at))
         if auth_type is None:
             await place.desk.note_read(found.id, found.details.repository)
             return environment_answer(found, found.at)

@@ -124,7 +124,7 @@ class EventsController(Controller):
         if form == MEDIA:
             field = LAST_EVENT_ID if last_event_id else "after"
             return await _stream(request, desk, wanted, field, last_event_id or after)
-        begin = _position(after or "0", "after")
+        begin = position_in(after or "0", "after")
         reading = _page(feed, wanted, begin, limit, wait)
         if wait:
             page = await wait_for_turn(reading, desk.actor, request)
@@ -133,7 +133,7 @@ class EventsController(Controller):
                 await _check_token(desk, desk.caller)
         else:
             page = await reading
-        return _shown(page, form)
+        return shown(page, form)
 
 
 async def _choice(feed: Feed, types: list[str], environment_id: str | None) -> Choice:
@@ -148,7 +148,7 @@ async def _page(
     feed: Feed, wanted: Wanted, after: int, limit: int, wait_seconds: int
 ) -> Page:
     page = await feed.page(wanted, after, limit)
-    _check_reached(after, page.tip, "after")
+    check_reached(after, page.tip, "after")
     if page.entries or not wait_seconds:
         return page
     async with feed.following():
@@ -169,8 +169,8 @@ async def _stream(
     state, feed = request.app.state, desk.services.feed
     state.streams.check(desk.actor)
     tip = await feed.events.tip()
-    begin = tip if after is None else _position(after, field)
-    _check_reached(begin, tip, field)
+    begin = tip if after is None else position_in(after, field)
+    check_reached(begin, tip, field)
 
     async def again() -> Caller:
         caller: Caller = await state.authenticator.again(request)
@@ -199,19 +199,22 @@ async def _check_token(desk: Desk, caller: Caller) -> None:
         await desk.journal.execute(*caller.guard)
 
 
-def _position(text: str, field: str) -> int:
+def position_in(text: str, field: str) -> int:
+    """The position that a `sequence` tells; `Invalid` names `field` if it is none."""
     if POSITION.fullmatch(text):
         return int(text)
     raise Invalid(f"{field} is not the sequence of an event", field=field)
 
 
-def _check_reached(position: int, tip: int, field: str) -> None:
+def check_reached(position: int, tip: int, field: str) -> None:
+    """`PositionAhead` if the journal, which ends at `tip`, is not there yet."""
     if position > tip:
         ends = f"the journal ends at {tip}"
         raise PositionAhead(f"{field} is {position}, but {ends}", field=field)
 
 
-def _shown(page: Page, form: str) -> Response[bytes]:
+def shown(page: Page, form: str) -> Response[bytes]:
+    """As JSON, or as NDJSON with the rest in headers."""
     events = [entry.json for entry in page.entries]
     after, tip = sequence_of(page.until), sequence_of(page.tip)
     if form == NDJSON:

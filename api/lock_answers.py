@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -63,11 +64,14 @@ def renewed(outcome: Outcome, ticket_id: str) -> LockRenewedAnswer:
 
 
 def not_yet(
-    request: Request[Any, Any, Any], ticket_id: str, still: StillWaiting
+    request: Request[Any, Any, Any],
+    ticket_id: str,
+    still: StillWaiting,
+    past_holds: Sequence[float],
 ) -> Response[LockWaitTimeout]:
     """408 with the ticket's place in the queue, as it was a moment ago."""
     environment: Environment = still.state
-    place = standing(environment.queue, ticket_id, still.at)
+    place = standing(environment.queue, ticket_id, still.at, past_holds)
     body = LockWaitTimeout(
         status_code=HTTPStatus.REQUEST_TIMEOUT,
         error=HTTPStatus.REQUEST_TIMEOUT.phrase,
@@ -78,6 +82,8 @@ def not_yet(
         ticket_id=ticket_id,
         position=place.position if place else 1,
         estimated_wait_seconds=place.wait_seconds if place else 0,
+        estimated_wait_p50_seconds=place.p50_seconds if place else None,
+        estimated_wait_p90_seconds=place.p90_seconds if place else None,
     )
     return Response(
         body, status_code=HTTPStatus.REQUEST_TIMEOUT, headers={"Retry-After": "1"}

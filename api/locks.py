@@ -105,7 +105,8 @@ class LockRoutes(Controller):
         try:
             outcome = await wait_for_turn(asking, place.desk.actor, request)
         except StillWaiting as still:
-            return not_yet(request, ticket_id, still)
+            past = await place.desk.services.recent_holds.durations(place.id)
+            return not_yet(request, ticket_id, still, past)
         return await acquired(place, ticket_id, outcome)
 
     @HotRoute(
@@ -169,7 +170,7 @@ class LockRoutes(Controller):
         ticket = queue.tickets.get(ticket_id) or queue.ended.get(ticket_id)
         if ticket is None:
             ticket = await find_ticket(place, ticket_id)
-        return ticket_answer(ticket, queue, found.at)
+        return ticket_answer(ticket, found)
 
 
 class LockById(LockRoutes):

@@ -22,10 +22,12 @@ from domain.errors import EnvironmentNotFound
 from domain.ids import parse_id
 from domain.naming import fold
 from projections.environment_listing import Listed, environment_listing, listed, sql
+from projections.recent_holds import with_past_holds
 from projections.storage.reader import Reader
 from workers.wiring import Services
 
 REMEMBERED_MAX = 20_000
+AT = "at"  # The parameter of those who look at the past.
 NO_FILTER: dict[str, Any] = dict.fromkeys(
     ("id", "project", "name_key", "category", "is_active", "branch", "tags")
 )
@@ -49,7 +51,7 @@ async def environments(reader: Reader, **wanted: Any) -> list[Listed]:
     found = await reader.read(
         environment_listing, sql["list_environments"], NO_FILTER | wanted
     )
-    return [listed(row, found.at) for row in found.rows]
+    return await with_past_holds(reader, [listed(row, found.at) for row in found.rows])
 
 
 class Names:
@@ -147,11 +149,21 @@ def lock_by_id(
     return place
 
 
+def once_by_name(
+    request: AnyRequest, name: FromPath[str], repository_identifier: Repository
+) -> Place:
+    """Who had the name, and when, is for the handler to find."""
+    place = _place(request)
+    place.repository, place.name = repository_identifier, name
+    return place
+
+
 async def by_name(
     request: AnyRequest, name: FromPath[str], repository_identifier: Repository
 ) -> Place:
-    place = _place(request)
-    place.repository, place.name = repository_identifier, name
+    place = once_by_name(request, name, repository_identifier)
+    if request.method == "GET" and AT in request.query_params:
+        return place
     known = place.names.remembered(repository_identifier, name)
     place.is_remembered = known is not None
     place.id = known or await place.names.look_up(repository_identifier, name)
@@ -170,3 +182,4 @@ AtPlace = NamedDependency[SkipValidation[Place]]
 BY_ID = {"place": Provide(by_id, sync_to_thread=False)}
 LOCK_BY_ID = {"place": Provide(lock_by_id, sync_to_thread=False)}
 BY_NAME = {"place": Provide(by_name)}
+ONCE_BY_NAME = {"place": Provide(once_by_name, sync_to_thread=False)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import assert_never
 
@@ -34,7 +35,7 @@ def environment_answer(
 ) -> EnvironmentAnswer:
     """`with_people`: who created and last changed it; the list leaves that out."""
     details, queue = listed.details, listed.environment.queue
-    lock = lock_status(queue, at)
+    lock = lock_status(queue, at, listed.past_holds)
     current = lock.current_lock
     return EnvironmentAnswer(
         id=listed.id,
@@ -94,7 +95,9 @@ def with_credentials(
             assert_never(kind)
 
 
-def lock_status(queue: LockQueue, at: datetime) -> LockStatus:
+def lock_status(
+    queue: LockQueue, at: datetime, past_holds: Sequence[float]
+) -> LockStatus:
     holder = queue.holder
     current = None
     if holder and holder.expires_at:
@@ -110,17 +113,21 @@ def lock_status(queue: LockQueue, at: datetime) -> LockStatus:
             requested_by=place.ticket.requested_by,
             lock_reason=place.ticket.reason,
             estimated_wait_seconds=place.wait_seconds,
+            estimated_wait_p50_seconds=place.p50_seconds,
+            estimated_wait_p90_seconds=place.p90_seconds,
             ticket_id=place.ticket.id,
         )
-        for place in standings(queue, at)
+        for place in standings(queue, at, past_holds)
     ]
     return LockStatus(
         is_locked=current is not None, current_lock=current, queued_locks=waiting
     )
 
 
-def ticket_answer(ticket: Ticket, queue: LockQueue, at: datetime) -> TicketAnswer:
-    place = standing(queue, ticket.id, at)
+def ticket_answer(ticket: Ticket, listed: Listed) -> TicketAnswer:
+    """`listed` is the ticket's environment at the same moment."""
+    at = listed.at
+    place = standing(listed.environment.queue, ticket.id, at, listed.past_holds)
     is_open = ticket.status in OPEN
     return TicketAnswer(
         ticket_id=ticket.id,
@@ -136,4 +143,6 @@ def ticket_answer(ticket: Ticket, queue: LockQueue, at: datetime) -> TicketAnswe
         ),
         position=place.position if place else None,
         estimated_wait_seconds=place.wait_seconds if place else None,
+        estimated_wait_p50_seconds=place.p50_seconds if place else None,
+        estimated_wait_p90_seconds=place.p90_seconds if place else None,
     )

@@ -80,10 +80,17 @@ class CurrentLock(Answer, frozen=True, kw_only=True, rename="camel"):
 
 
 class QueuedLock(Answer, frozen=True, kw_only=True, rename="camel"):
+    """`estimatedWaitSeconds` assumes that every lease is used up.
+
+    The other two go by how long past holds took, and are null where there were none.
+    """
+
     position: int
     requested_by: str
     lock_reason: str | None
     estimated_wait_seconds: int
+    estimated_wait_p50_seconds: int | None = field(name="estimatedWaitP50Seconds")
+    estimated_wait_p90_seconds: int | None = field(name="estimatedWaitP90Seconds")
     ticket_id: str
 
 
@@ -213,6 +220,8 @@ class TicketAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     expires_in_seconds: int | None
     position: int | None
     estimated_wait_seconds: int | None
+    estimated_wait_p50_seconds: int | None = field(name="estimatedWaitP50Seconds")
+    estimated_wait_p90_seconds: int | None = field(name="estimatedWaitP90Seconds")
 
 
 class LockWaitTimeout(Answer, frozen=True, kw_only=True, rename="camel"):
@@ -227,6 +236,8 @@ class LockWaitTimeout(Answer, frozen=True, kw_only=True, rename="camel"):
     ticket_id: str
     position: int
     estimated_wait_seconds: int
+    estimated_wait_p50_seconds: int | None = field(name="estimatedWaitP50Seconds")
+    estimated_wait_p90_seconds: int | None = field(name="estimatedWaitP90Seconds")
 
 
 class FrontDoorAnswer(Answer, frozen=True, kw_only=True, rename="camel"):

@@ -1,29 +1,52 @@
-"""Brings one view up to date with the journal, a batch at a time."""
+"""Brings the views up to date: the news of the journal are read once for them all."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from projections.storage.checkpoint import ViewStore
 from projections.view import View
 
+# Who is further behind reads for itself, and keeps nobody waiting.
+BEHIND_MAX = 10_000
+
 
 @dataclass(frozen=True)
 class CatchUp:
-    view: View
+    views: Collection[View]
     store: ViewStore
 
     async def run_once(self) -> int:
-        """Project all that is new, a batch a transaction; return how many events."""
+        """Project all that is new, a batch a transaction; return how many events.
+
+        What cannot be projected in one view is raised once the others have theirs.
+        """
         return await asyncio.to_thread(self._run_once)
 
     def _run_once(self) -> int:
-        lag = self.store.lag(self.view.name)
-        done = 0
-        while lag.checkpoint + done < lag.tip:  # Else there is nothing to lock, either.
-            read = self.store.advance(self.view)
-            if read == 0:
-                break  # Somebody else has done it meanwhile.
-            done += read
-        return done
+        done, target = 0, None
+        while True:
+            tip, checkpoints = self.store.checkpoints([v.name for v in self.views])
+            target = tip if target is None else target
+            late = [v for v in self.views if checkpoints[v.name] < target]
+            if not late:
+                return done
+            near = [v for v in late if tip - checkpoints[v.name] <= BEHIND_MAX]
+            if near:
+                after = min(checkpoints[view.name] for view in near)
+                done += self._together(near, after, tip)
+            done += sum(self.store.advance(view) for view in late if view not in near)
+
+    def _together(self, views: Collection[View], after: int, tip: int) -> int:
+        news = self.store.news(views, after, tip)
+        failures: list[Exception] = []
+        for view in views:
+            try:
+                self.store.follow(view, news)
+            except Exception as error:  # noqa: BLE001 - raised once all had their turn
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return news.upto - after

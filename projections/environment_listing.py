@@ -212,7 +212,11 @@ environment_listing = View(
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """An environment as the listing shows it, at the instant of reading."""
+    """An environment as the listing shows it, at the instant of reading.
+
+    `past_holds`: how many seconds the latest holds took, shortest first; only where
+    somebody waits.
+    """
 
     id: str
     environment: Environment
@@ -223,6 +227,7 @@ class Listed(msgspec.Struct, frozen=True):
     updated_at: datetime
     updated_by: str
     at: datetime
+    past_holds: Sequence[float] = ()
 
     @property
     def details(self) -> Details:
@@ -231,7 +236,6 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 def listed(row: Row, at: datetime) -> Listed:
-    """What time alone has done by `at` shows, whether or not an event says so yet."""
     details = msgspec.convert(row["details"], Details)
     tickets = msgspec.convert(row["tickets"], list[Ticket])
     queue = queue_of(tickets, row["fence"], details.claim_window_seconds)
@@ -239,7 +243,7 @@ def listed(row: Row, at: datetime) -> Listed:
     past = Environment(details, queue, review)
     return Listed(
         id=row["id"],
-        environment=environment.fold(environment.lapse(past, at), past),
+        environment=with_time_passed(past, at),
         is_default=row["is_default"],
         orchestration_order=row["orchestration_order"],
         created_at=row["created_at"],
@@ -248,6 +252,11 @@ def listed(row: Row, at: datetime) -> Listed:
         updated_by=row["updated_by"],
         at=at,
     )
+
+
+def with_time_passed(past: Environment, at: datetime) -> Environment:
+    """What time alone has done by `at` shows, whether or not an event says so yet."""
+    return environment.fold(environment.lapse(past, at), past)
 
 
 def past_ticket(row: Row) -> Ticket:

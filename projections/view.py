@@ -47,3 +47,7 @@ class View:
     @cached_property
     def topics(self) -> Sequence[str]:
         return [tag(event) for event in self.events]
+
+    @cached_property
+    def shows(self) -> Collection[type[Event]]:
+        return frozenset(self.events)

@@ -18,6 +18,8 @@ from domain.task.types import TaskType
 from projections.catch_up import CatchUp
 from projections.environment_listing import sql
 from projections.gauges import Gauges
+from projections.history import History
+from projections.recent_holds import RecentHolds
 from projections.schedule_board import sql as schedule_sql
 from projections.storage.answers import Answers
 from projections.storage.append import Appender
@@ -36,6 +38,7 @@ from projections.views import VIEWS
 from workers import (
     credential_sweep,
     doorbell,
+    history_keeper,
     lock_expiry,
     task_retention,
     task_schedule,
@@ -45,6 +48,7 @@ from workers.credential_sweep import CredentialSweep
 from workers.doorbell import Doorbell, Lookout
 from workers.events.relay import EventRelay
 from workers.feed import Feed
+from workers.history_keeper import HistoryKeeper
 from workers.lock_expiry import LockExpiry
 from workers.loop import end, run_forever
 from workers.outgoing import Outgoing
@@ -92,6 +96,8 @@ class Services:
     dispatch: Dispatch
     relay: EventRelay
     feed: Feed
+    history: History
+    recent_holds: RecentHolds
     webhooks: Webhooks
 
     def ring(self, streams: Collection[str]) -> None:
@@ -155,6 +161,8 @@ async def running(
         dispatch=Dispatch(settings.nats_url, secrets, journal, settings.task_types),
         relay=EventRelay(settings.nats_url, database, settings.events),
         feed=Feed(EventsRead(database)),
+        history=History(database, reader),
+        recent_holds=RecentHolds(reader),
         webhooks=hooks,
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
@@ -216,14 +224,17 @@ def _workers(services: Services) -> Sequence[Any]:
             "credential-sweep", unused.run_once, credential_sweep.EVERY_SECONDS
         ),
         run_forever("task-retention", kept.run_once, task_retention.EVERY_SECONDS),
-        *(
-            run_forever(
-                f"view-keeper {view.name}",
-                CatchUp(view, services.views).run_once,
-                CATCH_UP_EVERY_SECONDS,
-                in_bulk=True,
-            )
-            for view in VIEWS.values()
+        run_forever(
+            "history-keeper",
+            HistoryKeeper(services.history).run_once,
+            history_keeper.EVERY_SECONDS,
+            in_bulk=True,
+        ),
+        run_forever(
+            "view-keeper",
+            CatchUp([*VIEWS.values()], services.views).run_once,
+            CATCH_UP_EVERY_SECONDS,
+            in_bulk=True,
         ),
     )
 

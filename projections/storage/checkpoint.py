@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, LiteralString, NamedTuple
@@ -15,6 +15,7 @@ from psycopg.rows import DictRow, tuple_row
 from psycopg.sql import SQL, Identifier
 from psycopg.types.json import set_json_dumps
 
+from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.mapper import recorded
 from projections.view import NewRows, View, Write
@@ -64,6 +65,17 @@ SELECT
     ), 0) AS checkpoint
 """
 
+CHECKPOINTS: LiteralString = """
+SELECT
+    name, coalesce(notification_id, 0) AS checkpoint,
+    coalesce((
+        SELECT notification_id FROM berth_events
+        ORDER BY notification_id DESC LIMIT 1
+    ), 0) AS tip
+FROM unnest(%s::text[]) AS wanted (name)
+LEFT JOIN berth_tracking ON application_name = name
+"""
+
 set_json_dumps(msgspec.json.encode)
 
 
@@ -83,6 +95,14 @@ class Batch(NamedTuple):
     writes: Sequence[Write]
 
 
+class News(NamedTuple):
+    """What happened after one position and up to another, of some kinds of events."""
+
+    after: int
+    upto: int
+    records: Sequence[Recorded]
+
+
 class ViewStore(PostgresTrackingRecorder):
     """Projects views, one batch a transaction, by anyone who needs them current."""
 
@@ -93,6 +113,33 @@ class ViewStore(PostgresTrackingRecorder):
         with self.datastore.cursor() as cursor:
             [row] = cursor.execute(LAG, [name], prepare=True)
             return Lag(row["now"], row["tip"], row["checkpoint"])
+
+    def checkpoints(self, names: Sequence[str]) -> tuple[int, Mapping[str, int]]:
+        """The journal's end, and how far each of these views has read."""
+        with self.datastore.cursor() as cursor:
+            rows = cursor.execute(CHECKPOINTS, [names], prepare=True).fetchall()
+        return rows[0]["tip"], {row["name"]: row["checkpoint"] for row in rows}
+
+    def news(self, views: Collection[View], after: int, tip: int) -> News:
+        """The next events that any of `views` shows."""
+        topics = sorted({topic for view in views for topic in view.topics})
+        upto = min(after + BATCH_MAX, tip)
+        with self.datastore.cursor() as cursor:
+            return _news(cursor.connection, topics, after, upto)
+
+    def follow(self, view: View, news: News) -> None:
+        """Project of `news` what the view has not read yet."""
+        with self.datastore.transaction(commit=True) as cursor:
+            checkpoint, _ = self.turn(cursor, view.name)
+            if not news.after <= checkpoint < news.upto:
+                return  # Somebody else has moved it meanwhile.
+            shown = [
+                record
+                for record in news.records
+                if record.position > checkpoint and type(record.event) in view.shows
+            ]
+            batch = Batch(checkpoint, news.upto, [*view.project(shown)])
+            self.write(cursor, view.name, batch)
 
     def advance(self, view: View, limit: int = BATCH_MAX) -> int:
         """Project the next events of the journal; return how many there were."""
@@ -129,16 +176,21 @@ class ViewStore(PostgresTrackingRecorder):
 
 
 def read(connection: Connection[Any], view: View, after: int, upto: int) -> Batch:
-    """Less far than `upto` if that would be too many bytes.
+    """Less far than `upto` if that would be too many bytes."""
+    news = _news(connection, view.topics, after, upto)
+    return Batch(after, news.upto, [*view.project(news.records)])
 
-    Positions have no gaps: up to the tip, there is nothing that could come later.
-    """
+
+def _news(
+    connection: Connection[Any], topics: Sequence[str], after: int, upto: int
+) -> News:
+    """Positions have no gaps: up to the tip, there is nothing that could come later."""
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        values = (after, upto, view.topics, BATCH_BYTES_MAX)
+        values = (after, upto, topics, BATCH_BYTES_MAX)
         rows = cursor.execute(NEXT, values, prepare=True).fetchall()
     if sum(len(state) for _, _, _, state in rows) >= BATCH_BYTES_MAX:
         upto = rows[-1][2]
-    return Batch(after, upto, [*view.project(recorded(*row) for row in rows)])
+    return News(after, upto, [recorded(*row) for row in rows])
 
 
 def _copy(cursor: Cursor[DictRow], new: NewRows, rows: Sequence[Any]) -> None:

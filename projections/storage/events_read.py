@@ -51,6 +51,17 @@ SELECT * FROM (
 WHERE bytes - octet_length(state) < %(bytes_max)s
 ORDER BY notification_id
 """
+AT: LiteralString = """
+SELECT * FROM (
+    SELECT found.*, sum(octet_length(state)) OVER (ORDER BY notification_id) AS bytes
+    FROM (
+        SELECT originator_id, originator_version, notification_id, state
+        FROM berth_events WHERE notification_id = ANY(%(positions)s)
+    ) AS found
+) AS piece
+WHERE bytes - octet_length(state) < %(bytes_max)s
+ORDER BY notification_id
+"""
 
 
 class Found(Struct, frozen=True):
@@ -108,6 +119,11 @@ class EventsRead:
         }
         return await in_thread(self._after, values)
 
+    async def at(self, positions: Sequence[int], bytes_max: int) -> Sequence[Found]:
+        """The events at these positions, in order, until `bytes_max` are together."""
+        values = {"positions": [*positions], "bytes_max": bytes_max}
+        return await in_thread(self._at, values)
+
     async def knows(self, stream: str) -> bool:
         """Whether anything ever happened there."""
         return await in_thread(self._knows, stream)
@@ -133,10 +149,17 @@ class EventsRead:
             # Planned for what is asked: the filters make all the difference.
             cursor.execute(PIECE, values | {"until": until}, prepare=False)
             rows = cursor.fetchall()
-        records = [recorded_in(row) for row in rows]
+        found = self._found(rows)
         is_full = len(rows) == values["limit"]
         if rows and (is_full or rows[-1]["bytes"] >= values["bytes_max"]):
-            until = records[-1].position
+            until = found[-1].record.position
+        return Piece(until, tip, found)
+
+    def _at(self, values: dict[str, Any]) -> Sequence[Found]:
+        with self._database.cursor() as cursor:
+            return self._found(cursor.execute(AT, values, prepare=False).fetchall())
+
+    def _found(self, rows: Sequence[dict[str, Any]]) -> Sequence[Found]:
+        records = [recorded_in(row) for row in rows]
         sizes = [len(row["state"]) for row in rows]
-        whose = self._belongings.of(records)
-        return Piece(until, tip, [*map(Found, records, whose, sizes)])
+        return [*map(Found, records, self._belongings.of(records), sizes)]

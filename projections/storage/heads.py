@@ -88,9 +88,13 @@ def snapshots_due(
 
 @cache
 def shape_of(decider: Decider[Any, Any, Any]) -> str:
-    """Changes with the structure of the state, and with the decider's revision."""
-    schema = msgspec.json.encode(msgspec.json.schema(type(decider.initial)))
-    return f"{decider.revision}-{sha256(schema).hexdigest()[:16]}"
+    return shape_of_state(type(decider.initial), f"{decider.revision}")
+
+
+def shape_of_state(state_type: type[Any], revision: str) -> str:
+    """Changes with the structure of the state, and with the `revision` of its rules."""
+    schema = msgspec.json.encode(msgspec.json.schema(state_type))
+    return f"{revision}-{sha256(schema).hexdigest()[:16]}"
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -12,8 +13,10 @@ from domain.environment.events import EnvironmentRegistered, EnvironmentRevised
 from domain.event import Event
 from domain.record import Recorded
 from projections.storage.database import Database
+from projections.storage.instants import first_since_sync
 from projections.storage.mapper import recorded
 from projections.storage.threads import in_thread
+from projections.storage.uuid7 import EPOCH
 
 COLUMNS: LiteralString = "originator_id, originator_version, notification_id, state"
 AT: LiteralString = f"""
@@ -39,14 +42,13 @@ WHERE notification_id BETWEEN %(first)s AND %(last)s
     AND convert_from(state, 'UTF8')::json->>'id' = %(id)s
 LIMIT 1
 """
-ENDS: LiteralString = """
-SELECT coalesce(min(notification_id), 1) AS first,
-    coalesce(max(notification_id), 0) AS last
-FROM berth_events
+LAST: LiteralString = """
+SELECT coalesce(max(notification_id), 0) AS last FROM berth_events
 """
 SAME_INSTANT_MAX = 10_000
 DESCRIBING = (EnvironmentRegistered, EnvironmentRevised)
 MILLISECONDS = 80  # below which a UUIDv7 has other bits
+MILLISECONDS_MAX = 253_402_300_799_999  # of what `datetime` can tell
 
 
 class Past:
@@ -92,7 +94,7 @@ class Past:
 
     async def tip(self) -> int:
         """The last position."""
-        return (await in_thread(self._ends))[1]
+        return await in_thread(self._last)
 
     async def find(self, event_id: str) -> int | None:
         """The position of the event with this id; None if there is none."""
@@ -100,24 +102,21 @@ class Past:
 
     def _find(self, event_id: str) -> int | None:
         """Ids tell their milliseconds, and those never go back within the journal."""
-        wanted = UUID(event_id).int >> MILLISECONDS
-        first, last = self._ends()
-        while first < last:
-            middle = (first + last) // 2
-            [found] = self._read(AT, {"positions": [middle]})
-            if UUID(found.id).int >> MILLISECONDS < wanted:
-                first = middle + 1
-            else:
-                last = middle
+        milliseconds = UUID(event_id).int >> MILLISECONDS
+        if milliseconds > MILLISECONDS_MAX:
+            return None
+        since = EPOCH + timedelta(milliseconds=milliseconds)
+        first = first_since_sync(self._database, since)
         values = {"id": event_id, "first": first, "last": first + SAME_INSTANT_MAX}
         with self._database.cursor() as cursor:
             row = cursor.execute(WITH_ID, values).fetchone()
         return row["notification_id"] if row else None
 
-    def _ends(self) -> tuple[int, int]:
+    def _last(self) -> int:
         with self._database.cursor() as cursor:
-            [row] = cursor.execute(ENDS).fetchall()
-        return row["first"], row["last"]
+            [row] = cursor.execute(LAST).fetchall()
+        last: int = row["last"]
+        return last
 
     def _read(self, query: LiteralString, values: Mapping[str, Any]) -> list[Recorded]:
         with self._database.cursor() as cursor:

@@ -51,10 +51,18 @@ class Reader:
         self._store = ViewStore(database)
 
     async def read(
-        self, view: View, statement: LiteralString, values: Mapping[str, Any]
+        self,
+        view: View,
+        statement: LiteralString,
+        values: Mapping[str, Any],
+        *,
+        prepare: bool = True,
     ) -> Rows:
-        """Run `statement`; `JournalUnavailable` if the view cannot be made current."""
-        return await in_thread(self._read, view, statement, values)
+        """Run `statement`; `JournalUnavailable` if the view cannot be made current.
+
+        One that is not prepared is planned for what is asked and for today's sizes.
+        """
+        return await in_thread(self._read, view, statement, values, prepare)
 
     async def peek(
         self, statement: LiteralString, values: Mapping[str, Any]
@@ -63,13 +71,20 @@ class Reader:
         return await in_thread(self._peek, statement, values)
 
     def _peek(
-        self, statement: LiteralString, values: Mapping[str, Any]
+        self,
+        statement: LiteralString,
+        values: Mapping[str, Any],
+        prepare: bool = True,
     ) -> Sequence[Mapping[str, Any]]:
         with self._database.cursor() as cursor:
-            return cursor.execute(statement, values, prepare=True).fetchall()
+            return cursor.execute(statement, values, prepare=prepare).fetchall()
 
     def _read(
-        self, view: View, statement: LiteralString, values: Mapping[str, Any]
+        self,
+        view: View,
+        statement: LiteralString,
+        values: Mapping[str, Any],
+        prepare: bool,
     ) -> Rows:
         deadline = monotonic() + PATIENCE_SECONDS
         at, target, checkpoint = self._store.lag(view.name)
@@ -79,7 +94,7 @@ class Reader:
                 raise JournalUnavailable(f"{view.name} is {behind} events behind")
             self._store.advance(view)
             checkpoint = self._store.lag(view.name).checkpoint
-        return Rows(self._peek(statement, values), at)
+        return Rows(self._peek(statement, values, prepare), at)
 
     async def migrations(self) -> Sequence[str]:
         rows = await self.peek("SELECT name FROM migration", {})

@@ -10,7 +10,9 @@ import pytest
 
 from api.requests import BODY_BYTES_MAX
 from domain.roles import Role
-from tests.api.bad_input import NOT_JSON, ODD_IDS, QUERIES, Route
+from tests.api.bad_history import HISTORY_QUERIES
+from tests.api.bad_input import NOT_JSON, ODD_IDS, Route
+from tests.api.bad_input import QUERIES as OTHER_QUERIES
 from tests.api.bad_input import ROUTES as OTHERS
 from tests.api.bad_webhooks import WEBHOOK_ROUTES
 from tests.support.client import Caller, Json, made, refused
@@ -20,6 +22,7 @@ from tests.support.tasks import recurring, submitted
 Places = dict[str, str]
 BOMB = gzip.compress(b"\0" * 100_000_000, 9)
 ROUTES = OTHERS | WEBHOOK_ROUTES
+QUERIES = OTHER_QUERIES | HISTORY_QUERIES
 FIELDS = [(name, field) for name, route in ROUTES.items() for field in route.bad]
 
 
@@ -203,6 +206,9 @@ def test_an_odd_id_is_refused_wherever_it_stands(owner: Caller, value: str) -> N
         ("PATCH", f"/environments/{value}"),
         ("DELETE", f"/environments/{value}"),
         ("GET", f"/environments/{value}/audit"),
+        ("GET", f"/environments/{value}/history"),
+        ("GET", f"/environments/{value}/holds"),
+        ("GET", f"/environments/{value}?at=2026-01-31T12:00:00Z"),
         ("GET", f"/environments/{value}/releases"),
         ("POST", f"{lock}?repositoryName=a"),
         ("PUT", f"{lock}/ticket_1/acquire?repositoryName=a"),

@@ -36,6 +36,7 @@ TAKES: dict[tuple[str, str], Role | None] = {
     ("PUT", "/environments/orchestration-order"): OWNER,
     ("GET", f"{BY_ID}/frontdoor"): APPLICATION,
     ("HEAD", f"{BY_ID}/frontdoor"): APPLICATION,
+    ("GET", "/repositories/{repository_identifier:path}"): MEMBER,
     ("GET", "/projects"): MEMBER,
     ("POST", "/projects"): OWNER,
     ("GET", "/projects/{identifier:path}"): MEMBER,
@@ -81,6 +82,7 @@ TAKES: dict[tuple[str, str], Role | None] = {
 for place in BY_ID, BY_NAME:
     TAKES |= {("GET", place): MEMBER, ("PATCH", place): OWNER, ("DELETE", place): OWNER}
     TAKES |= {("GET", f"{place}/artifacts"): MEMBER}
+    TAKES |= {("GET", f"{place}/history"): MEMBER, ("GET", f"{place}/holds"): MEMBER}
     TAKES |= {
         ("GET", f"{place}/releases"): MEMBER,
         ("POST", f"{place}/releases"): APPLICATION,

@@ -44,6 +44,7 @@ SQL = re.compile(
 CATCH_ALL = {
     "api/worker_desk.py": "one worker's question is no other's",
     "api/task_orders.py": "a handler's own function makes the key of what was sent",
+    "projections/catch_up.py": "one view's failure is no other's",
     "projections/storage/append.py": "a failed append is its callers' answer",
     "projections/storage/batch.py": "one call's error is no other's",
     "workers/loop.py": "nothing may end a worker's loop",

@@ -69,3 +69,43 @@ def test_who_asked_later_never_waits_less(leases: list[int], now: float) -> None
     waits = [s.wait_seconds for s in found]
     assert waits == sorted(waits)
     assert [s.position for s in found] == list(range(1, len(leases) + 1))
+
+
+def test_without_past_holds_nobody_can_tell_how_long_they_take() -> None:
+    [first] = standings(queue_of(*HELD, requested("b")), at(0))
+    assert (first.p50_seconds, first.p90_seconds) == (None, None)
+
+
+def test_a_wait_goes_by_how_long_past_holds_took() -> None:
+    queue = queue_of(*HELD, requested("b"), requested("c"), requested("d"))
+    past = [60.0] * 9 + [260.0]
+    first, second, third = standings(queue, at(0), past)
+    assert (first.p50_seconds, first.p90_seconds) == (60, 80)
+    assert (second.p50_seconds, third.p50_seconds) == (120, 180)
+    # Not both of them take long: 20 s more each would be 160.
+    assert second.p90_seconds == 149
+
+
+def test_who_has_held_for_longer_than_most_will_hold_for_as_long_as_the_others() -> (
+    None
+):
+    queue = queue_of(*HELD, requested("b"))
+    [first] = standings(queue, at(100), [10.0, 20.0, 30.0, 160.0])
+    assert (first.p50_seconds, first.p90_seconds) == (60, 60)
+    [first] = standings(queue, at(200), [10.0, 20.0, 30.0, 160.0])
+    assert (first.p50_seconds, first.p90_seconds) == (0, 0)
+
+
+@for_all(
+    st.lists(st.floats(0, 5_000), min_size=1, max_size=20),
+    st.integers(1, 6),
+    st.floats(0, 700),
+)
+def test_no_estimate_is_beyond_all_leases_and_nine_of_ten_beyond_one_of_two(
+    past: list[float], waiting: int, now: float
+) -> None:
+    asked = [requested(str(n)) for n in range(waiting)]
+    for place in standings(queue_of(*HELD, *asked), at(now), sorted(past)):
+        assert place.p50_seconds is not None
+        assert place.p90_seconds is not None
+        assert 0 <= place.p50_seconds <= place.p90_seconds <= place.wait_seconds

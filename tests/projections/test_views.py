@@ -80,11 +80,13 @@ def append(url: str, story: Sequence[tuple[str, Event]]) -> None:
 
 
 def rows_of(url: str, view: View) -> list[list[dict[str, Any]]]:
-    """Every table of the view, in the order of its first column, which is its key."""
+    """Every table of the view, its rows in an order of their own."""
     with psycopg.connect(url, row_factory=dict_row) as connection:
         return [
             connection.execute(
-                sql.SQL("SELECT * FROM {} ORDER BY 1").format(sql.Identifier(table))
+                sql.SQL("SELECT t.* FROM {} AS t ORDER BY to_jsonb(t)::text").format(
+                    sql.Identifier(table)
+                )
             ).fetchall()
             for table in view.tables
         ]

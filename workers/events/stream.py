@@ -29,8 +29,9 @@ from domain.outward.cloud_event import VERSION, cloud_event
 from domain.outward.subject import KINDS
 from domain.record import Recorded
 from projections.storage.database import Database
-from projections.storage.entry import entry_at, first_since
+from projections.storage.entry import entry_at
 from projections.storage.installation import Installation, InstallationId
+from projections.storage.instants import first_since
 from workers.tasks.broker import Broker, BrokerUnavailable
 from workers.tasks.owning import OWNER, owner_of
 

@@ -20,7 +20,7 @@ from tests.bench.table import Row
 FLOOR = 0.25
 EVENTS_PER_SECOND = 50_000
 BATCHES_A_TURN = 10
-MEASURED = ("environment_listing", "audit_log")
+MEASURED = ("environment_listing", "audit_log", "holds")
 
 
 def rows(bench: Bench) -> Iterator[Row]:

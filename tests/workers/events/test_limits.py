@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from domain.clock import utc_now
 from projections.storage.database import Database
-from projections.storage.entry import first_since
+from projections.storage.instants import first_since
 from tests.projections.test_views import append
 from tests.support.builders import at
 from tests.support.dispatching import until

@@ -1,0 +1,108 @@
+"""The holds of locks: who had which, from when to when, why, and how it ended."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Controller, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, QueryParameter
+
+from api.auth import allow
+from api.deps import AtDesk
+from api.hold_answers import HoldsAnswer, holds_answer
+from api.past import From, To, ever, may_look_back, period_of
+from api.place import BY_ID, ONCE_BY_NAME, AtPlace
+from api.projects import one
+from domain.errors import Invalid
+from domain.naming import fold
+from domain.roles import Role
+from projections.history import ENVIRONMENTS_MAX
+
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=100)]
+Offset = Annotated[int, QueryParameter(name="offset", ge=0, le=1_000_000_000)]
+
+
+class HoldRoutes(Controller):
+    """The holds of one environment, however it was named."""
+
+    tags = ["History"]
+
+    @get(guards=[allow(Role.MEMBER)], summary="Who held the lock of an environment")
+    async def get_holds(
+        self,
+        place: AtPlace,
+        from_: From = None,
+        to: To = None,
+        limit: Limit = 50,
+        offset: Offset = 0,
+    ) -> HoldsAnswer:
+        """Newest first, and a summary of all in the period: 30 days up to now.
+
+        One that was deleted is for owners to see.
+        """
+        period = await period_of(place.desk, from_, to)
+        known = await ever(place)
+        reader = place.desk.services.reader
+        return await holds_answer(reader, [known], period, limit, offset)
+
+
+class HoldsById(HoldRoutes):
+    path = "/environments/{environment_id:str}/holds"
+    dependencies = BY_ID
+
+
+class HoldsByName(HoldRoutes):
+    path = "/environments/by-name/{name:str}/holds"
+    dependencies = ONCE_BY_NAME
+
+
+class RepositoryHoldsController(Controller):
+    """The identifier has slashes of its own, which are decoded by the time we see them.
+
+    Only the last part of a route may have any, so "/holds" is told apart here.
+    """
+
+    path = "/repositories"
+    tags = ["History"]
+
+    @get(
+        "/{repository_identifier:path}",
+        guards=[allow(Role.MEMBER)],
+        summary="Who held the locks of a repository's environments",
+    )
+    async def get_repository_holds(
+        self,
+        desk: AtDesk,
+        repository_identifier: FromPath[str],
+        from_: From = None,
+        to: To = None,
+        limit: Limit = 50,
+        offset: Offset = 0,
+    ) -> HoldsAnswer:
+        """Of all that there were in the period; owners also see those deleted since.
+
+        400 if these are more than 500 environments.
+        """
+        identifier, _, last = repository_identifier.removeprefix("/").rpartition("/")
+        if last != "holds":
+            raise NotFoundException
+        services = desk.services
+        period = await period_of(desk, from_, to)
+        known = await services.history.between(
+            fold(identifier), period.first, period.last
+        )
+        if not known:
+            await one(services.reader, identifier)  # 404 if it is not registered.
+        if len(known) > ENVIRONMENTS_MAX:
+            raise Invalid(
+                f"there were more than {ENVIRONMENTS_MAX} environments in that time:"
+                " ask for a shorter one",
+                field="from",
+            )
+        seen = [
+            environment
+            for environment in known
+            if may_look_back(desk.actor, environment)
+        ]
+        return await holds_answer(services.reader, seen, period, limit, offset)

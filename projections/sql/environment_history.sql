@@ -1,0 +1,159 @@
+-- name: begin_names
+INSERT INTO environment_name
+    (since, environment_id, project, name_key, repository, name)
+SELECT since, environment_id, project, name_key, repository, name
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
+    since bigint, environment_id text, project text, name_key text, repository text,
+    name text
+);
+
+-- name: change_names
+WITH new AS (
+    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
+        since bigint, environment_id text, name_key text, name text
+    )
+), ended AS (
+    UPDATE environment_name AS old SET until = new.since
+    FROM new
+    WHERE old.environment_id = new.environment_id AND old.until IS NULL
+    RETURNING old.environment_id, old.project, old.repository
+)
+INSERT INTO environment_name
+    (since, environment_id, project, name_key, repository, name)
+SELECT
+    new.since, environment_id, ended.project, new.name_key, ended.repository, new.name
+FROM new JOIN ended USING (environment_id);
+
+-- name: end_names
+UPDATE environment_name AS old SET until = gone.until
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS gone (environment_id text, until bigint)
+WHERE old.environment_id = gone.environment_id AND old.until IS NULL;
+
+-- name: add_elsewhere
+-- A refusal may be of no environment at all.
+INSERT INTO environment_elsewhere (environment_id, position, topic)
+SELECT environment_id, position, topic
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
+    environment_id text, position bigint, topic text
+)
+WHERE environment_id IS NOT NULL;
+
+-- name: known_environments
+-- Under the names that they had at a position. Who has none by now is retired.
+SELECT
+    since, environment_id, repository, name,
+    NOT EXISTS (
+        SELECT FROM environment_name AS now
+        WHERE now.environment_id = found.environment_id AND now.until IS NULL
+    ) AS is_retired
+FROM environment_name AS found
+WHERE since <= %(upto)s AND (until IS NULL OR until > %(upto)s)
+    AND (%(project)s::text IS NULL OR project = %(project)s)
+ORDER BY since
+LIMIT %(limit)s;
+
+-- name: environments_between
+-- Whoever was there at some time between two positions, under the latest name of then.
+SELECT DISTINCT ON (environment_id)
+    environment_id, repository, name,
+    NOT EXISTS (
+        SELECT FROM environment_name AS now
+        WHERE now.environment_id = found.environment_id AND now.until IS NULL
+    ) AS is_retired
+FROM environment_name AS found
+WHERE project = %(project)s AND since <= %(last)s
+    AND (until IS NULL OR until >= %(first)s)
+ORDER BY environment_id, since DESC
+LIMIT %(limit)s;
+
+-- name: known_environment
+-- By its id, or as the one that had the name last, up to a position.
+SELECT
+    since, environment_id, repository, name,
+    until IS NOT NULL AND until <= %(upto)s AS has_ended,
+    NOT EXISTS (
+        SELECT FROM environment_name AS now
+        WHERE now.environment_id = found.environment_id AND now.until IS NULL
+    ) AS is_retired
+FROM environment_name AS found
+WHERE (%(id)s::text IS NULL OR environment_id = %(id)s)
+    AND (%(project)s::text IS NULL OR project = %(project)s)
+    AND (%(name_key)s::text IS NULL OR name_key = %(name_key)s)
+    AND since <= %(upto)s
+ORDER BY since DESC
+LIMIT 1;
+
+-- name: first_known
+-- When the environment, or whoever had this name first, came to be.
+SELECT since, environment_id FROM environment_name
+WHERE (%(id)s::text IS NULL OR environment_id = %(id)s)
+    AND (%(project)s::text IS NULL OR project = %(project)s)
+    AND (%(name_key)s::text IS NULL OR name_key = %(name_key)s)
+ORDER BY since LIMIT 1;
+
+-- name: positions_of_environment
+-- Of its own stream, by halves of its versions, since those rise with the positions;
+-- and elsewhere. As far as this view has read: what comes later may be missing here.
+WITH RECURSIVE reach AS MATERIALIZED (
+    SELECT coalesce((
+        SELECT notification_id FROM berth_tracking
+        WHERE application_name = 'environment_history'
+    ), 0) AS tip
+), search (low, high) AS (
+    SELECT 0::bigint, coalesce((
+        SELECT originator_version FROM berth_events WHERE originator_id = %(id)s
+        ORDER BY originator_version DESC LIMIT 1
+    ), 0)
+    UNION ALL
+    SELECT
+        CASE WHEN probe.is_before THEN middle ELSE low END,
+        CASE WHEN probe.is_before THEN high ELSE middle - 1 END
+    FROM (
+        SELECT low, high, (low + high + 1) / 2 AS middle FROM search WHERE low < high
+    ) AS halves
+    CROSS JOIN LATERAL (
+        SELECT notification_id <= %(after)s AS is_before FROM berth_events
+        WHERE originator_id = %(id)s AND originator_version = middle
+    ) AS probe
+), scanned AS (
+    (
+        SELECT own.* FROM (SELECT low FROM search WHERE low = high LIMIT 1) AS begin
+        CROSS JOIN LATERAL (
+            SELECT notification_id AS position, topic FROM berth_events
+            WHERE originator_id = %(id)s AND originator_version > begin.low
+                AND originator_version <= begin.low + %(scan)s
+            ORDER BY originator_version
+        ) AS own
+    )
+    UNION ALL
+    (
+        SELECT position, topic FROM environment_elsewhere
+        WHERE environment_id = %(id)s AND position > %(after)s
+        ORDER BY position LIMIT %(scan)s
+    )
+)
+SELECT reach.tip, page.position, page.topic
+FROM reach
+LEFT JOIN LATERAL (
+    SELECT * FROM scanned WHERE position <= least(reach.tip, %(last)s)
+    ORDER BY position LIMIT %(scan)s
+) AS page ON true
+ORDER BY page.position;
+
+-- name: grown_environments
+-- By so many events since their last snapshot.
+SELECT known.stream
+FROM (
+    SELECT environment_id AS stream FROM environment_name WHERE until IS NULL
+) AS known
+CROSS JOIN LATERAL (
+    SELECT originator_version AS version FROM berth_events
+    WHERE originator_id = known.stream ORDER BY originator_version DESC LIMIT 1
+) AS head
+LEFT JOIN LATERAL (
+    SELECT version FROM history_snapshot AS made
+    WHERE made.stream = known.stream AND shape = %(shape)s
+    ORDER BY position DESC LIMIT 1
+) AS kept ON true
+WHERE head.version - coalesce(kept.version, 0) >= %(every)s
+LIMIT %(limit)s;

@@ -1,0 +1,179 @@
+"""Folds streams as they were at a position, from the nearest snapshot before it.
+
+A snapshot is what one `Fold` made of the beginning of one stream. Neither ever changes,
+so it cannot be wrong; but code changes: one of another shape is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from math import ceil
+from typing import Any, LiteralString, TypeVar
+
+import msgspec
+
+from domain.errors import JournalUnavailable
+from domain.fold import Fold
+from projections.storage.database import Database
+from projections.storage.heads import shape_of_state
+from projections.storage.mapper import recorded_in
+from projections.storage.threads import in_thread
+
+S = TypeVar("S")
+
+SNAPSHOT_EVERY = 200
+LATEST = 2**62
+PAGE = 5_000
+# Of one reading. What it has made of so many is kept, so that it can be asked again.
+EVENTS_MAX = 200_000
+
+NEAREST: LiteralString = """
+SELECT nearest.* FROM unnest(%(streams)s::text[]) AS wanted (stream), LATERAL (
+    SELECT stream, position, version, state FROM history_snapshot AS kept
+    WHERE kept.stream = wanted.stream AND position <= %(position)s AND shape = %(shape)s
+    ORDER BY position DESC LIMIT 1
+) AS nearest
+"""
+NEXT: LiteralString = """
+SELECT event.*
+FROM unnest(%(streams)s::text[], %(versions)s::bigint[]) AS known (stream, version),
+LATERAL (
+    SELECT originator_id, originator_version, notification_id, state FROM berth_events
+    WHERE originator_id = stream AND originator_version > version
+        AND originator_version <= version + %(limit)s AND notification_id <= %(upto)s
+    ORDER BY originator_version LIMIT %(limit)s
+) AS event
+"""
+KEEP: LiteralString = """
+INSERT INTO history_snapshot (stream, position, version, shape, state)
+SELECT * FROM unnest(
+    %(streams)s::text[], %(positions)s::bigint[], %(versions)s::bigint[],
+    %(shapes)s::text[], %(states)s::bytea[]
+)
+ON CONFLICT (stream, position) DO UPDATE SET
+    version = excluded.version, shape = excluded.shape, state = excluded.state
+WHERE history_snapshot.shape <> excluded.shape
+"""
+FORGET: LiteralString = "DELETE FROM history_snapshot WHERE shape <> ALL(%s)"
+
+
+@dataclass(slots=True)
+class Reached:
+    """How far a stream has been folded; `version` 0: nothing of it was there."""
+
+    state: Any
+    version: int = 0
+    position: int = 0
+
+
+class TimeTravel:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def states(
+        self, fold: Fold[S], streams: Collection[str], position: int
+    ) -> Mapping[str, S]:
+        """By stream, of those that had begun at `position`.
+
+        `JournalUnavailable` if it takes more than `EVENTS_MAX` events: what was folded
+        so far is kept for the next time.
+        """
+        reached, is_there = await in_thread(
+            self._travel, fold, streams, position, EVENTS_MAX
+        )
+        if not is_there:
+            raise JournalUnavailable("so much past takes a while: ask again")
+        return {stream: one.state for stream, one in reached.items() if one.version}
+
+    async def keep(self, fold: Fold[Any], streams: Collection[str], most: int) -> None:
+        """Make the snapshots of these ahead, from some `most` events of them."""
+        await in_thread(self._travel, fold, streams, LATEST, most)
+
+    async def forget_others(self, folds: Collection[Fold[Any]]) -> None:
+        """Drop what no code reads any more."""
+        await in_thread(self._forget_others, [shape_of(fold) for fold in folds])
+
+    def _forget_others(self, shapes: Sequence[str]) -> None:
+        with self._database.transaction(commit=True) as cursor:
+            cursor.execute(FORGET, [shapes])
+
+    def _travel(
+        self, fold: Fold[S], streams: Collection[str], position: int, most: int
+    ) -> tuple[Mapping[str, Reached], bool]:
+        """Where each has come to, and whether that is all the way to `position`."""
+        reached = self._nearest(fold, streams, position)
+        kept: dict[tuple[str, int], Reached] = {}
+        left, read = set(streams), 0
+        while left and read < most:
+            limit = ceil(PAGE / len(left))
+            found = self._next(reached, left, position, limit)
+            counts = Counter(row["originator_id"] for row in found)
+            for record in map(recorded_in, found):
+                one = reached[record.originator_id]
+                one.state = fold.follow(one.state, record)
+                one.version, one.position = record.originator_version, record.position
+                if one.version % SNAPSHOT_EVERY == 0:
+                    kept[record.originator_id, one.position] = replace(one)
+            left = {stream for stream in left if counts[stream] == limit}
+            read += len(found)
+        kept |= {(stream, reached[stream].position): reached[stream] for stream in left}
+        self._keep(fold, kept)
+        return reached, not left
+
+    def _nearest(
+        self, fold: Fold[S], streams: Collection[str], position: int
+    ) -> dict[str, Reached]:
+        reached = {stream: Reached(fold.initial) for stream in streams}
+        values = {
+            "streams": [*streams],
+            "position": position,
+            "shape": shape_of(fold),
+        }
+        with self._database.cursor() as cursor:
+            for row in cursor.execute(NEAREST, values, prepare=False):
+                state = _decoder_of(fold).decode(row["state"])
+                found = Reached(state, row["version"], row["position"])
+                reached[row["stream"]] = found
+        return reached
+
+    def _next(
+        self,
+        reached: Mapping[str, Reached],
+        left: Collection[str],
+        upto: int,
+        limit: int,
+    ) -> Sequence[Mapping[str, Any]]:
+        values = {
+            "streams": [*left],
+            "versions": [reached[stream].version for stream in left],
+            "limit": limit,
+            "upto": upto,
+        }
+        with self._database.cursor() as cursor:
+            return cursor.execute(NEXT, values, prepare=False).fetchall()
+
+    def _keep(self, fold: Fold[S], kept: Mapping[tuple[str, int], Reached]) -> None:
+        if not kept:
+            return
+        values = {
+            "streams": [stream for stream, _ in kept],
+            "positions": [position for _, position in kept],
+            "versions": [one.version for one in kept.values()],
+            "shapes": [shape_of(fold)] * len(kept),
+            "states": [msgspec.json.encode(one.state) for one in kept.values()],
+        }
+        with self._database.transaction(commit=True) as cursor:
+            cursor.execute(KEEP, values, prepare=False)
+
+
+@cache
+def shape_of(fold: Fold[Any]) -> str:
+    return shape_of_state(type(fold.initial), fold.revision)
+
+
+@cache
+def _decoder_of(fold: Fold[S]) -> msgspec.json.Decoder[S]:
+    return msgspec.json.Decoder(type(fold.initial))

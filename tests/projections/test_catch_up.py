@@ -1,0 +1,70 @@
+"""The views are kept up together, wherever each of them was."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from domain.record import Recorded
+from projections import catch_up
+from projections.catch_up import CatchUp
+from projections.storage import checkpoint
+from projections.storage.checkpoint import ViewStore
+from projections.storage.database import Database
+from projections.view import View, Write
+from projections.views import VIEWS
+from tests.projections.story import STORY
+from tests.projections.test_views import append, rebuilt, rows_of
+
+
+@pytest.fixture
+def database(own_journal_url: str) -> Iterator[Database]:
+    with closing(Database(own_journal_url)) as database:
+        yield database
+
+
+def keep_up(database: Database, *views: View) -> int:
+    return asyncio.run(CatchUp(views, ViewStore(database)).run_once())
+
+
+@pytest.mark.parametrize("behind_max", [0, 5, 10_000])
+def test_together_they_come_to_the_same_as_each_for_itself(
+    own_journal_url: str,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    behind_max: int,
+) -> None:
+    monkeypatch.setattr(catch_up, "BEHIND_MAX", behind_max)
+    monkeypatch.setattr(checkpoint, "BATCH_MAX", 7)
+    append(own_journal_url, STORY)
+    store, chance, views = ViewStore(database), random.Random(1), [*VIEWS.values()]
+    for view in views[::2]:
+        store.advance(view, limit=chance.randint(1, len(STORY)))
+    assert keep_up(database, *views) > 0
+    assert keep_up(database, *views) == 0
+    for view in views:
+        assert store.lag(view.name).checkpoint == len(STORY)
+        together = rows_of(own_journal_url, view)
+        rebuilt(database, view)
+        assert rows_of(own_journal_url, view) == together
+
+
+def test_a_view_that_fails_keeps_no_other_from_going_on(
+    own_journal_url: str, database: Database
+) -> None:
+    def fail(_: Iterable[Recorded]) -> Iterable[Write]:
+        raise ValueError("no such thing")
+
+    append(own_journal_url, STORY)
+    good, store = VIEWS["directory"], ViewStore(database)
+    broken = replace(VIEWS["audit_log"], project=fail)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no such thing"):
+            keep_up(database, broken, good)
+    assert store.lag(good.name).checkpoint == len(STORY)
+    assert store.lag(broken.name).checkpoint == 0
