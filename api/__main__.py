@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 from api import commands
 from domain.errors import JournalUnavailable
 from domain.roles import Role
-from projections.storage.rebuild import RebuildError
+from projections.storage.beside import RebuildError
 from workers.embedded import ServerStartError
 from workers.events.stream import StreamRefused
 from workers.settings import SettingsError
@@ -60,16 +60,16 @@ def migrate() -> None:
 
 
 @app.command
-def rebuild(view: str) -> None:
-    """Build a view anew from the journal, while the server runs.
+def rebuild(*views: str) -> None:
+    """Build views anew from the journal, while the server runs.
 
     Parameters
     ----------
-    view
-        Its name: environment_listing, audit_log, release_history or directory; or
-        events, which is the stream in NATS.
+    views
+        Their names, such as environment_listing or audit_log; all of them if none is
+        given. Also events, which is the stream in NATS.
     """
-    commands.rebuild_view(view)
+    print(commands.rebuild_views(views))
 
 
 @app.command

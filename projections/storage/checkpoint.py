@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, LiteralString, NamedTuple
@@ -15,6 +15,7 @@ from psycopg.rows import DictRow, tuple_row
 from psycopg.sql import SQL, Identifier
 from psycopg.types.json import set_json_dumps
 
+from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.mapper import recorded
 from projections.view import NewRows, View, Write
@@ -75,12 +76,11 @@ class Lag(NamedTuple):
     checkpoint: int
 
 
-class Batch(NamedTuple):
-    """What the events after one position and up to another change in a view."""
+class Page(NamedTuple):
+    """The events up to a position, of some topics."""
 
-    after: int
     upto: int
-    writes: Sequence[Write]
+    records: Sequence[Recorded]
 
 
 class ViewStore(PostgresTrackingRecorder):
@@ -106,18 +106,20 @@ class ViewStore(PostgresTrackingRecorder):
         upto = min(tip, checkpoint + limit)
         if upto <= checkpoint:
             return 0
-        batch = read(cursor.connection, view, checkpoint, upto)
-        self.write(cursor, name, batch)
-        return batch.upto - checkpoint
+        page = read(cursor.connection, view.topics, checkpoint, upto)
+        self.write(cursor, name, page.upto, view.project(page.records))
+        return page.upto - checkpoint
 
     def turn(self, cursor: Cursor[DictRow], name: str) -> tuple[int, int]:
         """Where the view has read up to, which nobody else moves, and the tip."""
         [row] = cursor.execute(TURN, [name], prepare=True)
         return row["checkpoint"], row["tip"]
 
-    def write(self, cursor: Cursor[DictRow], name: str, batch: Batch) -> None:
-        """Whoever writes has the turn, and the view has read up to `batch.after`."""
-        for target, rows in batch.writes:
+    def write(
+        self, cursor: Cursor[DictRow], name: str, upto: int, writes: Iterable[Write]
+    ) -> None:
+        """Whoever writes has the turn; with this, the view has read up to `upto`."""
+        for target, rows in writes:
             if not rows:
                 continue
             if isinstance(target, NewRows):
@@ -125,20 +127,22 @@ class ViewStore(PostgresTrackingRecorder):
             else:
                 values = {"rows": msgspec.json.encode(rows).decode()}
                 cursor.execute(target, values, prepare=True)
-        self._insert_tracking(cursor, Tracking(name, batch.upto))
+        self._insert_tracking(cursor, Tracking(name, upto))
 
 
-def read(connection: Connection[Any], view: View, after: int, upto: int) -> Batch:
+def read(
+    connection: Connection[Any], topics: Collection[str], after: int, upto: int
+) -> Page:
     """Less far than `upto` if that would be too many bytes.
 
     Positions have no gaps: up to the tip, there is nothing that could come later.
     """
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        values = (after, upto, view.topics, BATCH_BYTES_MAX)
+        values = (after, upto, [*topics], BATCH_BYTES_MAX)
         rows = cursor.execute(NEXT, values, prepare=True).fetchall()
     if sum(len(state) for _, _, _, state in rows) >= BATCH_BYTES_MAX:
         upto = rows[-1][2]
-    return Batch(after, upto, [*view.project(recorded(*row) for row in rows)])
+    return Page(upto, [recorded(*row) for row in rows])
 
 
 def _copy(cursor: Cursor[DictRow], new: NewRows, rows: Sequence[Any]) -> None:
