@@ -19,6 +19,7 @@ from api.access_log import FLUSH_EVERY_SECONDS, AccessLog
 from api.app import build, build_beside_worker
 from api.person_tokens import Signer
 from api.progress import progress_shown
+from api.replay import replay
 from api.server import serve, serving
 from api.worker_desk import answering_workers
 from domain.errors import JournalUnavailable, Stopping
@@ -26,10 +27,17 @@ from domain.roles import Role
 from projections.rebuild import rebuild
 from projections.storage.migrate import migrate
 from projections.views import VIEWS
+from workers.embedded import EmbeddedPostgres
 from workers.events.anew import make_anew
 from workers.logs import configure_logs
 from workers.loop import run_forever
-from workers.settings import Settings, SettingsError, from_environment, secret_from
+from workers.settings import (
+    Settings,
+    SettingsError,
+    database_url_from,
+    from_environment,
+    secret_from,
+)
 from workers.tracing import tracing
 from workers.wiring import running
 
@@ -99,22 +107,42 @@ def migrate_database() -> Sequence[str]:
     return migrate(from_environment().database_url)
 
 
-def rebuild_views(names: Sequence[str]) -> str:
+def rebuild_views(names: Sequence[str], data_dir: Path | None) -> str:
     """All of them if none is named; what has become of them, in a line."""
-    settings = from_environment()
     if unknown := set(names) - {*VIEWS, EVENTS}:
         known = ", ".join(sorted({*VIEWS, EVENTS}))
         raise SettingsError(f"no view {min(unknown)}; there are {known}")
     if EVENTS in names:
-        asyncio.run(make_anew(settings))
+        asyncio.run(make_anew(from_environment()))
     views = [VIEWS[name] for name in VIEWS if name in names or not names]
     if not views:
         return f"{EVENTS}: will be published anew by a worker"
     began = monotonic()
     with progress_shown() as report:
-        rebuild(settings.database_url, views, report)
+        rebuild(_database_url(data_dir), views, report)
     told = ", ".join(view.name for view in views)
     return f"{told}: rebuilt in {monotonic() - began:.1f} s"
+
+
+def replay_environment(
+    named: str,
+    repository: str | None,
+    until: str | None,
+    data_dir: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    replay(_database_url(data_dir), named, repository, until, as_json=as_json)
+
+
+def _database_url(data_dir: Path | None) -> str:
+    """That of the settings, or of a `berth up` in `data_dir`, which runs."""
+    if data_dir is None:
+        return database_url_from()
+    folder = data_dir.expanduser().resolve() / "postgres"
+    if not folder.exists():
+        raise SettingsError(f"{data_dir} has no PostgreSQL of a `berth up`")
+    return EmbeddedPostgres(folder).url
 
 
 def rotate_vault(data_dir: Path | None) -> int:

@@ -69,6 +69,7 @@ LOAD = Load(
     looks=700,
     reviews=300,
     crowd=25,
+    crowd_after=timedelta(minutes=40),
     manners=Manners(
         never_comes=0.08,
         never_leaves=0.08,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +14,8 @@ from msgspec.structs import replace
 from domain.catalog import AnyEvent, tag
 from domain.environment.events import LockRequested
 from tests.golden.history import (
+    BEGIN,
+    LOAD,
     STATES,
     VIEW_ROWS,
     Json,
@@ -24,6 +27,8 @@ from tests.golden.history import (
     view_rows,
 )
 from tests.projections.journal_contract import check_the_order_of
+from tests.support.history.traffic import history
+from tests.support.journal_rows import rows_of
 
 each_history = pytest.mark.parametrize(
     "folder", folders(), ids=lambda folder: f"history {folder.name}"
@@ -70,6 +75,18 @@ def test_histories_have_long_queues() -> None:
 @each_history
 def test_its_journal_is_one_that_could_be(folder: Path) -> None:
     check_the_order_of([line.record for line in lines_of(folder)])
+
+
+def test_the_same_seed_makes_the_same_history() -> None:
+    until = BEGIN + timedelta(minutes=70)
+    first, second = (history(7, BEGIN, until, LOAD).records for _ in range(2))
+    assert [*rows_of(first)] == [*rows_of(second)]
+    assert [*rows_of(first)] != [*rows_of(history(8, BEGIN, until, LOAD).records)]
+
+
+def test_a_made_up_history_is_one_that_could_be() -> None:
+    until = BEGIN + timedelta(hours=2)
+    check_the_order_of(history(9, BEGIN, until, LOAD).records)
 
 
 def test_what_is_no_more_as_it_was_is_found() -> None:

@@ -24,7 +24,6 @@ DAY_SECONDS = 86_400
 WORKING_DAYS = range(5)
 WORKING_HOURS = range(7, 19)
 AT_NIGHT = 0.15
-BEFORE_THE_CROWD = timedelta(minutes=40)
 # The concurrency key, and whether a worker in another language takes them.
 KINDS_OF_TASKS = ((None, False), (None, True), ("pool", False), ("pool", False))
 
@@ -33,7 +32,8 @@ class Load(Struct, frozen=True):
     """How much goes on; the numbers are of a working day's busiest hours, per day.
 
     `deployments` are of each environment, and take `work_seconds` at least and at most.
-    `crowd` is how many pipelines want one environment at once, once a day.
+    `crowd` is how many pipelines want one environment at once, every day, for the first
+    time after `crowd_after`.
     """
 
     environments: int = 20
@@ -42,6 +42,7 @@ class Load(Struct, frozen=True):
     looks: int = 2_500
     reviews: int = 12
     crowd: int = 40
+    crowd_after: timedelta = timedelta(hours=9, minutes=30)
     work_seconds: tuple[float, float] = (60, 900)
     manners: pipelines.Manners = pipelines.Manners()
 
@@ -75,7 +76,7 @@ def _set_off(simulation: Simulation, cast: Cast, load: Load, until: datetime) ->
     for place in cast.places:
         one = partial(deploy, place)
         simulation.begin(arrivals(simulation, load.deployments, one))
-    simulation.begin(crowds(simulation, cast, turns, load.crowd))
+    simulation.begin(crowds(simulation, cast, turns, load))
     simulation.begin(visitors.looking(simulation, cast, DAY_SECONDS / load.looks))
     simulation.begin(arrivals(simulation, load.tasks, lambda: _task(simulation, cast)))
     issues = count(101)
@@ -104,12 +105,12 @@ def busyness(at: datetime) -> float:
 
 
 def crowds(
-    simulation: Simulation, cast: Cast, turns: Iterator[Actor], number: int
+    simulation: Simulation, cast: Cast, turns: Iterator[Actor], load: Load
 ) -> Process:
     """Every day, all want to go to the last environment at once."""
-    yield BEFORE_THE_CROWD.total_seconds()
+    yield load.crowd_after.total_seconds()
     while True:
-        yield from pipelines.crowd(simulation, cast.places[-1], turns, number)
+        yield from pipelines.crowd(simulation, cast.places[-1], turns, load.crowd)
         yield DAY_SECONDS
 
 
