@@ -11,9 +11,9 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from api import commands
-from domain.errors import JournalUnavailable
+from domain.errors import EnvironmentNotFound, Invalid, JournalUnavailable
 from domain.roles import Role
-from projections.storage.rebuild import RebuildError
+from projections.storage.beside import RebuildError
 from workers.embedded import ServerStartError
 from workers.events.stream import StreamRefused
 from workers.settings import SettingsError
@@ -23,6 +23,7 @@ app = App(name="berth", help="An open server for shared deployment environments.
 vault = App(name="vault", help="The keys that credentials are encrypted with.")
 app.command(vault)
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65_535))]
+DataDir = Path | None
 Days = Annotated[int, Parameter(validator=Number(gte=1, lte=3_650))]
 
 
@@ -60,16 +61,48 @@ def migrate() -> None:
 
 
 @app.command
-def rebuild(view: str) -> None:
-    """Build a view anew from the journal, while the server runs.
+def rebuild(*views: str, data_dir: DataDir = None) -> None:
+    """Build views anew from the journal, while the server runs.
 
     Parameters
     ----------
-    view
-        Its name: environment_listing, audit_log, release_history or directory; or
-        events, which is the stream in NATS.
+    views
+        Their names, such as environment_listing or audit_log; all of them if none is
+        given. Also events, which is the stream in NATS.
+    data_dir
+        The folder of a `berth up` that runs, in place of BERTH_DATABASE_URL.
     """
-    commands.rebuild_view(view)
+    print(commands.rebuild_views(views, data_dir))
+
+
+@app.command
+def replay(
+    environment: str,
+    *,
+    repository: str | None = None,
+    until: str | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Tell what happened to an environment, also if it was deleted.
+
+    Parameters
+    ----------
+    environment
+        Its id, or its name.
+    repository
+        Where it is, such as acme/shop, if several have one of that name.
+    until
+        An instant with its zone, such as 2026-01-05T08:00:00Z: the story ends there,
+        and then says how the environment stood.
+    as_json
+        An object a line, for programs.
+    data_dir
+        The folder of a `berth up` that runs, in place of BERTH_DATABASE_URL.
+    """
+    commands.replay_environment(
+        environment, repository, until, data_dir, as_json=as_json
+    )
 
 
 @app.command
@@ -106,6 +139,8 @@ def main() -> None:
         sys.exit(app())
     except (
         AlreadyRunningError,
+        EnvironmentNotFound,
+        Invalid,
         JournalUnavailable,
         LookupError,
         OSError,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
 import uvloop
 
@@ -17,6 +18,8 @@ from api import first_start, vault_rotation
 from api.access_log import FLUSH_EVERY_SECONDS, AccessLog
 from api.app import build, build_beside_worker
 from api.person_tokens import Signer
+from api.progress import progress_shown
+from api.replay import replay
 from api.server import serve, serving
 from api.worker_desk import answering_workers
 from domain.errors import JournalUnavailable, Stopping
@@ -24,14 +27,20 @@ from domain.roles import Role
 from projections.rebuild import rebuild
 from projections.storage.migrate import migrate
 from projections.views import VIEWS
+from workers.embedded import EmbeddedPostgres
 from workers.events.anew import make_anew
 from workers.logs import configure_logs
 from workers.loop import run_forever
-from workers.settings import Settings, SettingsError, from_environment, secret_from
+from workers.settings import (
+    Settings,
+    SettingsError,
+    database_url_from,
+    from_environment,
+    secret_from,
+)
 from workers.tracing import tracing
 from workers.wiring import running
 
-BAR_WIDTH = 40
 EVENTS = "events"
 # The event loop shares one interpreter lock with the threads that read views and the
 # vault: at the default of 5 ms, a request would wait too long for one of them.
@@ -98,33 +107,48 @@ def migrate_database() -> Sequence[str]:
     return migrate(from_environment().database_url)
 
 
-def rebuild_view(name: str) -> None:
-    if name == EVENTS:
+def rebuild_views(names: Sequence[str], data_dir: Path | None) -> str:
+    """All of them if none is named; what has become of them, in a line."""
+    if unknown := set(names) - {*VIEWS, EVENTS}:
+        known = ", ".join(sorted({*VIEWS, EVENTS}))
+        raise SettingsError(f"no view {min(unknown)}; there are {known}")
+    if EVENTS in names:
         asyncio.run(make_anew(from_environment()))
-        return
-    view = VIEWS.get(name)
-    if view is None:
-        names = ", ".join(sorted({*VIEWS, EVENTS}))
-        raise SettingsError(f"no view {name}; there are {names}")
-    rebuild(from_environment().database_url, view, _show_progress)
-    print(file=sys.stderr)
+    views = [VIEWS[name] for name in VIEWS if name in names or not names]
+    if not views:
+        return f"{EVENTS}: will be published anew by a worker"
+    began = monotonic()
+    with progress_shown() as report:
+        rebuild(_database_url(data_dir), views, report)
+    told = ", ".join(view.name for view in views)
+    return f"{told}: rebuilt in {monotonic() - began:.1f} s"
+
+
+def replay_environment(
+    named: str,
+    repository: str | None,
+    until: str | None,
+    data_dir: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    replay(_database_url(data_dir), named, repository, until, as_json=as_json)
+
+
+def _database_url(data_dir: Path | None) -> str:
+    """That of the settings, or of a `berth up` in `data_dir`, which runs."""
+    if data_dir is None:
+        return database_url_from()
+    folder = data_dir.expanduser().resolve() / "postgres"
+    if not folder.exists():
+        raise SettingsError(f"{data_dir} has no PostgreSQL of a `berth up`")
+    return EmbeddedPostgres(folder).url
 
 
 def rotate_vault(data_dir: Path | None) -> int:
     if data_dir is None:
         return vault_rotation.rotate_by_settings()
     return vault_rotation.rotate_in(data_dir)
-
-
-def _show_progress(position: int, tip: int) -> None:
-    done = position / tip if tip else 1.0
-    bar = "#" * int(done * BAR_WIDTH)
-    print(
-        f"\r[{bar:<{BAR_WIDTH}}] {position} of {tip} events",
-        end="",
-        file=sys.stderr,
-        flush=True,
-    )
 
 
 def token(subject: str, role: Role, valid_for: timedelta) -> str:

@@ -44,7 +44,7 @@ class CatchUp:
         failures: list[Exception] = []
         for view in views:
             try:
-                self.store.follow(view, news)
+                self.store.follow(view, after, news)
             except Exception as error:  # noqa: BLE001 - raised once all had their turn
                 failures.append(error)
         if failures:

@@ -1,21 +1,28 @@
-"""Throws a view away and builds it anew from the journal, while the server runs."""
+"""Throws views away and builds them anew from the journal, while the server runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from projections.storage import rebuild as storage
 from projections.storage.database import Database
+from projections.storage.rebuild import Progress
 from projections.view import View
 
 
-def rebuild(url: str, view: View, report: Callable[[int, int], None]) -> None:
-    """`report` is told how far it is: the position reached, and the last one."""
+def rebuild(
+    url: str, views: Sequence[View], report: Callable[[Progress], None]
+) -> None:
+    """`report` is told how far it is, after each batch."""
     database = Database(
-        url, name=f"berth-rebuild-{view.name}", patient=True, durable=False
+        url,
+        name="berth-rebuild",
+        pool_max=len(views),
+        patient=True,
+        durable=False,
     )
     try:
-        for progress in storage.rebuild(database, view):
-            report(progress.position, progress.tip)
+        for progress in storage.rebuild(database, views):
+            report(progress)
     finally:
         database.close()

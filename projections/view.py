@@ -45,6 +45,10 @@ class View:
     events: Collection[type[Event]] = get_args(AnyEvent)
 
     @cached_property
+    def kinds(self) -> frozenset[type[Event]]:
+        return frozenset(self.events)
+
+    @cached_property
     def topics(self) -> Sequence[str]:
         return [tag(event) for event in self.events]
 

@@ -97,7 +97,7 @@ class Settings(Struct, frozen=True):
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read and check everything at once; `SettingsError` names what is wrong."""
     return Settings(
-        database_url=_required(environment, "BERTH_DATABASE_URL"),
+        database_url=database_url_from(environment),
         nats_url=_required(environment, "BERTH_NATS_URL"),
         secret=secret_from(environment),
         vault_keys=_vault_keys(environment),
@@ -132,6 +132,10 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     if value := environment.get(name):
         return value
     raise SettingsError(f"{name} is not set")
+
+
+def database_url_from(environment: Mapping[str, str] = os.environ) -> str:
+    return _required(environment, "BERTH_DATABASE_URL")
 
 
 def secret_from(environment: Mapping[str, str] = os.environ) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, LiteralString, NamedTuple
@@ -87,18 +87,9 @@ class Lag(NamedTuple):
     checkpoint: int
 
 
-class Batch(NamedTuple):
-    """What the events after one position and up to another change in a view."""
+class Page(NamedTuple):
+    """The events up to a position, of some topics."""
 
-    after: int
-    upto: int
-    writes: Sequence[Write]
-
-
-class News(NamedTuple):
-    """What happened after one position and up to another, of some kinds of events."""
-
-    after: int
     upto: int
     records: Sequence[Recorded]
 
@@ -120,26 +111,25 @@ class ViewStore(PostgresTrackingRecorder):
             rows = cursor.execute(CHECKPOINTS, [names], prepare=True).fetchall()
         return rows[0]["tip"], {row["name"]: row["checkpoint"] for row in rows}
 
-    def news(self, views: Collection[View], after: int, tip: int) -> News:
+    def news(self, views: Collection[View], after: int, tip: int) -> Page:
         """The next events that any of `views` shows."""
         topics = sorted({topic for view in views for topic in view.topics})
         upto = min(after + BATCH_MAX, tip)
         with self.datastore.cursor() as cursor:
-            return _news(cursor.connection, topics, after, upto)
+            return read(cursor.connection, topics, after, upto)
 
-    def follow(self, view: View, news: News) -> None:
-        """Project of `news` what the view has not read yet."""
+    def follow(self, view: View, after: int, news: Page) -> None:
+        """Project of the `news` since `after` what the view has not read yet."""
         with self.datastore.transaction(commit=True) as cursor:
             checkpoint, _ = self.turn(cursor, view.name)
-            if not news.after <= checkpoint < news.upto:
+            if not after <= checkpoint < news.upto:
                 return  # Somebody else has moved it meanwhile.
             shown = [
                 record
                 for record in news.records
                 if record.position > checkpoint and type(record.event) in view.shows
             ]
-            batch = Batch(checkpoint, news.upto, [*view.project(shown)])
-            self.write(cursor, view.name, batch)
+            self.write(cursor, view.name, news.upto, view.project(shown))
 
     def advance(self, view: View, limit: int = BATCH_MAX) -> int:
         """Project the next events of the journal; return how many there were."""
@@ -153,18 +143,20 @@ class ViewStore(PostgresTrackingRecorder):
         upto = min(tip, checkpoint + limit)
         if upto <= checkpoint:
             return 0
-        batch = read(cursor.connection, view, checkpoint, upto)
-        self.write(cursor, name, batch)
-        return batch.upto - checkpoint
+        page = read(cursor.connection, view.topics, checkpoint, upto)
+        self.write(cursor, name, page.upto, view.project(page.records))
+        return page.upto - checkpoint
 
     def turn(self, cursor: Cursor[DictRow], name: str) -> tuple[int, int]:
         """Where the view has read up to, which nobody else moves, and the tip."""
         [row] = cursor.execute(TURN, [name], prepare=True)
         return row["checkpoint"], row["tip"]
 
-    def write(self, cursor: Cursor[DictRow], name: str, batch: Batch) -> None:
-        """Whoever writes has the turn, and the view has read up to `batch.after`."""
-        for target, rows in batch.writes:
+    def write(
+        self, cursor: Cursor[DictRow], name: str, upto: int, writes: Iterable[Write]
+    ) -> None:
+        """Whoever writes has the turn; with this, the view has read up to `upto`."""
+        for target, rows in writes:
             if not rows:
                 continue
             if isinstance(target, NewRows):
@@ -172,25 +164,22 @@ class ViewStore(PostgresTrackingRecorder):
             else:
                 values = {"rows": msgspec.json.encode(rows).decode()}
                 cursor.execute(target, values, prepare=True)
-        self._insert_tracking(cursor, Tracking(name, batch.upto))
+        self._insert_tracking(cursor, Tracking(name, upto))
 
 
-def read(connection: Connection[Any], view: View, after: int, upto: int) -> Batch:
-    """Less far than `upto` if that would be too many bytes."""
-    news = _news(connection, view.topics, after, upto)
-    return Batch(after, news.upto, [*view.project(news.records)])
+def read(
+    connection: Connection[Any], topics: Collection[str], after: int, upto: int
+) -> Page:
+    """Less far than `upto` if that would be too many bytes.
 
-
-def _news(
-    connection: Connection[Any], topics: Sequence[str], after: int, upto: int
-) -> News:
-    """Positions have no gaps: up to the tip, there is nothing that could come later."""
+    Positions have no gaps: up to the tip, there is nothing that could come later.
+    """
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
-        values = (after, upto, topics, BATCH_BYTES_MAX)
+        values = (after, upto, [*topics], BATCH_BYTES_MAX)
         rows = cursor.execute(NEXT, values, prepare=True).fetchall()
     if sum(len(state) for _, _, _, state in rows) >= BATCH_BYTES_MAX:
         upto = rows[-1][2]
-    return News(after, upto, [recorded(*row) for row in rows])
+    return Page(upto, [recorded(*row) for row in rows])
 
 
 def _copy(cursor: Cursor[DictRow], new: NewRows, rows: Sequence[Any]) -> None:

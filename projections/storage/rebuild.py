@@ -1,153 +1,98 @@
-"""The tables of a view, filled anew in a schema beside the live ones, then swapped."""
+"""Views filled anew beside the live ones: the journal is read once for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from typing import LiteralString, NamedTuple
+from contextlib import closing
+from enum import StrEnum
+from typing import NamedTuple
 
-from psycopg import Cursor
-from psycopg.rows import DictRow
-from psycopg.sql import SQL, Identifier
+import psycopg
+from eventsourcing.persistence import InterfaceError, OperationalError
 
-from projections.storage.checkpoint import Batch, ViewStore, read
+from domain.errors import JournalUnavailable
+from projections.storage.beside import BATCH, Beside
+from projections.storage.checkpoint import Page, read
 from projections.storage.database import Database
 from projections.view import View
 
-BATCH = 5_000
-COPY_OF: LiteralString = "CREATE TABLE {new} (LIKE {old} INCLUDING DEFAULTS)"
-PARTITION_KEY: LiteralString = "SELECT pg_get_partkeydef(%s::regclass) AS key"
-TABLES: LiteralString = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
-PRIMARY_KEY: LiteralString = "ALTER TABLE {table} ADD PRIMARY KEY USING INDEX {name}"
-INDEXES: LiteralString = """
-SELECT tablename AS table, indexname AS name, indexdef AS definition
-FROM pg_indexes
-JOIN pg_index ON indexrelid = format('public.%%I', indexname)::regclass
-WHERE schemaname = 'public' AND tablename = ANY(%(tables)s)
-    AND indisprimary = %(are_primary)s
-"""
 
-ADOPT: LiteralString = """
-UPDATE berth_tracking SET notification_id = (
-    SELECT notification_id FROM berth_tracking WHERE application_name = %s
-)
-WHERE application_name = %s
-"""
-FORGET: LiteralString = "DELETE FROM berth_tracking WHERE application_name = %s"
+class Stage(StrEnum):
+    """What a rebuild is at."""
 
-
-class RebuildError(Exception):
-    """The new tables are not this rebuild's any more: another one has begun."""
+    READING = "reading"
+    INDEXING = "indexing"
+    SWAPPING = "swapping"
 
 
 class Progress(NamedTuple):
+    """`position` is the last one that is projected; `tip`, where the journal ended."""
+
     position: int
     tip: int
+    stage: Stage = Stage.READING
 
 
-def rebuild(database: Database, view: View) -> Iterator[Progress]:
+def rebuild(database: Database, views: Sequence[View]) -> Iterator[Progress]:
     """Project the whole journal into new tables; yields after each batch.
 
-    The live tables serve readers until the end. `RebuildError` if another rebuild of
-    the view begins meanwhile.
+    The live tables serve readers until each view's new ones take over, at the end.
+    `RebuildError` if another rebuild of one of them begins meanwhile;
+    `JournalUnavailable` if the database goes away. `database` must have a connection
+    for each view.
     """
-    return Rebuild(database, view).run()
+    try:
+        yield from _rebuild(database, views)
+    except (OperationalError, InterfaceError, psycopg.OperationalError) as error:
+        raise JournalUnavailable("the database does not answer") from error
 
 
-class Rebuild:
-    """Statements name their tables without a schema: the search path says which."""
+def _rebuild(database: Database, views: Sequence[View]) -> Iterator[Progress]:
+    new = [Beside(database, view) for view in views]
+    for tables in new:
+        tables.make_room()
+    topics = sorted({topic for view in views for topic in view.topics})
+    filling = Filling(database, new, topics)
+    with ThreadPoolExecutor(max_workers=len(new)) as writers:
+        yield from filling.fill(writers)
+        yield filling.progress(Stage.INDEXING)
+        for _ in writers.map(Beside.add_indexes, new):
+            pass
+        yield from filling.fill(writers)  # What has come meanwhile.
+    yield filling.progress(Stage.SWAPPING)
+    for tables in new:
+        tables.take_over()
 
-    def __init__(self, database: Database, view: View) -> None:
+
+class Filling:
+    """Reads the journal, a page at a time, for all the new tables."""
+
+    def __init__(
+        self, database: Database, new: Sequence[Beside], topics: Sequence[str]
+    ) -> None:
         self._database = database
-        self._view = view
-        self._store = ViewStore(database)
-        self._beside = f"rebuild_{view.name}"
+        self._new = new
+        self._topics = topics
         self._position = self._tip = 0
 
-    def run(self) -> Iterator[Progress]:
-        with self._database.transaction(commit=True) as cursor:
-            self._make_room(cursor)
-        yield from self._fill()
-        with self._beside_the_live_ones() as cursor:
-            self._create_indexes(cursor, are_primary=False)
-        yield from self._fill()  # What has come meanwhile.
-        with self._beside_the_live_ones() as cursor:
-            # From here on, whoever projects the live view waits.
-            self._store.turn(cursor, self._view.name)
-            while self._store.advance_within(cursor, self._beside, self._view, BATCH):
-                pass
-            self._swap(cursor)
+    def progress(self, stage: Stage = Stage.READING) -> Progress:
+        return Progress(self._position, self._tip, stage)
 
-    def _fill(self) -> Iterator[Progress]:
-        """While PostgreSQL writes one batch, the next one is read and projected."""
-        with (
-            closing(self._database.connect()) as source,
-            ThreadPoolExecutor(max_workers=1) as writer,
-        ):
-            writing: Future[Progress] | None = None
-            after, self._tip = self._position, self._store.lag(self._beside).tip
+    def fill(self, writers: ThreadPoolExecutor) -> Iterator[Progress]:
+        """While PostgreSQL writes one page, the next one is read."""
+        with closing(self._database.connect()) as source:
+            writing: list[Future[None]] = []
+            after, self._tip = self._position, self._new[0].tip
             while writing or after < self._tip:
-                upto = min(after + BATCH, self._tip)
-                batch = read(source, self._view, after, upto)
+                page = read(source, self._topics, after, min(after + BATCH, self._tip))
                 if writing:
-                    yield writing.result()  # Meanwhile nothing is under way.
-                is_over = batch.upto == after
-                writing = None if is_over else writer.submit(self._write, batch)
-                after = batch.upto
+                    for written in writing:
+                        written.result()
+                    self._position = after
+                    yield self.progress()  # Meanwhile nothing is under way.
+                writing = self._begin(writers, page) if page.upto > after else []
+                after = page.upto
 
-    def _write(self, batch: Batch) -> Progress:
-        with self._beside_the_live_ones() as cursor:
-            self._store.write(cursor, self._beside, batch)
-        self._position = batch.upto
-        return Progress(self._position, self._tip)
-
-    @contextmanager
-    def _beside_the_live_ones(self) -> Iterator[Cursor[DictRow]]:
-        with self._database.transaction(commit=True) as cursor:
-            path = SQL("SET LOCAL search_path TO {}, public")
-            cursor.execute(path.format(Identifier(self._beside)))
-            position, self._tip = self._store.turn(cursor, self._beside)
-            if position != self._position:
-                raise RebuildError(f"another rebuild of {self._view.name} has begun")
-            yield cursor
-
-    def _make_room(self, cursor: Cursor[DictRow]) -> None:
-        beside = Identifier(self._beside)
-        cursor.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(beside))
-        cursor.execute(SQL("CREATE SCHEMA {}").format(beside))
-        for table in self._view.tables:
-            new, old = Identifier(self._beside, table), Identifier("public", table)
-            copy = SQL(COPY_OF).format(new=new, old=old)
-            [found] = cursor.execute(PARTITION_KEY, [f"public.{table}"])
-            if key := found["key"]:  # Its partitions are the view's own to make.
-                copy += SQL(" PARTITION BY ") + SQL(key)
-            cursor.execute(copy)
-        self._create_indexes(cursor, are_primary=True)
-        cursor.execute(FORGET, [self._beside])
-
-    def _create_indexes(self, cursor: Cursor[DictRow], *, are_primary: bool) -> None:
-        """The live tables' indexes on the new ones, under the same names.
-
-        Filling a table is quicker without those that are not primary keys.
-        """
-        wanted = {"tables": [*self._view.tables], "are_primary": are_primary}
-        for index in cursor.execute(INDEXES, wanted).fetchall():
-            there = f" ON {self._beside}."
-            definition = index["definition"].replace(" ON ONLY public.", " ON public.")
-            cursor.execute(definition.replace(" ON public.", there, 1))
-            if are_primary:
-                table = Identifier(self._beside, index["table"])
-                name = Identifier(index["name"])
-                cursor.execute(SQL(PRIMARY_KEY).format(table=table, name=name))
-
-    def _swap(self, cursor: Cursor[DictRow]) -> None:
-        beside = Identifier(self._beside)
-        for table in self._view.tables:
-            cursor.execute(SQL("DROP TABLE {}").format(Identifier("public", table)))
-        for found in cursor.execute(TABLES, [self._beside]).fetchall():
-            moved = Identifier(self._beside, found["tablename"])
-            cursor.execute(SQL("ALTER TABLE {} SET SCHEMA public").format(moved))
-        cursor.execute(SQL("DROP SCHEMA {}").format(beside))
-        cursor.execute(ADOPT, [self._beside, self._view.name])
-        cursor.execute(FORGET, [self._beside])
+    def _begin(self, writers: ThreadPoolExecutor, page: Page) -> list[Future[None]]:
+        return [writers.submit(tables.write, page) for tables in self._new]

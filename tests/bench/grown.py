@@ -27,6 +27,7 @@ from projections.storage.mapper import EventMapper
 from projections.storage.uuid7 import event_id
 from projections.view import View
 from projections.views import VIEWS
+from tests.support.journal_rows import TIDY, copy_rows, rows_of
 
 EVENTS = 1_000_000
 EVENTS_IN_ONE = 10_000
@@ -40,10 +41,6 @@ CI = Actor(
     user_agent="curl/8.5.0",
 )
 
-COPY: LiteralString = """
-COPY berth_events (originator_id, originator_version, topic, state, notification_id)
-FROM STDIN
-"""
 KEEP: LiteralString = """
 INSERT INTO snapshot (stream, version, shape, state) VALUES (%s, %s, %s, %s)
 """
@@ -64,22 +61,11 @@ def fill(url: str, ids: Sequence[str]) -> None:
         cursor = connection.cursor()
         cursor.execute("LOCK TABLE berth_events IN EXCLUSIVE MODE")
         history = History(cursor, mapper, ids)
-        with cursor.copy(COPY) as copy:
-            for record in history.lock_cycles():
-                event = mapper.to_stored_event(record)
-                copy.write_row(
-                    (
-                        event.originator_id,
-                        event.originator_version,
-                        event.topic,
-                        event.state,
-                        record.position,
-                    )
-                )
+        copy_rows(cursor, rows_of(history.lock_cycles()))
         deciders = dict.fromkeys(ids, environment)
         cursor.executemany(KEEP, snapshots_due(history.heads, deciders))
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("VACUUM (ANALYZE) berth_events")
+        connection.execute(TIDY)
         connection.execute("CHECKPOINT")
 
 
@@ -89,8 +75,8 @@ def make_current(url: str) -> None:
     store = ViewStore(database)
     behind = [view for view in VIEWS.values() if is_behind(store, view)]
     database.close()
-    for view in behind:
-        rebuild(url, view, lambda _, __: None)
+    if behind:
+        rebuild(url, behind, lambda _: None)
 
 
 def is_behind(store: ViewStore, view: View) -> bool:

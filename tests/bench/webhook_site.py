@@ -13,15 +13,13 @@ from time import monotonic, sleep
 from typing import Any
 
 import psycopg
-from eventsourcing.persistence import JSONTranscoder
 
 from domain.access import EnvironmentRead, stream_of
 from domain.clock import utc_now
 from domain.ids import new_id
 from domain.record import Recorded, origin_of
-from projections.storage.mapper import EventMapper
 from projections.storage.uuid7 import event_id
-from tests.bench.grown import CI, COPY
+from tests.bench.grown import CI
 from tests.bench.installation import (
     REPOSITORY,
     Installation,
@@ -29,6 +27,7 @@ from tests.bench.installation import (
     installation,
     python,
 )
+from tests.support.journal_rows import copy_rows, rows_of
 from tests.support.servers import Servers
 from workers.embedded.process import ServerStartError, wait_for
 
@@ -114,22 +113,21 @@ class WebhookSite:
 
 def append(connection: psycopg.Connection[Any], count: int) -> None:
     """Each a stream of its own, as the journal would write it."""
-    mapper = EventMapper(JSONTranscoder())
     connection.execute("LOCK TABLE berth_events IN EXCLUSIVE MODE")
     [(tip,)] = connection.execute(
         "SELECT coalesce(max(notification_id), 0) FROM berth_events"
     ).fetchall()
-    with connection.cursor().copy(COPY) as copy:
-        for position in range(tip + 1, tip + count + 1):
-            at = utc_now()
-            event = EnvironmentRead(new_id(), "acme/bench")
-            stream = stream_of(new_id())
-            record = Recorded(
-                stream, 1, position, event_id(at), event, origin_of(CI, at)
-            )
-            stored = mapper.to_stored_event(record)
-            copy.write_row((stream, 1, stored.topic, stored.state, position))
+    positions = range(tip + 1, tip + count + 1)
+    with connection.cursor() as cursor:
+        copy_rows(cursor, rows_of(map(looked_at, positions)))
     connection.commit()
+
+
+def looked_at(position: int) -> Recorded:
+    """An event of a stream of its own."""
+    at, stream = utc_now(), stream_of(new_id())
+    event = EnvironmentRead(new_id(), "acme/bench")
+    return Recorded(stream, 1, position, event_id(at), event, origin_of(CI, at))
 
 
 @contextmanager

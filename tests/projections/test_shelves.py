@@ -120,7 +120,7 @@ def test_what_is_old_is_dropped_by_the_day_and_failures_are_kept_longer(
     assert kept(own_journal_url) == ["0", "1", "3", "4"]
     assert asyncio.run(retention.run_once()) == 0
 
-    list(rebuild(database, task_board))
+    list(rebuild(database, [task_board]))
     assert kept(own_journal_url) == ["0", "1", "3", "4"]
     append(own_journal_url, ended(6, ago(8), DONE) + ended(7, ago(1), DONE))
     while store.advance(task_board):
@@ -135,7 +135,7 @@ def test_what_was_dropped_does_not_come_back_when_more_is_to_be_kept(
     append(own_journal_url, ended(0, ago(5), DONE))
     for days in 2, 90:
         asyncio.run(TaskRetention(Shelves(database), days, 30).run_once())
-        list(rebuild(database, task_board))
+        list(rebuild(database, [task_board]))
         assert kept(own_journal_url) == []
 
 

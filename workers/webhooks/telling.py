@@ -7,6 +7,7 @@ from unicodedata import category
 
 from msgspec import Struct
 
+from domain.access import AccessRefused, CredentialsRead, FrontDoorOpened
 from domain.catalog import tag
 from domain.environment.details import Details
 from domain.environment.events import (
@@ -28,6 +29,7 @@ from domain.environment.review_events import (
     ReviewAssigned,
     ReviewExpired,
     ReviewExtended,
+    ReviewTransitioned,
     ReviewUnassigned,
 )
 from domain.event import Event
@@ -68,7 +70,12 @@ def told(record: Recorded, details: Details | None) -> Told:
 def sentence(record: Recorded) -> str | None:
     """None: nothing that people would read."""
     event, by = record.event, who(record.origin)
-    return of_a_lock(event, by) or of_an_environment(event, by) or of_another(event)
+    return (
+        of_a_lock(event, by)
+        or of_an_environment(event, by)
+        or of_an_access(event, by)
+        or of_another(event)
+    )
 
 
 def of_a_lock(event: Event, by: str) -> str | None:
@@ -115,12 +122,28 @@ def of_an_environment(event: Event, by: str) -> str | None:
             return None
 
 
+def of_an_access(event: Event, by: str) -> str | None:
+    match event:
+        case CredentialsRead():
+            username = event.salesforce_username
+            return f"{by}, without the lock, was told the {event.kind} of {username}"
+        case FrontDoorOpened():
+            return f"{by} was let into {event.salesforce_username}"
+        case AccessRefused():
+            times = f", {event.count} times" if event.count > 1 else ""
+            return f"{by} was turned away{times}: {event.reason} ({event.status})"
+        case _:
+            return None
+
+
 def of_another(event: Event) -> str | None:
     match event:
         case ReviewAssigned():
             return f"lent to {event.issue} of the pool {event.pool}"
         case ReviewExtended():
             return f"{event.issue} keeps it until {clock(event.until)}"
+        case ReviewTransitioned():
+            return f"said to be {event.status}; it was {event.issue}'s"
         case ReviewUnassigned():
             return f"{event.issue} gave it back"
         case ReviewExpired():

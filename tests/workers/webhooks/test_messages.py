@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
+from domain.access import AccessRefused, CredentialsRead, FrontDoorOpened
 from domain.catalog import tag
 from domain.environment.details import Details
 from domain.environment.events import (
@@ -20,6 +21,7 @@ from domain.environment.events import (
     LockExpired,
     LockReleased,
 )
+from domain.environment.review_events import ReviewStatus, ReviewTransitioned
 from domain.event import Event
 from domain.record import Recorded
 from domain.webhook.events import Provider
@@ -64,6 +66,26 @@ def sentence(event: Event, details: Details | None = UAT) -> str:
         (
             LockExpired("t", "ada", 7, ExpiryCause.LEASE),
             "the lock of ada has expired, fence 7",
+        ),
+        (
+            CredentialsRead("e", "acme/app", "uat@acme.example", "accessToken"),
+            "ci, without the lock, was told the accessToken of uat@acme.example",
+        ),
+        (
+            FrontDoorOpened("e", "acme/app", "uat@acme.example"),
+            "ci was let into uat@acme.example",
+        ),
+        (
+            AccessRefused("e", 403, "GET", "/", "only for owners"),
+            "ci was turned away: only for owners (403)",
+        ),
+        (
+            AccessRefused("e", 403, "GET", "/", "only for owners", 12),
+            "ci was turned away, 12 times: only for owners (403)",
+        ),
+        (
+            ReviewTransitioned("ISSUE-1", ReviewStatus.AVAILABLE, "task", "ci"),
+            "said to be Available; it was ISSUE-1's",
         ),
     ],
 )

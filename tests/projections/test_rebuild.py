@@ -1,0 +1,157 @@
+"""A view that is built anew has the very rows of the one that was kept up live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from domain.record import Recorded
+from projections.storage.beside import BATCH, RebuildError
+from projections.storage.checkpoint import ViewStore
+from projections.storage.database import Database
+from projections.storage.rebuild import Stage, rebuild
+from projections.view import View
+from projections.views import VIEWS
+from tests.support.history.traffic import Load, history
+from tests.support.journal_rows import copy_rows, put, rows_of
+from tests.support.running import until
+from tests.support.servers import Servers, fresh_database, migrated
+
+SEED = 20_260_105
+BEGIN = datetime(2026, 1, 5, 6, tzinfo=UTC)
+SPAN = timedelta(days=2, hours=9)
+LOAD = Load(
+    environments=20, deployments=260, tasks=1_500, looks=16_000, work_seconds=(20, 150)
+)
+EVENTS = 100_000
+LATE = 20_000  # So many of them come while the views are rebuilt.
+CHUNK = 1_500
+ALL = [*VIEWS.values()]
+WAITING = (
+    "SELECT FROM pg_locks WHERE NOT granted AND relation = 'audit_record'::regclass"
+)
+
+
+@pytest.fixture(scope="module")
+def past() -> Sequence[Recorded]:
+    """Locks, releases, tasks, webhooks, accesses: in the order of days of traffic."""
+    records = history(SEED, BEGIN, BEGIN + SPAN, LOAD).records
+    assert len(records) >= EVENTS
+    return records[:EVENTS]
+
+
+@pytest.fixture(scope="module")
+def early_url(servers: Servers, past: Sequence[Recorded]) -> Iterator[str]:
+    """Without those that come late; its views are up to date, as they were kept up."""
+    with fresh_database(servers.database_url) as url:
+        migrated(url)
+        put(url, past[:-LATE])
+        keep_up(url)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def live_url(
+    servers: Servers, early_url: str, past: Sequence[Recorded]
+) -> Iterator[str]:
+    """The same, once all of them have come."""
+    name = early_url.partition("?")[0].rpartition("/")[2]
+    with fresh_database(servers.database_url, template=name) as url:
+        put(url, past[-LATE:])
+        keep_up(url)
+        yield url
+
+
+def keep_up(url: str) -> None:
+    with closing(Database(url)) as database:
+        store = ViewStore(database)
+        for view in ALL:
+            while store.advance(view):
+                pass
+
+
+def rows(url: str, view: View) -> dict[str, list[str]]:
+    """Of each table, in any order, as long as it is the same one."""
+    found: dict[str, list[str]] = {}
+    with psycopg.connect(url) as connection:
+        for table in view.tables:
+            query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t")
+            rows = connection.execute(query.format(sql.Identifier(table)))
+            found[table] = sorted(text for (text,) in rows)
+    return found
+
+
+def test_all_at_once_while_events_come_and_readers_read(
+    early_url: str, live_url: str, past: Sequence[Recorded]
+) -> None:
+    coming = [past[at : at + CHUNK] for at in range(EVENTS - LATE, EVENTS, CHUNK)]
+    stages: list[Stage] = []
+    with (
+        closing(Database(early_url, pool_max=len(ALL), patient=True)) as database,
+        psycopg.connect(early_url, autocommit=True) as connection,
+    ):
+        store = ViewStore(database)
+        for progress in rebuild(database, ALL):
+            stages.append(progress.stage)
+            if coming:
+                with connection.transaction(), connection.cursor() as cursor:
+                    copy_rows(cursor, rows_of(coming.pop(0)))
+                store.advance(VIEWS["environment_listing"])
+        assert stages[-1] is Stage.SWAPPING
+        assert stages.count(Stage.READING) >= (EVENTS - LATE) / BATCH
+        assert len(coming) < LATE / CHUNK / 2
+        assert all(store.lag(view.name).checkpoint > EVENTS - LATE for view in ALL)
+    with psycopg.connect(early_url) as connection, connection.cursor() as cursor:
+        for chunk in coming:
+            copy_rows(cursor, rows_of(chunk))
+    keep_up(early_url)
+    for view in ALL:
+        assert rows(early_url, view) == rows(live_url, view)
+
+
+@pytest.mark.parametrize("view", ALL, ids=VIEWS)
+def test_one_by_itself(live_url: str, view: View) -> None:
+    before = rows(live_url, view)
+    assert any(before.values())
+    with closing(Database(live_url, patient=True)) as database:
+        [*_, last] = rebuild(database, [view])
+    assert (last.position, last.tip) == (EVENTS, EVENTS)
+    assert rows(live_url, view) == before
+
+
+def test_whoever_reads_one_table_and_then_the_other_is_not_in_its_way(
+    own_journal_url: str,
+) -> None:
+    with (
+        closing(Database(own_journal_url, patient=True)) as database,
+        psycopg.connect(own_journal_url) as reader,
+        psycopg.connect(own_journal_url, autocommit=True) as looking,
+        ThreadPoolExecutor(max_workers=1) as threads,
+    ):
+        reader.execute("SELECT FROM audit_record")
+        rebuilding = threads.submit(lambda: [*rebuild(database, [VIEWS["audit_log"]])])
+        until(lambda: bool(looking.execute(WAITING).fetchall()))
+        reader.execute("SELECT FROM audited_environment")
+        reader.commit()
+        assert rebuilding.result()
+
+
+def test_a_view_that_is_always_read_is_left_as_it_is(
+    own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.storage.beside.TRIES_MAX", 2)
+    with (
+        closing(Database(own_journal_url, patient=True)) as database,
+        psycopg.connect(own_journal_url) as reader,
+    ):
+        reader.execute("SELECT FROM audit_record")
+        with pytest.raises(RebuildError, match="always being read"):
+            [*rebuild(database, [VIEWS["audit_log"]])]
+        reader.commit()
+        assert [*rebuild(database, [VIEWS["audit_log"]])]
