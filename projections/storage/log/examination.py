@@ -23,6 +23,7 @@ from projections.storage.log.signing import is_signed
 # Whole tiles.
 BATCH = 32 * WIDTH
 ALTERED_MAX = 10_000
+TREE_ALTERED = "the kept tree was altered; the journal is as it was sealed"
 TIP: LiteralString = "SELECT coalesce(max(notification_id), 0) AS tip FROM berth_events"
 TILES: LiteralString = """
 SELECT number, hashes FROM log_tile
@@ -182,7 +183,7 @@ class _Examination:
         if not is_right and self._actual.root() == checkpoint.root:
             is_right = True
             self._altered = [one for one in self._altered if one.position > size]
-            self._find("the kept tree was altered; the journal is as it was sealed")
+            self._find(TREE_ALTERED)
         if is_right:
             self._same = size
             return
@@ -194,7 +195,7 @@ class _Examination:
         )
 
     def _compare_above(self, size: int) -> None:
-        if not size:
+        if not size or TREE_ALTERED in self._findings:
             return
         rows = self._connection.execute(ABOVE).fetchall()
         kept = {Tile(row["level"], row["number"]): row["hashes"] for row in rows}
