@@ -29,6 +29,7 @@ from api.front_door import FrontDoorController
 from api.health import live, ping, ready
 from api.idempotency import IdempotencyKeys
 from api.locks import LockById, LockByName
+from api.log import LogController
 from api.metrics import metrics
 from api.observations import Observations
 from api.orchestration import OrchestrationController
@@ -73,6 +74,7 @@ ROUTES: list[Any] = [
     get_schema,
     WebhooksController,
     WebhookDeliveriesController,
+    LogController,
     ping,
     live,
     ready,

@@ -70,8 +70,8 @@ def told(proven: Proven) -> Sequence[str]:
     signers = ", ".join(key.id.hex() for key in proven.signers)
     lines = [
         (
-            f"The checkpoint of {checkpoint.size} events of {checkpoint.origin} is signed"
-            f" by {signers}."
+            f"The checkpoint of {checkpoint.size} events of {checkpoint.origin} is"
+            f" signed by {signers}."
         ),
         f"{proven.events} events: each is what was sealed at its position.",
     ]

@@ -60,8 +60,8 @@ def test_an_untouched_journal_is_as_it_was_sealed(stage: Stage) -> None:
         ),
         (
             (
-                "UPDATE berth_events SET originator_version = 999, originator_id = 'e-2'"
-                " WHERE notification_id = 599"
+                "UPDATE berth_events SET originator_version = 999,"
+                " originator_id = 'e-2' WHERE notification_id = 599"
             ),
             ["edited: the event at position 599 (version 999 of e-2)"],
         ),

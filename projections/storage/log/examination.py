@@ -16,7 +16,7 @@ from domain.seal.leaf import Leaf
 from domain.seal.note import Checkpoint, Key, opened
 from domain.seal.tiles import WIDTH, Edge, Tile, split
 from projections.storage.database import Database
-from projections.storage.log.reading import NEWEST
+from projections.storage.log.newest import NEWEST
 from projections.storage.log.rows import read_leaves
 from projections.storage.log.signing import is_signed
 

@@ -25,7 +25,7 @@ from projections.storage.checkpoint import BATCH_BYTES_MAX
 from projections.storage.database import Database
 from projections.storage.events_read import ELSEWHERE, KNOWN
 from projections.storage.log.keys import ALL
-from projections.storage.log.reading import NEWEST, NOTHING
+from projections.storage.log.newest import NEWEST, NOTHING
 from projections.storage.log.tiles import Tiles
 from projections.storage.mapper import recorded
 
@@ -94,7 +94,7 @@ class Bundle:
             )
 
     def lines(self) -> Iterator[bytes]:
-        """The bundle in pieces of whole lines."""
+        """The bundle in pieces of whole lines, of which none is long in coming."""
         digest, events = sha256(), 0
         first = line_of(self.header)
         digest.update(first)

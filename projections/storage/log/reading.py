@@ -13,15 +13,12 @@ from psycopg.rows import DictRow
 from domain.errors import Invalid, JournalUnavailable, NotFound
 from domain.seal.note import Checkpoint
 from projections.storage.database import Database
+from projections.storage.log.export import Bundle, Question
+from projections.storage.log.newest import NEWEST, NOTHING
 from projections.storage.log.tiles import Tiles, TilesDamaged
 from projections.storage.threads import in_thread
 
 R = TypeVar("R")
-NOTHING = "nothing has been sealed yet"
-NEWEST: LiteralString = """
-SELECT log.origin, size, root, note, sealed_at FROM log_checkpoint, log
-ORDER BY size DESC LIMIT 1
-"""
 FROM_ON: LiteralString = """
 SELECT log.origin, size, root, note, sealed_at FROM log_checkpoint, log
 WHERE size >= %s ORDER BY size LIMIT 1
@@ -80,12 +77,22 @@ class Log:
         """Why `known` and what is sealed here cannot both be true; None if they can."""
         return await self._ask(_contradiction, known)
 
+    async def bundle(self, question: Question) -> Bundle:
+        """Ready to be gone through; refuses as `Bundle` does."""
+        return await in_thread(self._bundle, question)
+
     async def refusal(self) -> str | None:
         """Why nothing is signed any more; None if all is well."""
         return await self._ask(_refusal)
 
     async def _ask(self, function: Callable[..., R], *values: Any) -> R:
         return await in_thread(self._asked, function, values)
+
+    def _bundle(self, question: Question) -> Bundle:
+        try:
+            return Bundle(self._database, question)
+        except TilesDamaged as error:
+            raise JournalUnavailable(f"the log is damaged: {error}") from error
 
     def _asked(self, function: Callable[..., R], values: Sequence[Any]) -> R:
         """At one moment of the database."""
