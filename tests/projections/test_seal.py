@@ -15,7 +15,7 @@ from domain.errors import Invalid, JournalUnavailable, NotFound
 from domain.seal.note import Checkpoint, note_of, opened
 from domain.seal.tree import is_consistent, is_included
 from projections.storage.database import Database
-from projections.storage.log import sealing
+from projections.storage.log import rows, sealing
 from projections.storage.log.keys import CREDENTIALS, LogKeys
 from projections.storage.log.reading import Log
 from projections.storage.log.rows import read_leaves
@@ -74,8 +74,8 @@ def test_it_is_the_same_tree_however_it_is_cut(
     append(stage.url, story(EVENTS))
     assert stage.seal() == EVENTS
     with psycopg.connect(stage.url) as connection:
-        rows = connection.execute("SELECT size FROM log_checkpoint ORDER BY size")
-        sizes = [size for (size,) in rows]
+        found = connection.execute("SELECT size FROM log_checkpoint ORDER BY size")
+        sizes = [size for (size,) in found]
     assert sizes[:5] == [40, 80, 90, 130, 170]
     assert sizes[-1] == EVENTS
     assert all(later - size <= 40 for size, later in pairwise(sizes))
@@ -95,6 +95,18 @@ def test_nothing_is_due_before_its_time_unless_there_is_much(stage: Stage) -> No
     assert stage.seal() == 0
     append(stage.url, story(sealing.APART_EVENTS_MAX - 3))
     assert stage.seal() == sealing.APART_EVENTS_MAX
+
+
+def test_events_however_long_are_sealed_and_found_to_be_so(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One at a time, where two are more than is read at once."""
+    monkeypatch.setattr(rows, "BATCH_BYTES_MAX", 10)
+    append(stage.url, story(5))
+    assert stage.seal() == 5
+    append(stage.url, story(2))
+    assert stage.seal() == 2
+    assert stage.examined().findings == []
 
 
 def test_without_events_there_is_nothing_to_sign(stage: Stage) -> None:

@@ -17,7 +17,7 @@ from domain.seal.note import Checkpoint, Key, opened
 from domain.seal.tiles import WIDTH, Edge, Tile, split
 from projections.storage.database import Database
 from projections.storage.log.newest import NEWEST
-from projections.storage.log.rows import read_leaves
+from projections.storage.log.rows import all_leaves
 from projections.storage.log.signing import is_signed
 
 # Whole tiles.
@@ -106,7 +106,8 @@ class _Examination:
         return Examined(size, unsealed, self._checkpoints, len(self._kept), findings)
 
     def _go_through(self, after: int, upto: int) -> None:
-        leaves = self._leaves(after, upto)
+        found = all_leaves(self._connection, after, upto)
+        leaves = {leaf.position: leaf for leaf in found}
         sealed = self._sealed_leaves(after, upto)
         known = self._connection.execute(CHECKPOINTS, [after, upto]).fetchall()
         at = after
@@ -119,14 +120,6 @@ class _Examination:
             if tile.level:
                 self._above.setdefault(tile, []).extend(added)
         self._actual.taken()
-
-    def _leaves(self, after: int, upto: int) -> Mapping[int, Leaf]:
-        """A read may end early, where events are long."""
-        found: dict[int, Leaf] = {}
-        while leaves := read_leaves(self._connection, after, upto):
-            found |= {leaf.position: leaf for leaf in leaves}
-            after = leaves[-1].position
-        return found
 
     def _sealed_leaves(self, after: int, upto: int) -> Mapping[int, bytes]:
         """What is kept of them; nothing at all, where that was removed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, LiteralString
 
 from psycopg import Connection
@@ -25,8 +25,15 @@ ORDER BY notification_id
 """
 
 
+def all_leaves(connection: Connection[Any], after: int, upto: int) -> Iterator[Leaf]:
+    """Those of these positions that are there, however long they are."""
+    while leaves := read_leaves(connection, after, upto):
+        yield from leaves
+        after = leaves[-1].position
+
+
 def read_leaves(connection: Connection[Any], after: int, upto: int) -> Sequence[Leaf]:
-    """Those of these positions that are there, or fewer if they are very long."""
+    """The same, or the first of them if together they are very long."""
     with connection.cursor(row_factory=tuple_row, binary=True) as cursor:
         rows = cursor.execute(NEXT, (after, upto, BATCH_BYTES_MAX), prepare=True)
         return [Leaf(*row) for row in rows]

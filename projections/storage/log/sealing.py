@@ -19,13 +19,13 @@ from domain.seal.note import Checkpoint, Key, Sign, signed
 from domain.seal.tiles import WIDTH, Edge
 from domain.seal.tree import EMPTY
 from projections.storage.database import Database
-from projections.storage.log.rows import read_leaves
+from projections.storage.log.rows import all_leaves, read_leaves
 from projections.storage.log.tiles import Tiles, TilesDamaged
 from projections.storage.migrate import ADVISORY_LOCK
 from projections.storage.tail import SILENCE_MS, TAKE
 
 NAME = "sealer"
-BATCH_MAX = 10_000
+BATCH_MAX = 5_000
 APART_EVENTS_MAX = 1_000
 # With a look every half second, no event waits for 10 s.
 APART_SECONDS = 9.0
@@ -159,7 +159,7 @@ class SealStore:
             first = max(0, at.size - (1 if is_known else WIDTH))
             found = {
                 leaf.position: leaf.hash()
-                for leaf in read_leaves(connection, first, at.size)
+                for leaf in all_leaves(connection, first, at.size)
             }
             for position in range(first + 1, at.size + 1):
                 if found.get(position) != tiles.leaf(position):

@@ -1,4 +1,4 @@
-"""Sealing: a million events hashed into the tree and signed, beside a select of them."""
+"""Sealing: a million events into the tree, and signed, beside a select of them."""
 
 from __future__ import annotations
 
