@@ -10,10 +10,11 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from api import commands
+from api import commands, log_commands, verification
 from domain.errors import EnvironmentNotFound, Invalid, JournalUnavailable
 from domain.roles import Role
 from projections.storage.beside import RebuildError
+from projections.storage.log.export import Question
 from workers.embedded import ServerStartError
 from workers.events.stream import StreamRefused
 from workers.settings import SettingsError
@@ -22,9 +23,13 @@ from workers.supervisor import AlreadyRunningError
 app = App(name="berth", help="An open server for shared deployment environments.")
 vault = App(name="vault", help="The keys that credentials are encrypted with.")
 app.command(vault)
+log = App(name="log", help="The seal over the journal, and its keys.")
+app.command(log)
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65_535))]
 DataDir = Path | None
 Days = Annotated[int, Parameter(validator=Number(gte=1, lte=3_650))]
+Overlap = Annotated[int, Parameter(validator=Number(gte=0, lte=3_650))]
+Position = Annotated[int, Parameter(validator=Number(gte=1, lte=10**15))]
 
 
 @app.command
@@ -131,6 +136,84 @@ def rotate(*, data_dir: Path | None = None) -> int:
         The folder of a `berth up` that does not run: it is given a new key.
     """
     return commands.rotate_vault(data_dir)
+
+
+@log.command
+def keys() -> int:
+    """Print the public keys of the log: give them to whoever is to verify it."""
+    return log_commands.show_keys()
+
+
+@log.command(name="rotate")
+def rotate_log(*, overlap_days: Overlap = 30) -> int:
+    """Have a new key sign the log's checkpoints.
+
+    Parameters
+    ----------
+    overlap_days
+        How long the keys before it sign along.
+    """
+    return log_commands.rotate(timedelta(days=overlap_days))
+
+
+@app.command
+def export(
+    *,
+    out: Path,
+    environment: str | None = None,
+    repository: str | None = None,
+    first: Annotated[Position, Parameter(name="--from")] = 1,
+    last: Annotated[Position | None, Parameter(name="--to")] = None,
+    earlier: Position | None = None,
+) -> int:
+    """Write a bundle of events, each with the proof that it was sealed.
+
+    Parameters
+    ----------
+    out
+        The file to write.
+    environment
+        The id of an environment: all that is about it, also if it was deleted.
+    repository
+        A repository: all that is of it.
+    first
+        The position from which on; 1 is the very first event.
+    last
+        The position up to which; the newest checkpoint's, if none is given.
+    earlier
+        The size of an earlier checkpoint: prove, too, that the log goes on from it.
+    """
+    if environment and repository:
+        raise SettingsError("give --environment or --repository, not both")
+    question = Question(environment, repository, first, last, earlier)
+    return log_commands.export(question, out)
+
+
+@app.command
+def verify(
+    bundle: Path | None = None,
+    *,
+    key: list[str] | None = None,
+    checkpoint: Path | None = None,
+    database: bool = False,
+) -> int:
+    """Say what a bundle proves, or which event in it was altered first.
+
+    It needs neither server nor network. Exits with 0, with 1 if something was altered,
+    with 2 if the bundle cannot be read.
+
+    Parameters
+    ----------
+    bundle
+        A file that `berth export` or the API has written.
+    key
+        The log's public key, as it was told and kept; several, if it was replaced.
+    checkpoint
+        A file with checkpoints that were kept elsewhere: they, too, must hold.
+    database
+        In place of a bundle, go through all of the journal in BERTH_DATABASE_URL.
+    """
+    return verification.verify(bundle, key or [], checkpoint, database=database)
 
 
 def main() -> None:

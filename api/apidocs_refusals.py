@@ -10,7 +10,11 @@ from api.schemas import LockWaitTimeout
 Document = dict[str, Any]
 MEDIA_JSON = "application/json"
 SCHEMAS = "/sfp/api/schemas/"
-OPEN_PATHS = ("/sfp/api/ping", "/sfp/api/health/", SCHEMAS)
+CHECKPOINT = "/sfp/api/log/checkpoint"
+OPEN_PATHS = (
+    *("/sfp/api/ping", "/sfp/api/health/", "/sfp/api/log/keys"),
+    *(SCHEMAS, CHECKPOINT),
+)
 # The whole installation's: what they list is never missing.
 LISTS = ("/projects", "/orgs", "/application-tokens", "/tasks", "/webhooks")
 MAY_WAIT = ("/result", "/events")
@@ -58,7 +62,7 @@ def refusals_of(path: str, method: str, operation: Document) -> Document:
 
 def _of_the_path(path: str, method: str) -> set[str]:
     if path.startswith(OPEN_PATHS):
-        return {"404"} if path.startswith(SCHEMAS) else set()
+        return {"404"} if path.startswith((SCHEMAS, CHECKPOINT)) else set()
     if method == "get" and path.endswith(LISTS):
         return {"401", "403"}
     return {"401", "403", "404"}

@@ -31,6 +31,7 @@ from api.history import HistoryById, HistoryByName
 from api.holds import HoldsById, HoldsByName, RepositoryHoldsController
 from api.idempotency import IdempotencyKeys
 from api.locks import LockById, LockByName
+from api.log import LogController
 from api.metrics import metrics
 from api.observations import Observations
 from api.orchestration import OrchestrationController
@@ -80,6 +81,7 @@ ROUTES: list[Any] = [
     get_schema,
     WebhooksController,
     WebhookDeliveriesController,
+    LogController,
     ping,
     live,
     ready,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from api.log_commands import ensured_keys
 from api.person_tokens import Signer
 from domain.clock import utc_now
 from domain.errors import Unauthenticated
@@ -50,7 +51,9 @@ def up(data_dir: Path, port: int) -> None:
             _write(nats_url, nats.url)
         both = os.environ | environment
         migrate(both["BERTH_DATABASE_URL"])
-        leaving_seconds = from_environment(both).task_grace_seconds + LEAVE_SECONDS_MAX
+        settings = from_environment(both)
+        log_key = ensured_keys(settings.database_url, settings.vault_keys)[0].vkey
+        leaving_seconds = settings.task_grace_seconds + LEAVE_SECONDS_MAX
         for name, grace_seconds in (("api", 0.0), ("worker", leaving_seconds)):
             command = [sys.executable, "-m", "api", name]
             supervisor.keep(
@@ -64,7 +67,7 @@ def up(data_dir: Path, port: int) -> None:
         token = _owner_token(data_dir, both["BERTH_SECRET"])
         url = f"http://127.0.0.1:{port}"
         supervisor.wait_until(lambda: _answers(url), READY_SECONDS_MAX)
-        _say(url, data_dir, token, nats_url)
+        _say(url, data_dir, token, nats_url, log_key)
         supervisor.watch()
 
 
@@ -83,7 +86,9 @@ def new_vault_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def _say(url: str, data_dir: Path, token: Path, nats_url: Path | None) -> None:
+def _say(
+    url: str, data_dir: Path, token: Path, nats_url: Path | None, log_key: str
+) -> None:
     """The URL of NATS has a token in it, which is not for every eye."""
     nats = f"URL of NATS:    {nats_url}\n" if nats_url else ""
     print(
@@ -92,6 +97,7 @@ def _say(url: str, data_dir: Path, token: Path, nats_url: Path | None) -> None:
         f"Owner's token:  {token}\n"
         f"{nats}"
         f"API documents:  {url}/sfp/apidocs\n"
+        f"Log's key:      {log_key}\n"
         "\n"
         "Try it from another terminal:\n"
         f'  curl -H "Authorization: Bearer $(cat {token})"'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, get
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from domain.errors import JournalUnavailable, Stopping
 from projections.storage.migrate import names
@@ -17,12 +17,15 @@ OPEN = {"is_open": True}
 class Health(Struct, frozen=True, rename="camel"):
     """`waiting` counts the long polls parked in the process that answers.
 
-    `following`, those who follow its events.
+    `following`, those who follow its events. `log` is `refused` while nothing is signed
+    any more, since the journal is not what was sealed; `log_refused` says why.
     """
 
     status: str
     waiting: int = 0
     following: int = 0
+    log: str | UnsetType = UNSET
+    log_refused: str | UnsetType = UNSET
 
 
 @get("/ping", opt=OPEN, summary="Is anybody there?", tags=["Health"])
@@ -40,11 +43,21 @@ async def live(request: AnyRequest) -> Health:
 
 @get("/health/ready", opt=OPEN, summary="Can it serve requests?", tags=["Health"])
 async def ready(request: AnyRequest) -> Health:
-    """503 while the database does not answer or lacks a migration, or when stopping."""
+    """503 while the database does not answer or lacks a migration, or when stopping.
+
+    A log that is refused is told, and no reason not to serve: see docs/log.md.
+    """
     services = request.app.state.services
     if services.journal.is_closing:
         raise Stopping("this process is stopping")
     applied = await services.reader.migrations()
     if missing := set(names()) - set(applied):
         raise JournalUnavailable(f"{len(missing)} migrations are missing")
-    return Health("ok", services.journal.waiting, services.feed.followers)
+    refusal = await services.log.refusal()
+    return Health(
+        "ok",
+        services.journal.waiting,
+        services.feed.followers,
+        "refused" if refusal else "ok",
+        refusal or UNSET,
+    )

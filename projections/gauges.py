@@ -76,6 +76,18 @@ GAUGES = (
         ["tail"],
     ),
     Gauge(
+        "berth_log_unsealed_events",
+        "Events that no signed checkpoint covers yet",
+        "seal",
+        "unsealed",
+    ),
+    Gauge(
+        "berth_log_refused",
+        "1 while nothing is signed, since the journal is not what was sealed",
+        "seal",
+        "refused",
+    ),
+    Gauge(
         "berth_tasks",
         "Tasks that are not over: ready, for later, running or cancelling",
         "tasks",

@@ -13,11 +13,14 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from domain.errors import Invalid
 from domain.task.events import LOCAL
 from projections.storage.keyring import Keyring
 from workers.events.stream import StreamLimits
 from workers.networks import Network, networks_from
+from workers.outgoing import check_url
 from workers.salesforce.hosts import Hosts, hosts_from
+from workers.sealing.running import CheckpointOutlets
 from workers.trust import Issuer, TrustError, load_trust
 
 SECRET_LENGTH_MIN = 32
@@ -60,7 +63,7 @@ class Settings(Struct, frozen=True):
     tasks one worker runs at once; `task_grace_seconds`, how long it lets them go on
     when it has to stop. What tasks come to is kept for `task_result_days`, and for
     `task_failure_days` if they fail.
-    `events` bounds the stream of events in NATS.
+    `events` bounds the stream of events in NATS; `checkpoints` go to NATS, and there.
     `drain_seconds` is how long an API that is stopped answers on; `metrics_port`, where
     a worker tells its metrics, if anywhere. `log_level` and `access_log` say how much
     is logged.
@@ -85,6 +88,7 @@ class Settings(Struct, frozen=True):
     task_slots: int = 16
     task_grace_seconds: float = 20.0
     events: StreamLimits = StreamLimits()
+    checkpoints: CheckpointOutlets = CheckpointOutlets()
     drain_seconds: float = 0.0
     metrics_port: int | None = None
     log_level: LogLevel = LogLevel.INFO
@@ -121,6 +125,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             _whole(environment, "BERTH_EVENTS_MAX_MIB", 0, range(10**DIGITS_MAX)),
             _whole(environment, "BERTH_EVENTS_REPLICAS", 1, range(1, 6)),
         ),
+        checkpoints=_checkpoints(environment),
         drain_seconds=_whole(environment, "BERTH_DRAIN_SECONDS", 0, range(61)),
         metrics_port=_metrics_port(environment),
         log_level=_one_of(environment, "BERTH_LOG_LEVEL", LogLevel.INFO),
@@ -194,6 +199,18 @@ def _networks(environment: Mapping[str, str], name: str) -> Sequence[Network]:
         return networks_from(environment.get(name, ""))
     except ValueError as error:
         raise SettingsError(f"{name}: {error}") from None
+
+
+def _checkpoints(environment: Mapping[str, str]) -> CheckpointOutlets:
+    """`BERTH_CHECKPOINT_URL` may be what a webhook's URL may."""
+    url = environment.get("BERTH_CHECKPOINT_URL") or None
+    path = environment.get("BERTH_CHECKPOINT_FILE") or None
+    try:
+        if url:
+            check_url(url, _networks(environment, "BERTH_WEBHOOK_NETWORKS"))
+    except Invalid as error:
+        raise SettingsError(f"BERTH_CHECKPOINT_URL: {error}") from None
+    return CheckpointOutlets(Path(path) if path else None, url)
 
 
 def _salesforce_hosts(environment: Mapping[str, str]) -> Hosts:

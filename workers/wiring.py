@@ -28,6 +28,8 @@ from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.events_read import EventsRead
 from projections.storage.journal import StoredJournal
+from projections.storage.log.keys import LogKeys
+from projections.storage.log.reading import Log
 from projections.storage.reader import Reader
 from projections.storage.sealing import Seal
 from projections.storage.shelves import Shelves
@@ -56,6 +58,7 @@ from workers.review.desk import ReviewDesk
 from workers.running import Handlers
 from workers.salesforce import Salesforce
 from workers.salesforce.inventory import Inventory
+from workers.sealing.running import Sealing, sealing
 from workers.settings import Settings
 from workers.task_retention import TaskRetention
 from workers.task_schedule import DueSchedule, TaskSchedule
@@ -99,6 +102,9 @@ class Services:
     history: History
     recent_holds: RecentHolds
     webhooks: Webhooks
+    log: Log
+    log_keys: LogKeys
+    sealing: Sealing
 
     def ring(self, streams: Collection[str]) -> None:
         """Another process has appended, to these among others."""
@@ -144,6 +150,8 @@ async def running(
         vault,
         Outgoing(settings.webhook_networks),
     )
+    relay = EventRelay(settings.nats_url, database, settings.events)
+    log_keys = LogKeys(secrets, vault)
     services = Services(
         settings=settings,
         journal=journal,
@@ -159,11 +167,21 @@ async def running(
         task_log=TaskLog(database),
         shelves=Shelves(database),
         dispatch=Dispatch(settings.nats_url, secrets, journal, settings.task_types),
-        relay=EventRelay(settings.nats_url, database, settings.events),
+        relay=relay,
         feed=Feed(EventsRead(database)),
         history=History(database, reader),
         recent_holds=RecentHolds(reader),
         webhooks=hooks,
+        log=Log(database),
+        log_keys=log_keys,
+        sealing=sealing(
+            secrets,
+            log_keys,
+            relay.broker,
+            hooks.outgoing,
+            settings.checkpoints,
+            settings.events.replicas,
+        ),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -216,6 +234,7 @@ def _workers(services: Services) -> Sequence[Any]:
         *services.dispatch.loops(),
         *services.relay.loops(),
         *services.webhooks.loops(),
+        *services.sealing.loops(),
         run_forever("task-sweep", swept.run_once, task_sweep.EVERY_SECONDS),
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
         run_forever("task-schedule", recurring.run_once, task_schedule.EVERY_SECONDS),

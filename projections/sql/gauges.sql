@@ -46,6 +46,18 @@ SELECT
     ), 0) - position)::float8 AS events
 FROM tail;
 
+-- name: seal
+SELECT
+    greatest(0, coalesce((
+        SELECT notification_id FROM berth_events
+        ORDER BY notification_id DESC LIMIT 1
+    ), 0) - coalesce((
+        SELECT size FROM log_checkpoint ORDER BY size DESC LIMIT 1
+    ), 0))::float8 AS unsealed,
+    (EXISTS (
+        SELECT FROM log WHERE refused_because IS NOT NULL
+    ))::int::float8 AS refused;
+
 -- name: tasks
 SELECT
     priority,

@@ -23,6 +23,8 @@ LEFT = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 PURE = {
     *(
         "__future__",
+        "base64",
+        "binascii",
         "collections",
         "cronsim",
         "dataclasses",

@@ -10,7 +10,7 @@ from tests.architecture.test_house import FILES, ROOT
 NAME = re.compile(r"BERTH_[A-Z][A-Z_]*[A-Z]")
 TABLE = ROOT / "docs" / "deploy.md"
 # Streams of NATS, and what an example of ours is given.
-NONE = re.compile(r"BERTH_(TASKS(_.*)?|EVENTS|TOKEN|PASSWORD)")
+NONE = re.compile(r"BERTH_(TASKS(_.*)?|EVENTS|LOG|TOKEN|PASSWORD)")
 
 
 def names_in(path: Path) -> set[str]:

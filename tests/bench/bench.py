@@ -20,6 +20,7 @@ from tests.bench.installation import (
     python,
     running,
 )
+from tests.bench.sealed import seal_all
 from tests.bench.wrk import Load, load
 from tests.support.servers import Servers, embedded_servers, fresh_database, migrated
 from workers.embedded import EmbeddedNats
@@ -97,6 +98,8 @@ class Bench:
     def grown_site(self) -> Iterator[Site]:
         url, environments = self.grown
         make_current(url)
+        for _ in seal_all(url):
+            pass
         # Else its events would be on their way to NATS all the time that is measured.
         recent = {"BERTH_EVENTS_MAX_AGE_DAYS": "1"}
         nats_url = self.servers.nats_url

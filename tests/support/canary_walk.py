@@ -156,7 +156,7 @@ class Walk:
             path = f"/environments/{places['id']}/lock"
             query = {"repositoryName": places["repositoryName"]}
             self.owner.delete(f"{path}/{places['ticketId']}", **query)
-        places["from"] = "1"
+        places |= {"from": "1", "position": "1"}
         request = operation.good(places, redirect="false", authType="accessToken")
         good = operation.good(places)
         forged = self.owner.token[:-2]
@@ -183,7 +183,7 @@ class Walk:
         places, _ = self.places()
         if "{webhookId}" in operation.path:
             places["webhookId"] = self.webhook(places)
-        places["from"] = "1"
+        places |= {"from": "1", "position": "1"}
         for request in operation.bad(places, f"{MARK}{secrets.token_hex(4)}"):
             if operation.method == "DELETE" and request.headers:
                 continue  # A key means nothing there: it would be a good request.

@@ -1,0 +1,237 @@
+"""The seal over the journal: checkpoints, proofs and bundles (docs/log.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+
+from litestar import Controller, MediaType, Response, get
+from litestar.params import QueryParameter
+from litestar.response import Stream
+from msgspec import Struct, field
+
+from api.auth import allow
+from api.deps import AtDesk
+from api.health import OPEN, AnyRequest
+from domain.errors import Invalid
+from domain.ids import parse_id
+from domain.roles import Role
+from domain.seal.bundle import shown
+from domain.seal.note import encoded
+from projections.storage.log.export import Bundle, Question
+from projections.storage.log.reading import Proof
+
+POSITION_MAX = 10**15
+NDJSON = "application/x-ndjson"
+SIZE_OF = "How many events the checkpoint is of; default, the newest"
+
+Size = Annotated[
+    int | None,
+    QueryParameter(name="size", ge=1, le=POSITION_MAX, description=SIZE_OF),
+]
+Position = Annotated[
+    int,
+    QueryParameter(
+        name="position",
+        ge=1,
+        le=POSITION_MAX,
+        description="The `sequence` of the event",
+    ),
+]
+OldSize = Annotated[
+    int,
+    QueryParameter(
+        name="from",
+        ge=1,
+        le=POSITION_MAX,
+        description="How many events the earlier checkpoint is of",
+    ),
+]
+NewSize = Annotated[
+    int | None,
+    QueryParameter(
+        name="to",
+        ge=1,
+        le=POSITION_MAX,
+        description="How many the later one is of; default, the newest",
+    ),
+]
+First = Annotated[
+    int,
+    QueryParameter(
+        name="from", ge=1, le=POSITION_MAX, description="The position to begin at"
+    ),
+]
+Last = Annotated[
+    int | None,
+    QueryParameter(
+        name="to",
+        ge=1,
+        le=POSITION_MAX,
+        description="The last position; default, that of the newest checkpoint",
+    ),
+]
+EarlierSize = Annotated[
+    int | None,
+    QueryParameter(
+        name="earlier",
+        ge=1,
+        le=POSITION_MAX,
+        description="The size of a checkpoint from which the log must be proven to go"
+        " on",
+    ),
+]
+EnvironmentId = Annotated[
+    str | None,
+    QueryParameter(
+        name="environmentId",
+        description="Only what is about this environment, also if it was deleted",
+    ),
+]
+Repository = Annotated[
+    str | None,
+    QueryParameter(
+        name="repositoryIdentifier",
+        min_length=1,
+        max_length=255,
+        description="Only what is of this repository",
+    ),
+]
+
+
+class LogKeyAnswer(Struct, frozen=True, rename="camel"):
+    """`vkey` is the public key as C2SP spells it: `<origin>+<id>+<base64>`.
+
+    `signs_until` is null for the newest; one that was replaced signs along until then.
+    """
+
+    vkey: str
+    created_at: datetime
+    signs_until: datetime | None
+
+
+class InclusionProof(Struct, frozen=True, rename="camel"):
+    """That an event is among the first `size`, by RFC 6962; hashes are in base64.
+
+    `leaf_hash` is that of the event as it is stored; `root_hash`, of the tree.
+    `checkpoint` is null unless one was signed of just this size.
+    """
+
+    position: int
+    size: int
+    leaf_hash: str
+    root_hash: str
+    proof: list[str]
+    checkpoint: str | None
+
+
+class ConsistencyProof(Struct, frozen=True, rename="camel"):
+    """That the first `to` events begin with the first `from`, by RFC 6962."""
+
+    old: int = field(name="from")
+    to: int
+    root_hash: str
+    proof: list[str]
+    checkpoint: str | None
+
+
+class LogController(Controller):
+    path = "/log"
+    tags = ["Log"]
+
+    @get(
+        "/checkpoint",
+        opt=OPEN,
+        media_type=MediaType.TEXT,
+        summary="How many events there were, and the hash over them, signed",
+    )
+    async def get_checkpoint(
+        self, request: AnyRequest, size: Size = None
+    ) -> Response[str]:
+        """The newest, or that of `size`: a C2SP checkpoint (tlog-checkpoint).
+
+        No token is needed: it tells of no event, and whoever keeps one can prove
+        later that the journal was altered. 404 until something is sealed, and for a
+        size of which no checkpoint was signed.
+        """
+        sealed = await request.app.state.services.log.checkpoint(size)
+        return Response(sealed.note, media_type=MediaType.TEXT)
+
+    @get("/keys", opt=OPEN, summary="The public keys that the log was signed with")
+    async def list_keys(self, request: AnyRequest) -> list[LogKeyAnswer]:
+        """The newest first. Keep them elsewhere: who trusts these has asked the log."""
+        keys = await request.app.state.services.log_keys.all()
+        return [LogKeyAnswer(key.vkey, key.created_at, key.signs_until) for key in keys]
+
+    @get(
+        "/proof/inclusion",
+        guards=[allow(Role.MEMBER)],
+        summary="Prove that an event is in the journal, as it was",
+    )
+    async def prove_inclusion(
+        self, desk: AtDesk, position: Position, size: Size = None
+    ) -> InclusionProof:
+        """RFC 6962, section 2.1.1. The index of the leaf is `position` - 1."""
+        found: Proof = await desk.services.log.inclusion(position, size)
+        return InclusionProof(
+            position,
+            found.size,
+            encoded(found.leaf),
+            encoded(found.root),
+            [*shown(found.proof)],
+            found.note,
+        )
+
+    @get(
+        "/proof/consistency",
+        guards=[allow(Role.MEMBER)],
+        summary="Prove that the journal was only added to",
+    )
+    async def prove_consistency(
+        self, desk: AtDesk, old: OldSize, new: NewSize = None
+    ) -> ConsistencyProof:
+        """RFC 6962, section 2.1.2: from one checkpoint to a later one."""
+        found: Proof = await desk.services.log.consistency(old, new)
+        return ConsistencyProof(
+            old, found.size, encoded(found.root), [*shown(found.proof)], found.note
+        )
+
+    @get(
+        "/export",
+        guards=[allow(Role.OWNER)],
+        media_type=NDJSON,
+        summary="Events with the proof that each was sealed",
+    )
+    async def export_log(
+        self,
+        desk: AtDesk,
+        first: First = 1,
+        last: Last = None,
+        environment_id: EnvironmentId = None,
+        repository: Repository = None,
+        earlier: EarlierSize = None,
+    ) -> Stream:
+        """A bundle for `berth verify`, as NDJSON: a header, the events, the end.
+
+        All of the journal up to the newest checkpoint, or what is about an
+        environment, or of a repository. It has the events as they are stored.
+        """
+        if environment_id is not None:
+            environment_id = parse_id(environment_id, "environmentId")
+            if repository is not None:
+                raise Invalid(
+                    "give environmentId or repositoryIdentifier, not both",
+                    field="repositoryIdentifier",
+                )
+        question = Question(environment_id, repository, first, last, earlier)
+        bundle = await desk.services.log.bundle(question)
+        return Stream(_pieces(bundle), media_type=NDJSON)
+
+
+async def _pieces(bundle: Bundle) -> AsyncIterator[bytes]:
+    """Each made in a thread when the one before has been taken."""
+    lines = bundle.lines()
+    while piece := await asyncio.to_thread(next, lines, b""):
+        yield piece

@@ -1,0 +1,73 @@
+"""Checkpoints in a file: each whole, one after the other, whatever broke off before."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from domain.seal.note import Checkpoint, signed
+from projections.storage.log.signing import new_private_key, public_half
+from workers.sealing.file import FileOutlet, notes_in
+from workers.sealing.outlet import OutletUnavailable
+
+ORIGIN = "berth.log/1"
+PRIVATE = new_private_key()
+SIGNERS = [(public_half(PRIVATE, ORIGIN), PRIVATE.sign)] * 2
+NOTES = [signed(Checkpoint(ORIGIN, n, bytes(32)).text, SIGNERS) for n in range(1, 5)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "checkpoints"
+
+
+def publish(path: Path, *notes: str) -> None:
+    for note in notes:
+        asyncio.run(FileOutlet(path).publish(ORIGIN, note))
+
+
+def last(path: Path) -> str | None:
+    return asyncio.run(FileOutlet(path).last())
+
+
+def test_a_file_that_is_not_there_has_none(path: Path) -> None:
+    assert last(path) is None
+
+
+def test_each_is_appended_and_the_last_is_found(path: Path) -> None:
+    for number, note in enumerate(NOTES, 1):
+        publish(path, note)
+        assert last(path) == note
+        assert [*notes_in(path.read_text())] == NOTES[:number]
+
+
+def test_where_one_broke_off_the_next_begins_below(path: Path) -> None:
+    for end in range(len(NOTES[1].encode())):
+        path.unlink(missing_ok=True)
+        publish(path, NOTES[0])
+        with path.open("ab") as file:
+            file.write(NOTES[1].encode()[:end])
+        assert last(path) in NOTES[:2]
+        publish(path, NOTES[2], NOTES[3])
+        text = path.read_text(errors="replace")
+        assert [n for n in notes_in(text) if n != NOTES[1]] == [
+            *NOTES[:1],
+            *NOTES[2:],
+        ], end
+        assert last(path) == NOTES[3]
+
+
+def test_of_a_long_file_only_the_end_is_read(path: Path) -> None:
+    publish(path, *NOTES)
+    path.write_text(path.read_text() * 200)
+    assert path.stat().st_size > 100_000
+    assert last(path) == NOTES[3]
+
+
+def test_a_file_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> None:
+    with pytest.raises(OutletUnavailable):
+        publish(tmp_path / "nowhere" / "checkpoints", NOTES[0])
+    with pytest.raises(OutletUnavailable):
+        asyncio.run(FileOutlet(tmp_path).last())

@@ -1,0 +1,222 @@
+"""One sealer at a time, its checkpoints handed out, and stopped by what others know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from domain.seal.note import Checkpoint, checkpoint_of, note_of
+from projections.storage.database import Database
+from projections.storage.keyring import Keyring
+from projections.storage.log.keys import LogKeys
+from projections.storage.log.sealer import Sealer
+from projections.storage.log.sealing import SealStore
+from projections.storage.vault import Vault
+from tests.projections.log_stage import KEYS, Stage, sealing_stage
+from tests.projections.test_views import append
+from tests.support.dispatching import until
+from tests.support.receivers import receivers
+from tests.workers.events.stage import story
+from tests.workers.outgoing.setting import sending
+from workers.embedded import EmbeddedNats
+from workers.loop import end, run_forever
+from workers.sealing.file import FileOutlet, notes_in
+from workers.sealing.nats import NatsOutlet
+from workers.sealing.outlet import Outlet, OutletUnavailable
+from workers.sealing.publishing import Publishing
+from workers.sealing.url import UrlOutlet
+from workers.tasks.broker import Broker
+
+
+@pytest.fixture
+def stage(own_journal_url: str) -> Iterator[Stage]:
+    with sealing_stage(own_journal_url) as stage:
+        yield stage
+
+
+@asynccontextmanager
+async def running(
+    stage: Stage, outlets: Sequence[Outlet] = (), keys: Keyring = KEYS
+) -> AsyncIterator[Sealer]:
+    """A worker's sealer, with everything of a process of its own."""
+    with closing(Database(stage.url, pool_max=2)) as database:
+        log_keys = LogKeys(database, Vault(database, keys))
+        publishing = Publishing(stage.log, log_keys, outlets)
+
+        async def contradiction() -> str | None:
+            await publishing.look()
+            return publishing.contradiction
+
+        store = SealStore(database, apart_seconds=0)
+        sealer = Sealer(store, log_keys, contradiction)
+        tasks = [
+            asyncio.create_task(run_forever("sealer", sealer.run, 0.1)),
+            asyncio.create_task(run_forever("checkpoints", publishing.run_once, 0.1)),
+        ]
+        try:
+            yield sealer
+        finally:
+            await end(*tasks)
+
+
+async def sealed(stage: Stage, size: int) -> None:
+    async def is_sealed() -> bool:
+        newest = await stage.log.newest()
+        return newest is not None and newest.checkpoint.size >= size
+
+    await until(is_sealed)
+
+
+async def refused(stage: Stage) -> str:
+    async def is_refused() -> bool:
+        return await stage.log.refusal() is not None
+
+    await until(is_refused)
+    return await stage.log.refusal() or ""
+
+
+async def has(outlet: Outlet, size: int) -> None:
+    """As soon as it can be asked."""
+
+    async def is_there() -> bool:
+        try:
+            note = await outlet.last()
+        except OutletUnavailable:
+            return False
+        return note is not None and told(note).size == size
+
+    await until(is_there)
+
+
+def told(note: str) -> Checkpoint:
+    return checkpoint_of(note_of(note).text)
+
+
+def test_what_is_appended_is_sealed_and_whoever_dies_is_followed(stage: Stage) -> None:
+    async def scene() -> None:
+        append(stage.url, story(3))
+        async with running(stage) as second:
+            await sealed(stage, 3)
+            async with running(stage) as first:
+                assert (second.is_leading, first.is_leading) == (True, False)
+                append(stage.url, story(2))
+                await sealed(stage, 5)
+                with psycopg.connect(stage.url, autocommit=True) as connection:
+                    connection.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_locks"
+                        " WHERE locktype = 'advisory' AND granted"
+                    )
+                append(stage.url, story(2))
+                await sealed(stage, 7)
+                assert second.is_leading != first.is_leading
+        assert stage.examined().findings == []
+
+    asyncio.run(scene())
+
+
+def test_without_the_vault_s_key_nothing_is_signed_and_that_is_told(
+    stage: Stage,
+) -> None:
+    async def scene() -> None:
+        await stage.keys.ensured()
+        append(stage.url, story(3))
+        async with running(stage, keys=Keyring({2: bytes(32)})):
+            why = await refused(stage)
+            assert why == "this process lacks version 1 of the vault's keys"
+        async with running(stage):
+            await sealed(stage, 3)
+
+            async def is_over() -> bool:
+                return await stage.log.refusal() is None
+
+            await until(is_over)
+
+    asyncio.run(scene())
+
+
+def test_a_url_is_told_again_until_it_has_understood(stage: Stage) -> None:
+    async def scene() -> None:
+        append(stage.url, story(3))
+        async with receivers(1) as [receiver], sending() as (outgoing, _):
+            receiver.status = 500
+            async with running(stage, [UrlOutlet(receiver.url, outgoing)]):
+                await receiver.got(2)
+                receiver.status = 204
+                seen = len(receiver.received)
+                await receiver.got(seen + 1)
+                newest = await stage.log.newest()
+                assert newest
+                last = receiver.received[-1]
+                assert (last.method, last.body.decode()) == ("POST", newest.note)
+                assert last.headers["content-type"] == "text/plain; charset=utf-8"
+
+    asyncio.run(scene())
+
+
+def test_a_file_that_remembers_more_stops_it_until_it_is_moved_away(
+    stage: Stage, tmp_path: Path
+) -> None:
+    file = tmp_path / "checkpoints"
+
+    async def scene() -> None:
+        append(stage.url, story(3))
+        async with running(stage, [FileOutlet(file)]):
+            await has(FileOutlet(file), 3)
+        stage.do("DELETE FROM berth_events WHERE notification_id = 3")
+        stage.do("TRUNCATE log_tile, log_checkpoint")
+        async with running(stage, [FileOutlet(file)]):
+            why = await refused(stage)
+            assert "knows otherwise: 3 events were sealed, and here are only 0" in why
+            assert await stage.log.newest() is None
+            file.rename(tmp_path / "of before")
+            await sealed(stage, 2)
+            await has(FileOutlet(file), 2)
+        assert [told(note).size for note in notes_in(file.read_text())] == [2]
+
+    asyncio.run(scene())
+
+
+def test_what_somebody_else_has_written_there_stops_nobody(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Else whoever may write there could keep Berth from sealing."""
+    file = tmp_path / "checkpoints"
+    forged = Checkpoint("berth.log/other", 999, bytes(32)).text
+    file.write_text(f"{forged}\n\N{EM DASH} berth.log/other AAAAAAAA\n\n")
+
+    async def scene() -> None:
+        append(stage.url, story(3))
+        async with running(stage, [FileOutlet(file)]):
+            await sealed(stage, 3)
+            assert await stage.log.refusal() is None
+
+    asyncio.run(scene())
+
+
+def test_nats_has_the_newest_and_is_given_it_again(
+    stage: Stage, tmp_path: Path
+) -> None:
+    async def scene(nats: EmbeddedNats) -> None:
+        broker = Broker(nats.url)
+        connecting = asyncio.create_task(run_forever("broker", broker.run, 0.1))
+        try:
+            await broker.connected()
+            outlet = NatsOutlet(broker, stage.database, stage.keys, 1)
+            append(stage.url, story(3))
+            async with running(stage, [outlet]):
+                await has(outlet, 3)
+                nats.kill()
+                append(stage.url, story(2))
+                await sealed(stage, 5)  # NATS is not needed for it.
+                nats.start()
+                await has(outlet, 5)
+        finally:
+            await end(connecting)
+
+    with EmbeddedNats(tmp_path / "nats") as nats:
+        asyncio.run(scene(nats))

@@ -1,0 +1,1 @@
+"""Seals the journal outside the write path, and hands its checkpoints out."""
