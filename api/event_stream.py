@@ -81,16 +81,11 @@ class Streams:
         self._all_max = all_max
         self._open: Counter[tuple[str, str | None]] = Counter()
 
-    def check(self, actor: Actor) -> None:
-        """`TooMany` if there is no room for another of this caller's."""
-        if self._open[actor.id, actor.application] >= self._per_caller_max:
-            raise TooMany(f"{self._per_caller_max} streams of yours are open; end some")
-        if self._open.total() >= self._all_max:
-            raise TooMany(f"{self._all_max} streams are open here; ask again later")
-
     @contextmanager
     def counted(self, actor: Actor) -> Iterator[None]:
+        """`TooMany` if there is no room for another of this caller's."""
         key = (actor.id, actor.application)
+        self._check(key)
         self._open[key] += 1
         try:
             yield
@@ -98,6 +93,12 @@ class Streams:
             self._open[key] -= 1
             if not self._open[key]:
                 del self._open[key]
+
+    def _check(self, key: tuple[str, str | None]) -> None:
+        if self._open[key] >= self._per_caller_max:
+            raise TooMany(f"{self._per_caller_max} streams of yours are open; end some")
+        if self._open.total() >= self._all_max:
+            raise TooMany(f"{self._all_max} streams are open here; ask again later")
 
 
 class EventStream:
@@ -132,15 +133,18 @@ class EventStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope
-        start: Any = {"type": "http.response.start", "status": 200, "headers": HEADERS}
-        await send(start)
+        # `TooMany` before anything is sent is an answer like any other.
+        with self._streams.counted(self._wanted.actor):
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": HEADERS}
+            )
+            await self._tell_until_gone(receive, send)
+
+    async def _tell_until_gone(self, receive: Receive, send: Send) -> None:
         telling = asyncio.create_task(self._tell(send))
         leaving = asyncio.create_task(_gone(receive))
         try:
-            with self._streams.counted(self._wanted.actor):
-                await asyncio.wait(
-                    {telling, leaving}, return_when=asyncio.FIRST_COMPLETED
-                )
+            await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             telling.cancel()
             leaving.cancel()

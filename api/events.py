@@ -120,7 +120,7 @@ class EventsController(Controller):
         feed = desk.services.feed
         choice = await _choice(feed, types or [], environment_id)
         wanted = Wanted(desk.actor, choice)
-        form = request.accept.best_match([JSON, NDJSON, MEDIA], default=JSON)
+        form = _form(request)
         if form == MEDIA:
             field = LAST_EVENT_ID if last_event_id else "after"
             return await _stream(request, desk, wanted, field, last_event_id or after)
@@ -134,6 +134,13 @@ class EventsController(Controller):
         else:
             page = await reading
         return shown(page, form)
+
+
+def _form(request: AnyRequest) -> str:
+    try:
+        return request.accept.best_match([JSON, NDJSON, MEDIA], default=JSON)
+    except OverflowError:  # Litestar reads a quality as any number, such as 1e999.
+        raise Invalid("Accept has a quality that is none", field="Accept") from None
 
 
 async def _choice(feed: Feed, types: list[str], environment_id: str | None) -> Choice:
@@ -167,7 +174,6 @@ async def _stream(
     request: AnyRequest, desk: Desk, wanted: Wanted, field: str, after: str | None
 ) -> EventStreamResponse:
     state, feed = request.app.state, desk.services.feed
-    state.streams.check(desk.actor)
     tip = await feed.events.tip()
     begin = tip if after is None else position_in(after, field)
     check_reached(begin, tip, field)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from api.webhook_schemas import (
     ConfigAnswer,
@@ -16,7 +16,8 @@ from domain.webhook.events import Filter, Provider
 from domain.webhook.schedule import RETRIES
 from domain.webhook.webhook import WebhookStatus
 from projections.webhook_directory import Listed
-from workers.webhooks.receivers import STARS, Config
+from workers.webhooks.hushed import STARS
+from workers.webhooks.receivers import Config
 
 
 def webhook_answer(
@@ -63,9 +64,14 @@ def shown_url(url: str, provider: Provider) -> str:
     parts = urlsplit(url)
     if provider is not Provider.GENERIC:
         return f"{parts.scheme}://{parts.netloc}/{STARS}"
-    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    query = "&".join(f"{name}={STARS}" for name in names)
-    return parts._replace(query=query or (STARS if parts.query else "")).geturl()
+    shown = "&".join(map(shown_parameter, parts.query.split("&")))
+    return parts._replace(query=shown if parts.query else "").geturl()
+
+
+def shown_parameter(text: str) -> str:
+    """Its name. What has no value is none: it may be a token, padded with `=`."""
+    name, _, value = text.partition("=")
+    return f"{name}={STARS}" if value.strip("=") else STARS
 
 
 def destination_of(url: str) -> str:

@@ -158,11 +158,13 @@ class WebhookDeliveriesController(Controller):
         tip = await hooks.past.tip()
         end = tip if to is None else min(to, tip)
         upto = min(end, from_ + REPLAYED_MAX - 1)
-        records = await hooks.past.between(from_, upto, wish.tags)
-        new = await hooks.selection.of([wish], records)
-        await hooks.deliveries.put_again(new)
-        hooks.sending.nudge()
-        return ReplayAnswer(number=len(new), next=upto + 1 if upto < end else None)
+        number = 0
+        async for records in hooks.past.between(from_, upto, wish.tags):
+            new = await hooks.selection.of([wish], records)
+            await hooks.deliveries.put_again(new)
+            hooks.sending.nudge()
+            number += len(new)
+        return ReplayAnswer(number=number, next=upto + 1 if upto < end else None)
 
 
 async def usable(desk: Desk, webhook_id: str) -> Wish:

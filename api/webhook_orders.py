@@ -86,28 +86,38 @@ def revised_of(
     return revised
 
 
-def config_after(desk: Desk, patch: WebhookPatch, config: Config) -> Config:
-    """Where it leads from now on.
+def config_after(
+    desk: Desk, patch: WebhookPatch, facts: WebhookCreated, config: Config
+) -> Config:
+    """Where it leads from now on; `config` is where it led, `facts` what it was.
 
     What was a secret between us and one receiver is not sent to another: whoever says
-    where it leads must say the headers again.
+    where it leads must say the headers again. Nor is a chat's URL shown by saying that
+    it was none.
     """
-    given = patch.config
-    if isinstance(given, UnsetType):
-        return config
+    given = ConfigPatch() if isinstance(patch.config, UnsetType) else patch.config
+    was_chat = facts.provider is not Provider.GENERIC
+    if was_chat and patch.provider is Provider.GENERIC and given.url is UNSET:
+        raise Invalid(
+            "config.url must be given again for a program: a chat's is not shown",
+            field="config.url",
+        )
     changed: dict[str, Any] = {
         name: value
         for name, value in (("url", given.url), ("headers", given.headers))
         if value is not UNSET
     }
-    after = replace(config, **changed) if changed else config
+    if not changed:
+        return config
+    # Checked before anything reads where it leads: it may not be a URL at all.
+    after = checked(desk, replace(config, **changed))
     is_elsewhere = destination_of(after.url) != destination_of(config.url)
     if is_elsewhere and config.headers and given.headers is UNSET:
         raise Invalid(
             "config.headers must be given again for a URL of another host",
             field="config.headers",
         )
-    return checked(desk, after) if changed else config
+    return after
 
 
 def checked(desk: Desk, config: Config) -> Config:

@@ -115,7 +115,7 @@ class WebhooksController(Controller):
         """
         known, vault = listed(await find(views, webhook_id)), desk.services.vault
         facts, config = known.facts, await config_in_vault(desk, known)
-        after, config_id = config_after(desk, data, config), known.facts.config_id
+        after, config_id = config_after(desk, data, facts, config), facts.config_id
         if after is not config:
             config_id = desk.new_id()
         command = ReviseWebhook(

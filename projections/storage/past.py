@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, LiteralString
+from typing import Any, LiteralString, get_args
 from uuid import UUID
 
-from domain.catalog import tag
-from domain.environment.details import Details, evolve
-from domain.environment.events import EnvironmentRegistered, EnvironmentRevised
+from domain.catalog import AnyEvent, tag
 from domain.event import Event
 from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.instants import first_since_sync
-from projections.storage.mapper import recorded
+from projections.storage.mapper import recorded_in
 from projections.storage.threads import in_thread
 from projections.storage.uuid7 import EPOCH
 
 COLUMNS: LiteralString = "originator_id, originator_version, notification_id, state"
 AT: LiteralString = f"""
 SELECT {COLUMNS} FROM berth_events
-WHERE notification_id = ANY(%(positions)s) ORDER BY notification_id
+WHERE notification_id = ANY(%(positions)s) AND topic = ANY(%(topics)s)
+ORDER BY notification_id
 """  # noqa: S608 - names of ours
-BETWEEN: LiteralString = f"""
-SELECT {COLUMNS} FROM berth_events
-WHERE notification_id BETWEEN %(first)s AND %(last)s AND topic = ANY(%(topics)s)
+PIECE: LiteralString = f"""
+SELECT * FROM (
+    SELECT found.*, sum(octet_length(state)) OVER (ORDER BY notification_id)
+        - octet_length(state) AS bytes_before
+    FROM (
+        SELECT {COLUMNS} FROM berth_events
+        WHERE notification_id BETWEEN %(first)s AND %(last)s
+            AND topic = ANY(%(topics)s)
+        ORDER BY notification_id LIMIT %(limit)s
+    ) AS found
+) AS piece
+WHERE bytes_before < %(bytes_max)s
 ORDER BY notification_id
 """  # noqa: S608
 OF: LiteralString = f"""
@@ -36,6 +44,10 @@ SELECT event.* FROM unnest(%(streams)s::text[]) AS wanted (stream), LATERAL (
     ORDER BY originator_version
 ) AS event
 """  # noqa: S608
+ID_AT: LiteralString = """
+SELECT convert_from(state, 'UTF8')::json->>'id' AS id FROM berth_events
+WHERE notification_id = %(position)s
+"""
 WITH_ID: LiteralString = """
 SELECT notification_id FROM berth_events
 WHERE notification_id BETWEEN %(first)s AND %(last)s
@@ -46,7 +58,9 @@ LAST: LiteralString = """
 SELECT coalesce(max(notification_id), 0) AS last FROM berth_events
 """
 SAME_INSTANT_MAX = 10_000
-DESCRIBING = (EnvironmentRegistered, EnvironmentRevised)
+PIECE_MAX = 1_000
+PIECE_BYTES_MAX = 4 * 1024 * 1024
+KNOWN = [tag(event) for event in get_args(AnyEvent)]
 MILLISECONDS = 80  # below which a UUIDv7 has other bits
 MILLISECONDS_MAX = 253_402_300_799_999  # of what `datetime` can tell
 
@@ -56,15 +70,30 @@ class Past:
         self._database = database
 
     async def at(self, positions: Collection[int]) -> Mapping[int, Recorded]:
-        """By position; what is beyond the end is left out."""
-        found = await in_thread(self._read, AT, {"positions": [*positions]})
+        """By position; left out is what is beyond the end, and what only a newer
+        version of Berth knows.
+        """
+        values = {"positions": [*positions], "topics": KNOWN}
+        found = await in_thread(self._read, AT, values)
         return {record.position: record for record in found}
 
     async def between(
         self, first: int, last: int, topics: Collection[str]
-    ) -> Sequence[Recorded]:
-        values = {"first": first, "last": last, "topics": [*topics]}
-        return await in_thread(self._read, BETWEEN, values)
+    ) -> AsyncIterator[Sequence[Recorded]]:
+        """Piece by piece, in order: all at once, they might be gigabytes."""
+        while first <= last:
+            values = {
+                "first": first,
+                "last": last,
+                "topics": [*topics],
+                "limit": PIECE_MAX,
+                "bytes_max": PIECE_BYTES_MAX,
+            }
+            piece = await in_thread(self._read, PIECE, values)
+            if not piece:
+                return
+            yield piece
+            first = piece[-1].position + 1
 
     async def of(
         self,
@@ -79,18 +108,6 @@ class Past:
             "upto": upto,
         }
         return await in_thread(self._read, OF, values)
-
-    async def environments(
-        self, ids: Collection[str], upto: int = 2**62
-    ) -> Mapping[str, Details]:
-        """How each was described at `upto`, also if it was deleted before."""
-        known: dict[str, Details] = {}
-        for record in await self.of(ids, DESCRIBING, upto):
-            event, stream = record.event, record.originator_id
-            assert isinstance(event, EnvironmentRegistered | EnvironmentRevised)
-            if details := evolve(known.get(stream), event):
-                known[stream] = details
-        return known
 
     async def tip(self) -> int:
         """The last position."""
@@ -121,4 +138,4 @@ class Past:
     def _read(self, query: LiteralString, values: Mapping[str, Any]) -> list[Recorded]:
         with self._database.cursor() as cursor:
             rows = cursor.execute(query, values).fetchall()
-        return [recorded(*row.values()) for row in rows]
+        return [recorded_in(row) for row in rows]

@@ -58,7 +58,7 @@ class Vault:
         await in_thread(self._replace, credential_id, secret)
 
     async def get(self, credential_id: str) -> str | None:
-        """The secret; None if it was erased. `VaultClosed` without its key."""
+        """The secret; None if it was erased. `VaultClosed` if it cannot be opened."""
         return await in_thread(self._get, credential_id)
 
     async def forget(self, credential_id: str) -> None:
@@ -95,7 +95,13 @@ class Vault:
         data_key = unwrap(
             self._keys, credential_id, row["key_version"], row["wrapped_key"]
         )
-        return _open(AESGCM(data_key), row["ciphertext"], associated).decode()
+        try:
+            return _open(AESGCM(data_key), row["ciphertext"], associated).decode()
+        except InvalidTag:
+            raise VaultClosed(
+                f"credential {credential_id} was altered and cannot be opened",
+                version=row["key_version"],
+            ) from None
 
     def _settled(self) -> Sequence[str]:
         with self._database.cursor() as cursor:

@@ -12,7 +12,11 @@ from tests.api.bad_input import (
 )
 
 NOT_PATTERNS = (*NOT_TEXT, "null", '""', '"lock"', '"Lock.*"', '"nothing.at_all"')
-NOT_CONFIGS = ("null", "7", '"a"', "[]")
+NOT_URLS = ("https://[", "https://a\\u2100b.example", "", "https:", "https://a:b")
+NOT_CONFIGS = (
+    *("null", "7", '"a"', "[]"),
+    *(f'{{"url": "{url}"}}' for url in NOT_URLS),
+)
 WEBHOOK_DETAILS: Values = {
     "provider": ('"Slack"', '"mail"', '""', "null", "7"),
     "timeout": (*NOT_SECONDS, "99", "30001", "null"),

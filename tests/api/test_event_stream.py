@@ -158,6 +158,26 @@ def test_a_caller_has_only_so_many_streams(api: Api) -> None:
         assert next(open_stream.frames()).id
 
 
+def test_those_who_come_all_at_once_are_no_more_than_one_may_have(api: Api) -> None:
+    """None of them is counted yet when the first is let in."""
+    reader = api.caller(Role.MEMBER)
+    request = (
+        f"GET /sfp/api/events HTTP/1.1\r\nHost: {HOST}\r\nAccept: {STREAM}\r\n"
+        f"Authorization: Bearer {reader.token}\r\n\r\n"
+    ).encode()
+    with ExitStack() as stack:
+        readers = [
+            stack.enter_context(socket.create_connection((HOST, api.port)))
+            for _ in range(STREAMS_PER_CALLER_MAX + 100)
+        ]
+        for one in readers:
+            one.sendall(request)
+        statuses = [one.recv(12).split()[1] for one in readers]
+        assert statuses.count(b"200") == STREAMS_PER_CALLER_MAX
+        assert statuses.count(b"429") == 100
+    until(lambda: following(api) == 0)
+
+
 def test_a_token_in_the_query_is_none(owner: Caller) -> None:
     """It would be in every log on the way."""
     answer = owner.http.get("/events", params={"token": owner.token, "limit": 1})

@@ -202,9 +202,16 @@ def test_who_takes_nothing_in_time_is_told_where_it_was_and_left(
 def test_streams_are_counted_for_each_caller_and_altogether() -> None:
     streams = Streams(per_caller_max=2, all_max=3)
     with streams.counted(OWNER), streams.counted(OWNER):
-        with pytest.raises(TooMany, match="2 streams of yours"):
-            streams.check(OWNER)
-        streams.check(MEMBER)
-        with streams.counted(MEMBER), pytest.raises(TooMany, match="3 streams are"):
-            streams.check(MEMBER)
-    streams.check(OWNER)
+        with (
+            pytest.raises(TooMany, match="2 streams of yours"),
+            streams.counted(OWNER),
+        ):
+            pytest.fail("it was let in")
+        with (
+            streams.counted(MEMBER),
+            pytest.raises(TooMany, match="3 streams are"),
+            streams.counted(MEMBER),
+        ):
+            pytest.fail("it was let in")
+    with streams.counted(OWNER):
+        pass

@@ -193,6 +193,16 @@ def test_what_makes_no_sense_is_refused_by_name(
     assert refused(owner.get("/events", **{field: value}), 400)["field"] == field
 
 
+@pytest.mark.parametrize("quality", ["1e999", "-1e999", "inf", "nan", "x", ""])
+def test_whatever_quality_somebody_accepts_is_no_failure_of_ours(
+    owner: Caller, quality: str
+) -> None:
+    accept = {"accept": f"text/event-stream;q=0.1, application/json;q={quality}"}
+    answer = owner.ask("GET", "/events", headers=accept, limit=1)
+    if answer.status_code != 200:
+        assert refused(answer, 400, "INVALID")["field"] == "Accept"
+
+
 def test_an_environment_that_never_was_is_not_found(owner: Caller) -> None:
     answer = owner.get("/events", environmentId=new_id())
     refused(answer, 404, "ENVIRONMENT_NOT_FOUND")

@@ -39,7 +39,7 @@ def test_what_is_created_is_shown_but_for_its_secrets(owner: Caller) -> None:
     shown = look(owner, created)
     assert shown == created
     assert shown["config"] == {
-        "url": "https://hooks.example.org/in?key=***&b=***",
+        "url": "https://hooks.example.org/in?key=***&***",
         "method": "POST",
         "headers": {"X-Key": "***"},
         "filter": {
@@ -61,6 +61,31 @@ def test_of_a_chat_only_the_host_is_shown(owner: Caller, provider: str) -> None:
     url = "https://hooks.slack.com/services/T0/B0/secret"
     created = create(owner, provider=provider, config={"url": url})
     assert created["config"]["url"] == "https://hooks.slack.com/***"
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("dG9rZW4", "***"),
+        ("dG9rZW4=", "***"),
+        ("dG9rZW4==", "***"),
+        ("a=b&c", "a=***&***"),
+    ],
+)
+def test_a_query_that_is_a_token_is_not_shown_as_a_name(
+    owner: Caller, query: str, shown: str
+) -> None:
+    created = create(owner, config={"url": f"https://a.example/in?{query}"})
+    assert created["config"]["url"] == f"https://a.example/in?{shown}"
+
+
+def test_a_chat_that_becomes_a_program_does_not_show_its_url(owner: Caller) -> None:
+    url = "https://hooks.slack.com/services/T0/B0/secret"
+    path = f"/webhooks/{create(owner, provider='slack', config={'url': url})['id']}"
+    change: Json = {"provider": "generic"}
+    assert refused(owner.patch(path, change), 400)["field"] == "config.url"
+    change["config"] = {"url": "https://hooks.slack.com/another"}
+    assert made(owner.patch(path, change))["config"]["url"] == change["config"]["url"]
 
 
 def test_no_event_tells_where_it_leads(

@@ -15,15 +15,14 @@ import httpx2
 import msgspec
 import pytest
 import standardwebhooks.webhooks
-from msgspec.structs import asdict
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from domain.catalog import AnyEvent
-from domain.environment.details import Details
-from domain.environment.events import Category, EnvironmentRegistered
+from domain.environment.events import Category
 from domain.record import Origin, Recorded
 from domain.roles import Role
 from domain.webhook.events import Provider
+from projections.storage.descriptions import Described
 from tests.support.client import Caller, made
 from tests.support.hooks import Hook, attempts, lock_events, only
 from tests.support.running import HOST, Api, Installation, free_port, until
@@ -103,10 +102,8 @@ def test_berth_would_send_today_what_the_page_shows() -> None:
     assert Bodies(installation).of(Provider.GENERIC, record, None) == generic.body
     words = json.loads(slack.body)["text"].partition(": ")[0]
     name, _, repository = words.partition(" of ")
-    details = Details(
-        **asdict(EnvironmentRegistered(repository, name, Category.RELEASE))
-    )
-    sent = Bodies(installation).of(Provider.SLACK, record, details)
+    described = Described(repository, name, Category.RELEASE)
+    sent = Bodies(installation).of(Provider.SLACK, record, described)
     assert sent == slack.body
     assert MESSAGES.keys() == {Provider.SLACK, Provider.TEAMS, Provider.DISCORD}
     for sample in (generic, slack):

@@ -47,6 +47,10 @@ OTHERWISE = (
     f"{NAME} tells of events that the journal does not know, as though the database "
     "was restored from a backup; `berth rebuild events` has the stream made anew"
 )
+UNFIT = (
+    f"{NAME} was made by somebody else with settings that it cannot be used with; "
+    "remove the stream"
+)
 TOO_OLD = "NATS 2.12 or newer is needed"
 
 
@@ -164,8 +168,10 @@ class EventStream:
         try:
             info = await context.update_stream(info.config.evolve(**wanted))
         except APIError as error:
-            self._refused = differing
             why = f"{', '.join(differing)}: {error.description}"
+            if not info.config.allow_atomic:
+                raise StreamRefused(f"{UNFIT}: {why}") from None
+            self._refused = differing
             log.warning("the event stream keeps other settings", why=why)
         return _recent(info)
 
@@ -178,6 +184,10 @@ class EventStream:
             "discard": DiscardPolicy.OLD,
             "max_age": self.limits.max_age.total_seconds(),
             "max_bytes": self.limits.max_mib << 20 or -1,
+            "max_msgs": -1,
+            "max_msgs_per_subject": -1,
+            "max_msg_size": -1,
+            "no_ack": False,
             "num_replicas": self.limits.replicas,
             "duplicate_window": 120.0,
             "deny_delete": True,

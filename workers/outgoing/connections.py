@@ -25,7 +25,6 @@ CONNECTIONS_SECONDS_MAX = 60.0
 # Less than the 5 s after which many servers close: they would break off a request.
 IDLE_SECONDS_MAX = 4.0
 CONNECT_SECONDS_MAX = 5.0
-CONNECTIONS_PER_HOST_MAX = 16
 HEADERS = {"user-agent": "Berth", "accept": "*/*", "accept-encoding": "identity"}
 HEADER_BYTES_MAX = 8_190
 HEADERS_MAX = 128
@@ -78,8 +77,10 @@ class Lines:
             use_dns_cache=False,
             socket_factory=partial(self._socket, is_plain=is_plain),
             ssl=_tls(),
+            # So many requests are under way as are let: none waits for another's end,
+            # though both may be to the same host.
             limit=0,
-            limit_per_host=CONNECTIONS_PER_HOST_MAX,
+            limit_per_host=0,
             keepalive_timeout=IDLE_SECONDS_MAX,
         )
         return aiohttp.ClientSession(

@@ -106,6 +106,6 @@ def _reply(receiver: Receiver, answer: Answer) -> Reply:
         answer.latency_ms,
         answer.status,
         None if is_success else f"it answered {answer.status}",
-        receiver.config.without_secrets(head)[:HEAD_LENGTH_MAX],
+        receiver.without_secrets(head)[:HEAD_LENGTH_MAX],
         answer.retry_after_seconds,
     )

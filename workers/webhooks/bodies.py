@@ -10,16 +10,16 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from domain.catalog import tag
-from domain.environment.details import Details
 from domain.outward.cloud_event import cloud_event
 from domain.record import Recorded
 from domain.webhook.events import Provider
+from projections.storage.descriptions import Described
 from workers.webhooks.discord import discord
 from workers.webhooks.slack import slack
 from workers.webhooks.teams import teams
 from workers.webhooks.telling import Told, told
 
-REMEMBERED_MAX = 2_000
+REMEMBERED_BYTES_MAX = 16 * 1024 * 1024
 TEST_TYPE = "webhook.test"
 JSON_HEADERS = {"content-type": "application/json", "user-agent": "Berth-Webhooks/1"}
 MESSAGES: Mapping[Provider, Callable[[Told], dict[str, Any]]] = {
@@ -61,18 +61,21 @@ class Bodies:
     def __init__(self, installation: str) -> None:
         self._installation = installation
         self._written: dict[int, bytes] = {}
+        self._bytes = 0
 
     def of(
-        self, provider: Provider, record: Recorded, details: Details | None
+        self, provider: Provider, record: Recorded, details: Described | None
     ) -> bytes:
         """`details` are those of the environment that it is about: for a message."""
         if provider in MESSAGES:
             return encode(MESSAGES[provider](told(record, details)))
         found = self._written.get(record.position)
         if found is None:
-            if len(self._written) >= REMEMBERED_MAX:
+            if self._bytes > REMEMBERED_BYTES_MAX:
                 self._written.clear()
+                self._bytes = 0
             found = self._written[record.position] = self._write(record)
+            self._bytes += len(found)
         return found
 
     def _write(self, record: Recorded) -> bytes:

@@ -12,6 +12,7 @@ from projections.storage.belongings import Belongings
 from projections.storage.database import Database
 from projections.storage.deliveries import Deliveries
 from projections.storage.delivery_log import DeliveryLog
+from projections.storage.descriptions import Descriptions
 from projections.storage.installation import installation_id
 from projections.storage.past import Past
 from projections.storage.reader import Reader
@@ -74,9 +75,10 @@ def webhooks(
 ) -> Webhooks:
     """`database` is theirs alone."""
     deliveries, past = Deliveries(database), Past(database)
-    selection = Selection(past, Belongings(database))
+    descriptions = Descriptions(database)
+    selection = Selection(descriptions, Belongings(database))
     receivers = Receivers(reader, vault)
-    sender = Sending(journal, deliveries, past, receivers, outgoing)
+    sender = Sending(journal, deliveries, past, descriptions, receivers, outgoing)
     following = FanOut(deliveries, past, reader, selection, sender.nudge)
     tail = Tail(
         database,

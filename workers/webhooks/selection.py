@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from domain.catalog import tag
-from domain.environment.details import Details
 from domain.outward.belonging import NOBODYS, Belonging
 from domain.outward.subject import NONE, subject_of
 from domain.record import Recorded
@@ -16,7 +14,8 @@ from domain.webhook.events import Ordering, WebhookCreated
 from domain.webhook.wishes import About, wanted_tags, wants
 from projections.storage.belongings import Belongings
 from projections.storage.deliveries import New
-from projections.storage.past import Past
+from projections.storage.descriptions import Described, Descriptions
+from projections.storage.threads import in_thread
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Selection:
-    past: Past
+    descriptions: Descriptions
     belongings: Belongings
 
     async def of(
@@ -68,12 +67,12 @@ class Selection:
         filters = [wish.facts.filter for wish in wishes]
         whose: Sequence[Belonging] = [NOBODYS] * len(records)
         if any(wanted.repository for wanted in filters):
-            whose = await asyncio.to_thread(self.belongings.of, records)
+            whose = await in_thread(self.belongings.of, records)
         ids = [environment_of(record) for record in records]
-        known: Mapping[str, Details] = {}
+        known: Mapping[str, Described] = {}
         if any(wanted.category for wanted in filters):
             upto = records[-1].position
-            known = await self.past.environments({id_ for id_ in ids if id_}, upto)
+            known = await self.descriptions.of({id_ for id_ in ids if id_}, upto)
         return [
             About(
                 belonging.repository,

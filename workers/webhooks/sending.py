@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import structlog
 
 from domain.decider import Journal, Step
-from domain.environment.details import Details
-from domain.errors import JournalUnavailable, VaultClosed, WebhookNotFound
+from domain.errors import JournalUnavailable, WebhookNotFound
 from domain.event import system
 from domain.record import Recorded
 from domain.webhook.events import Provider, SuspensionReason
 from domain.webhook.webhook import SuspendWebhook, stream_of, webhook
 from projections.storage.deliveries import Attempt, Claimed, Deliveries
+from projections.storage.descriptions import Described, Descriptions
 from projections.storage.past import Past
 from workers.outgoing import Outgoing
 from workers.webhooks import attempt_metrics
@@ -56,12 +56,14 @@ class Sending:
         journal: Journal,
         deliveries: Deliveries,
         past: Past,
+        descriptions: Descriptions,
         receivers: Receivers,
         outgoing: Outgoing,
     ) -> None:
         self._journal = journal
         self._deliveries = deliveries
         self._past = past
+        self._descriptions = descriptions
         self._receivers = receivers
         self._outgoing = outgoing
         self._nudged = asyncio.Event()
@@ -97,7 +99,7 @@ class Sending:
         try:
             claimed = await self._deliveries.claim(busy)
             return await self._packed(claimed, bodies)
-        except (JournalUnavailable, VaultClosed) as error:
+        except JournalUnavailable as error:
             # Whatever is being sent goes on; a claim that was made lapses.
             log.warning("nothing to deliver was found", error=str(error))
             await asyncio.sleep(TRY_AGAIN_SECONDS)
@@ -111,11 +113,12 @@ class Sending:
         records = await self._past.at({one.position for one in claimed})
         ids = {one.webhook_id for one in claimed}
         receivers = await self._receivers.of(ids, self._journal.now())
-        # Of what was deleted a moment ago, nothing is left but the claim, which lapses.
+        # Of what was deleted a moment ago, nothing is left but the claim, which lapses;
+        # so does that of an event which only a newer version of Berth knows.
         there = [
             (one, receivers[one.webhook_id], records[one.position])
             for one in claimed
-            if one.webhook_id in receivers
+            if one.webhook_id in receivers and one.position in records
         ]
         known = await self._described(
             [r for _, to, r in there if to.facts.provider is not Provider.GENERIC]
@@ -132,10 +135,10 @@ class Sending:
             for one, to, record in there
         ]
 
-    async def _described(self, records: Sequence[Recorded]) -> Mapping[str, Details]:
+    async def _described(self, records: Sequence[Recorded]) -> Mapping[str, Described]:
         """The environments that people will read of, as they are called by now."""
         ids = {id_ for record in records if (id_ := environment_of(record))}
-        return await self._past.environments(ids) if ids else {}
+        return await self._descriptions.of(ids)
 
     async def _send(self, parcel: Parcel) -> None:
         claimed, receiver, record = parcel.claimed, parcel.receiver, parcel.record

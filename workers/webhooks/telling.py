@@ -38,6 +38,7 @@ from domain.record import Origin, Recorded
 from domain.release import ReleasePublished
 from domain.task.events import TaskAttemptFailed, TaskCompleted, TaskFailed
 from domain.webhook.events import WebhookSuspended
+from projections.storage.descriptions import Described
 
 TEXT_LENGTH_MAX = 1_500
 NAME_LENGTH_MAX = 300
@@ -58,7 +59,7 @@ class Told(Struct, frozen=True):
         return f"{self.what}: {self.text}"
 
 
-def told(record: Recorded, details: Details | None) -> Told:
+def told(record: Recorded, details: Details | Described | None) -> Told:
     """`details` are those of the environment that it is about, if it is about one."""
     subject = subject_of(record)
     what = f"{details.name} of {details.repository}" if details else subject.path

@@ -224,10 +224,12 @@ def test_a_slow_one_does_not_delay_another() -> None:
             waiting = [
                 asyncio.create_task(post(outgoing, slow.url, 30)) for _ in range(100)
             ]
-            await slow.got(16)
+            await slow.got(100)
             for _ in range(20):
                 assert (await post(outgoing, quick.url)).status == 200
-            assert slow.connections == 16
+            slow.seconds = 0  # For others at the same host: its gateway's, say.
+            for _ in range(20):
+                assert (await post(outgoing, slow.url)).status == 200
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)

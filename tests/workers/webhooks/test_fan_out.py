@@ -26,6 +26,7 @@ from domain.webhook.wishes import TAGS
 from projections.storage.belongings import Belongings
 from projections.storage.database import Database
 from projections.storage.deliveries import Deliveries
+from projections.storage.descriptions import Descriptions
 from projections.storage.past import Past
 from projections.storage.reader import Reader
 from tests.domain.test_webhook import created
@@ -67,7 +68,7 @@ def database(own_journal_url: str) -> Iterator[Database]:
 def fan_out(database: Database) -> FanOut:
     """One that has just begun."""
     past = Past(database)
-    selection = Selection(past, Belongings(database))
+    selection = Selection(Descriptions(database), Belongings(database))
     deliveries = Deliveries(database)
     return FanOut(deliveries, past, Reader(database), selection, lambda: None)
 
@@ -78,7 +79,8 @@ def rows(url: str) -> list[tuple[str, int]]:
 
 
 async def read(database: Database, first: int, last: int) -> Sequence[Recorded]:
-    return await Past(database).between(first, last, TAGS)
+    pieces = Past(database).between(first, last, TAGS)
+    return [record async for piece in pieces for record in piece]
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 15])

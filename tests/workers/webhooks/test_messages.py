@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from domain.access import AccessRefused, CredentialsRead, FrontDoorOpened
 from domain.catalog import tag
-from domain.environment.details import Details
 from domain.environment.events import (
     Category,
-    EnvironmentRegistered,
     ExpiryCause,
     LockAcquired,
     LockExpired,
@@ -25,6 +23,7 @@ from domain.environment.review_events import ReviewStatus, ReviewTransitioned
 from domain.event import Event
 from domain.record import Recorded
 from domain.webhook.events import Provider
+from projections.storage.descriptions import Described
 from tests.golden.examples import EXAMPLES, recorded
 from workers.webhooks.bodies import MESSAGES, Bodies, trial
 from workers.webhooks.discord import CONTENT_LENGTH_MAX, discord
@@ -34,7 +33,7 @@ from workers.webhooks.telling import NAME_LENGTH_MAX, TEXT_LENGTH_MAX, Told, tol
 
 FOLDER = Path(__file__).parent
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-UAT = Details(**asdict(EnvironmentRegistered("acme/app", "UAT-1", Category.TEST)))
+UAT = Described("acme/app", "UAT-1", Category.TEST)
 ACQUIRED = LockAcquired("t", 7, NOON, 1_800, "build 42")
 NASTY = "<!channel> @everyone *b* [a](http://x) <@U1> & \u202e\n\\"
 
@@ -44,7 +43,7 @@ def record(event: Event) -> Recorded:
     return replace(found, origin=replace(found.origin, application=None))
 
 
-def sentence(event: Event, details: Details | None = UAT) -> str:
+def sentence(event: Event, details: Described | None = UAT) -> str:
     return told(record(event), details).sentence
 
 

@@ -1,0 +1,76 @@
+"""What a receiver repeats of what it was sent is not put on record."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.webhooks.hushed import STARS, hushed, secrets_in
+
+URL = "https://hooks.example/services/T0/B0/very-secret?key=a%2Fb+c&sig=xyzzy%22"
+HEADERS = {"Authorization": 'Bearer abc"def\\ghi', "X-Key": "<k1&k2>"}
+CHAT = secrets_in(URL, HEADERS, is_chat=True)
+PROGRAM = secrets_in(URL, HEADERS, is_chat=False)
+visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=4)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Cannot POST /services/T0/B0/very-secret?key=a%2Fb+c&sig=xyzzy%22",
+        "no such path: /services/T0/B0/very-secret",
+        html.escape(f"<pre>Cannot POST {URL}</pre>"),
+        json.dumps({"url": URL}),
+        json.dumps({"url": URL}).replace("/", r"\/"),
+    ],
+)
+def test_the_path_of_a_chat_is_not_repeated(said: str) -> None:
+    assert "very-secret" not in hushed(said, CHAT)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"what is {URL}",
+        "Cannot POST /services/T0/B0/very-secret?key=a%2Fb+c&sig=xyzzy%22",
+        json.dumps({"args": {"key": "a/b+c", "sig": 'xyzzy"'}}),
+        json.dumps({"headers": HEADERS}),
+        "unknown token " + 'abc"def\\ghi',
+        html.escape(str(HEADERS["X-Key"])),
+    ],
+)
+def test_what_is_in_the_query_and_the_headers_is_not_repeated(said: str) -> None:
+    heard = hushed(said, PROGRAM)
+    assert STARS in heard
+    for secret in ("a%2Fb", "a/b+c", "xyzzy", "def", "ghi", "k1", "k2"):
+        assert secret not in heard
+
+
+def test_the_rest_is_as_it_was() -> None:
+    said = "Cannot POST /services/T0: not found"
+    assert hushed(said, PROGRAM) == said
+    assert hushed("", PROGRAM) == ""
+
+
+@given(value=visible, before=st.text(), cut=st.integers(0, 200))
+def test_nothing_of_a_secret_is_left_where_the_answer_was_cut(
+    value: str, before: str, cut: int
+) -> None:
+    """Of four characters and more: fewer are nobody's secret."""
+    secrets = secrets_in("https://a.example/", {"X-Key": value}, is_chat=False)
+    said = before + value[: min(cut, len(value))]
+    heard = hushed(said, secrets)
+    shown = heard.removeprefix(hushed(before, secrets))
+    assert len(shown) < 4 or shown.endswith(STARS)
+
+
+def test_a_query_that_is_a_padded_token_is_one() -> None:
+    token = base64.b64encode(b"a token!").decode()
+    secrets = secrets_in(f"https://a.example/?{token}", {}, is_chat=False)
+    assert hushed(f"bad token {token}", secrets) == f"bad token {STARS}"
+    assert hushed(f"bad token {token.rstrip('=')}", secrets) == f"bad token {STARS}"
