@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,12 +19,11 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from domain.catalog import AnyEvent
 from domain.environment.events import Category
 from domain.record import Origin, Recorded
-from domain.roles import Role
 from domain.webhook.events import Provider
 from projections.storage.descriptions import Described
 from tests.support.client import Caller, made
 from tests.support.hooks import Hook, attempts, lock_events, only
-from tests.support.running import HOST, Api, Installation, free_port, until
+from tests.support.running import HOST, free_port, until
 from workers.outgoing import signed
 from workers.webhooks.bodies import JSON_HEADERS, MESSAGES, Bodies
 
@@ -117,13 +115,7 @@ def test_berth_would_send_today_what_the_page_shows() -> None:
         assert [one for one in written if one.items() <= sample.headers.items()]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def worker(installation: Installation, api: Api) -> Iterator[None]:
-    api.caller(Role.OWNER).repository()
-    with installation.worker():
-        yield
-
-
+@pytest.mark.usefixtures("telling")
 def test_what_comes_has_the_headers_that_the_page_shows(
     owner: Caller, hook: Hook
 ) -> None:
@@ -138,6 +130,7 @@ def test_what_comes_has_the_headers_that_the_page_shows(
     assert request.json["event"].keys() == json.loads(generic.body)["event"].keys()
 
 
+@pytest.mark.usefixtures("telling")
 def test_the_receiver_of_the_page_takes_what_is_signed_and_nothing_else(
     owner: Caller, hook: Hook, tmp_path: Path
 ) -> None:
