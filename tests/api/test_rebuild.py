@@ -59,6 +59,8 @@ def test_what_was_kept_up_live_comes_out_the_same(
     made(application.delete(f"/tasks/{submitted(application)}"))
     submitted(application)
     hourly = submitted(application, **HOURLY)
+    hook = {"name": "a", "event": "*", "config": {"url": "https://127.0.0.1:9"}}
+    made(owner.post("/webhooks", hook | {"status": "inactive"}))
     assert owner.delete(f"/environments/{gone['id']}").is_success
     # Whoever reads a view brings it up to date.
     assert owner.releases(kept)["totalCount"] == 1
@@ -67,6 +69,7 @@ def test_what_was_kept_up_live_comes_out_the_same(
     for past in ("history", "holds"):
         assert made(owner.get(f"/environments/{kept['id']}/{past}"))
     assert owner.get("/projects").is_success
+    assert owner.get("/webhooks").is_success
     assert owner.get("/tasks").is_success
     assert owner.get(f"/tasks/{hourly}/status").is_success
 
