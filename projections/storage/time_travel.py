@@ -108,7 +108,7 @@ class TimeTravel:
         kept: dict[tuple[str, int], Reached] = {}
         left, read = set(streams), 0
         while left and read < most:
-            limit = ceil(PAGE / len(left))
+            limit = min(SNAPSHOT_EVERY, ceil(PAGE / len(left)))
             found = self._next(reached, left, position, limit)
             counts = Counter(row["originator_id"] for row in found)
             for record in map(recorded_in, found):

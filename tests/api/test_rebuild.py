@@ -67,6 +67,8 @@ def test_what_was_kept_up_live_comes_out_the_same(
     assert owner.releases(kept)["totalCount"] == 1
     assert owner.look(kept)["orchestrationOrder"] == 1
     assert owner.audit(kept)
+    for past in ("history", "holds"):
+        assert made(owner.get(f"/environments/{kept['id']}/{past}"))
     assert owner.get("/projects").is_success
     assert owner.get("/tasks").is_success
     assert owner.get("/webhooks").is_success

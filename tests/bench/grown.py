@@ -8,6 +8,7 @@ from typing import LiteralString
 
 import psycopg
 from eventsourcing.persistence import JSONTranscoder, Notification
+from msgspec.structs import replace
 from psycopg.rows import DictRow, dict_row
 
 from domain.clock import utc_now
@@ -44,6 +45,9 @@ CI = Actor(
 KEEP: LiteralString = """
 INSERT INTO snapshot (stream, version, shape, state) VALUES (%s, %s, %s, %s)
 """
+DATE_BACK: LiteralString = """
+UPDATE berth_events SET state = %s WHERE notification_id = %s
+"""
 PAST: LiteralString = """
 SELECT originator_id, originator_version, topic, state, notification_id AS id
 FROM berth_events ORDER BY notification_id
@@ -61,6 +65,7 @@ def fill(url: str, ids: Sequence[str]) -> None:
         cursor = connection.cursor()
         cursor.execute("LOCK TABLE berth_events IN EXCLUSIVE MODE")
         history = History(cursor, mapper, ids)
+        history.date_back(cursor, mapper)
         copy_rows(cursor, rows_of(history.lock_cycles()))
         deciders = dict.fromkeys(ids, environment)
         cursor.executemany(KEEP, snapshots_due(history.heads, deciders))
@@ -92,14 +97,23 @@ class History:
     ) -> None:
         self.heads: dict[str, Head] = dict.fromkeys(ids, Head(0, environment.initial))
         self._position = 0
+        self._before: list[Recorded] = []
         for row in cursor.execute(PAST):
             record = mapper.to_domain_event(Notification(**row))
             self._position = record.position
+            self._before.append(record)
             if head := self.heads.get(record.originator_id):
                 known = head.followed_by(record.event, environment)
                 self.heads[record.originator_id] = known
         commands = (EVENTS - self._position) // EVENTS_PER_CYCLE * 3
         self._at = utc_now() - commands * BETWEEN_COMMANDS
+
+    def date_back(self, cursor: psycopg.Cursor[DictRow], mapper: EventMapper) -> None:
+        """What was there before happened before, as in any journal."""
+        for record in self._before:
+            dated = replace(record, origin=replace(record.origin, at=self._at))
+            state = mapper.to_stored_event(dated).state
+            cursor.execute(DATE_BACK, [state, record.position])
 
     def lock_cycles(self) -> Iterator[Recorded]:
         first, *others = self.heads
