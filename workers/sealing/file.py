@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from domain.seal.findings import Unreadable
-from domain.seal.note import DASH, checkpoint_of, note_of
+from domain.seal.note import DASH, SIGNATURE_BYTES, checkpoint_of, note_of
 from workers.sealing.outlet import OutletUnavailable
 
 # Far more than two checkpoints take.
@@ -72,8 +72,10 @@ def notes_in(text: str) -> Iterator[str]:
 
 
 def _is_whole(written: str) -> bool:
+    """What was cut off may still be base64, but is too short for a signature."""
     try:
-        checkpoint_of(note_of(written).text)
+        note = note_of(written)
+        checkpoint_of(note.text)
     except Unreadable:
         return False
-    return True
+    return all(len(one.signature) >= SIGNATURE_BYTES for one in note.signatures)

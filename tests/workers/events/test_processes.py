@@ -41,11 +41,11 @@ TAKE_OVER_SECONDS_MAX = 5
 LOCKS = 5
 CATCH_UP_SECONDS_MAX = 60
 PLACE = "SELECT position FROM tail WHERE name = 'event-relay'"
-# All three of a process's tails ask for the lead, as long as another has it.
+# A process's three tails and its sealer ask for the lead, while another has it.
 WAITING = """
 SELECT FROM pg_stat_activity
 WHERE datname = current_database() AND query LIKE 'SELECT pg_try_advisory_lock%%'
-HAVING count(*) = 3
+HAVING count(*) = 4
 """
 
 

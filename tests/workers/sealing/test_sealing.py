@@ -114,9 +114,9 @@ def test_what_is_appended_is_sealed_and_whoever_dies_is_followed(stage: Stage) -
                 append(stage.url, story(2))
                 await sealed(stage, 7)
                 assert second.is_leading != first.is_leading
-        assert stage.examined().findings == []
 
     asyncio.run(scene())
+    assert stage.examined().findings == []
 
 
 def test_without_the_vault_s_key_nothing_is_signed_and_that_is_told(
