@@ -52,7 +52,7 @@ WITH tip AS (
             - octet_length(state) AS bytes_before
     FROM berth_events
     WHERE notification_id > %(after)s
-        AND notification_id <= %(after)s + %(limit)s AND topic = ANY(%(topics)s)
+        AND notification_id <= %(after)s::bigint + %(limit)s AND topic = ANY(%(topics)s)
 )
 SELECT tip.position AS tip, news.*
 FROM tip LEFT JOIN news

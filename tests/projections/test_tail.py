@@ -117,6 +117,26 @@ def test_it_hands_on_what_there_is_and_what_comes_once_each(
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("place", [2**15 - 10, 2**31 - 10])
+def test_it_goes_on_past_the_end_of_every_smaller_type_of_number(
+    own_journal_url: str, place: int
+) -> None:
+    """Psycopg sends a position as the smallest type that it fits into."""
+    append(own_journal_url, story(40))
+    with psycopg.connect(own_journal_url) as connection:
+        connection.execute(
+            "UPDATE berth_events SET notification_id = notification_id + %s", [place]
+        )
+        connection.execute("INSERT INTO tail VALUES ('tail', %s)", [place])
+
+    async def scene() -> None:
+        async with reading(own_journal_url) as one:
+            await until(lambda: heard(one, 20))
+            assert one.heard == [*range(place + 1, place + 40, 2)]
+
+    asyncio.run(scene())
+
+
 async def heard(one: Reading, count: int) -> bool:
     return len(one.heard) >= count
 
