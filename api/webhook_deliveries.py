@@ -25,7 +25,7 @@ from domain.errors import EventNotFound, Invalid, WebhookNotFound
 from domain.ids import parse_id
 from domain.roles import Role
 from domain.webhook.webhook import UseWebhook, stream_of, webhook
-from projections.storage.deliveries import Outcome
+from projections.storage.deliveries import New, Outcome
 from projections.storage.delivery_log import NEWEST
 from projections.webhook_directory import listed
 from workers.webhooks.attempts import send
@@ -158,13 +158,12 @@ class WebhookDeliveriesController(Controller):
         tip = await hooks.past.tip()
         end = tip if to is None else min(to, tip)
         upto = min(end, from_ + REPLAYED_MAX - 1)
-        number = 0
+        new: list[New] = []
         async for records in hooks.past.between(from_, upto, wish.tags):
-            new = await hooks.selection.of([wish], records)
-            await hooks.deliveries.put_again(new)
-            hooks.sending.nudge()
-            number += len(new)
-        return ReplayAnswer(number=number, next=upto + 1 if upto < end else None)
+            new += await hooks.selection.of([wish], records)
+        await hooks.deliveries.put_again(new)
+        hooks.sending.nudge()
+        return ReplayAnswer(number=len(new), next=upto + 1 if upto < end else None)
 
 
 async def usable(desk: Desk, webhook_id: str) -> Wish:

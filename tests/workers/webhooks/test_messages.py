@@ -25,7 +25,12 @@ from domain.record import Recorded
 from domain.webhook.events import Provider
 from projections.storage.descriptions import Described
 from tests.golden.examples import EXAMPLES, recorded
-from workers.webhooks.bodies import MESSAGES, Bodies, trial
+from workers.webhooks.bodies import (
+    MESSAGES,
+    REMEMBERED_BYTES_MAX,
+    Bodies,
+    trial,
+)
 from workers.webhooks.discord import CONTENT_LENGTH_MAX, discord
 from workers.webhooks.slack import slack
 from workers.webhooks.teams import teams
@@ -101,6 +106,17 @@ def test_whatever_happens_can_be_said(event: Event) -> None:
     for provider in Provider:
         body = json.loads(Bodies("here").of(provider, record(event), UAT))
         assert isinstance(body, dict)
+
+
+def test_long_events_are_remembered_up_to_so_many_bytes() -> None:
+    """Not so many events: of the longest that there are, those would be gigabytes."""
+    long = record(replace(ACQUIRED, reason="x" * 1_000_000))
+    bodies = Bodies("here")
+    for position in range(1, 41):
+        body = bodies.of(Provider.GENERIC, replace(long, position=position), None)
+        assert json.loads(body)["event"]["sequence"] == f"{position:020}"
+    held = sum(map(len, bodies._written.values()))
+    assert len(body) <= held <= REMEMBERED_BYTES_MAX + len(body)
 
 
 def test_what_nobody_would_read_says_its_type() -> None:
