@@ -24,7 +24,8 @@ def test_a_file_and_a_url_can_be_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://witness.example", "https://127.0.0.1/", "witness", "ftp://a.example"]
+    "url",
+    ["http://witness.example", "https://127.0.0.1/", "witness", "ftp://a.example"],
 )
 def test_a_url_that_no_webhook_may_have_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="BERTH_CHECKPOINT_URL"):
