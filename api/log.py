@@ -190,12 +190,12 @@ class LogController(Controller):
         summary="Prove that the journal was only added to",
     )
     async def prove_consistency(
-        self, desk: AtDesk, old: OldSize, new: NewSize = None
+        self, desk: AtDesk, from_: OldSize, to: NewSize = None
     ) -> ConsistencyProof:
         """RFC 6962, section 2.1.2: from one checkpoint to a later one."""
-        found: Proof = await desk.services.log.consistency(old, new)
+        found: Proof = await desk.services.log.consistency(from_, to)
         return ConsistencyProof(
-            old, found.size, encoded(found.root), [*shown(found.proof)], found.note
+            from_, found.size, encoded(found.root), [*shown(found.proof)], found.note
         )
 
     @get(
@@ -207,10 +207,10 @@ class LogController(Controller):
     async def export_log(
         self,
         desk: AtDesk,
-        first: First = 1,
-        last: Last = None,
+        from_: First = 1,
+        to: Last = None,
         environment_id: EnvironmentId = None,
-        repository: Repository = None,
+        repository_identifier: Repository = None,
         earlier: EarlierSize = None,
     ) -> Stream:
         """A bundle for `berth verify`, as NDJSON: a header, the events, the end.
@@ -220,12 +220,12 @@ class LogController(Controller):
         """
         if environment_id is not None:
             environment_id = parse_id(environment_id, "environmentId")
-            if repository is not None:
+            if repository_identifier is not None:
                 raise Invalid(
                     "give environmentId or repositoryIdentifier, not both",
                     field="repositoryIdentifier",
                 )
-        question = Question(environment_id, repository, first, last, earlier)
+        question = Question(environment_id, repository_identifier, from_, to, earlier)
         bundle = await desk.services.log.bundle(question)
         return Stream(_pieces(bundle), media_type=NDJSON)
 

@@ -210,7 +210,7 @@ ROUTES = {
 }
 
 NOT_LIMITS = ("-1", "0", "1001", "1000000000", "1.5", "abc", "", DIGITS, "NaN")
-NOT_POSITIONS = ("0", "-1", "1.5", "x", "", "1e3", "null", "9" * 17, DIGITS)
+NOT_POSITIONS = ("0", "-1", "1.5", "x", "", "null", "9" * 17, DIGITS)
 QUERIES = {
     "/environments/{id}/audit?limit=": ("limit", NOT_LIMITS),
     "/environments/{id}/audit?offset=": ("offset", ("-1", "1e30", "9" * 30, "x", "")),
