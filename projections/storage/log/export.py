@@ -121,7 +121,7 @@ class Bundle:
         if environment and not _is_known(cursor, environment):
             raise EnvironmentNotFound("there never was such an environment")
         if repository and not _is_known(cursor, stream_of(repository)):
-            raise ProjectNotFound(f"no repository {repository} was ever registered")
+            raise ProjectNotFound("no such repository was ever registered")
         return Asked(
             environment=environment,
             repository=repository,
