@@ -21,6 +21,8 @@ from projections.views import VIEWS
 
 READ_SECONDS_MAX = 2.0
 KEPT_SECONDS = 1.0
+BACKLOG_MAX = 5_000
+ASKED = {"views": [*VIEWS], "backlog_max": BACKLOG_MAX}
 log = structlog.get_logger()
 sql = load("gauges")
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -87,6 +89,27 @@ GAUGES = (
         "oldest",
         ["priority"],
     ),
+    Gauge(
+        "berth_webhooks",
+        "Webhooks: active, inactive by their owner, or failed and so suspended",
+        "webhooks",
+        "webhooks",
+        ["status"],
+    ),
+    Gauge(
+        "berth_webhook_backlog_deliveries",
+        "Deliveries due: to a receiver that is well, or is resting because it failed",
+        "backlog",
+        "due",
+        ["receiver"],
+    ),
+    Gauge(
+        "berth_webhook_backlog_oldest_seconds",
+        "How long the oldest of those deliveries has been due",
+        "backlog",
+        "oldest",
+        ["receiver"],
+    ),
 )
 
 
@@ -114,7 +137,7 @@ class Gauges:
         found = {}
         try:
             for name, statement in sql.items():
-                found[name] = await self._reader.peek(statement, {"views": [*VIEWS]})
+                found[name] = await self._reader.peek(statement, ASKED)
         except JournalUnavailable as error:
             log.warning("gauges not read", error=str(error))
         self._read_at = monotonic()

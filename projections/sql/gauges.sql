@@ -65,3 +65,39 @@ SELECT
 FROM task
 WHERE state = 'pending' AND ready_at <= now()
 GROUP BY priority;
+
+-- name: webhooks
+SELECT status, count(webhook.id)::float8 AS webhooks
+FROM unnest(ARRAY['active', 'inactive', 'failed']) AS known (status)
+LEFT JOIN webhook USING (status)
+GROUP BY status;
+
+-- name: backlog
+-- What is due to a receiver that rests waits for the receiver; to another one, for us. So
+-- that a receiver that was down for days costs little here, not all of it is counted.
+SELECT
+    receiver,
+    coalesce(sum(due), 0)::float8 AS due,
+    coalesce(extract(epoch FROM now() - min(oldest)), 0)::float8 AS oldest
+FROM unnest(ARRAY['well', 'resting']) AS known (receiver)
+LEFT JOIN (
+    SELECT
+        CASE WHEN trips > 0 OR retry_at > now() THEN 'resting' ELSE 'well' END
+            AS receiver,
+        (
+            SELECT count(*) FILTER (WHERE due_at <= now()) FROM (
+                SELECT due_at FROM webhook_delivery
+                WHERE webhook_id = webhook.id
+                LIMIT %(backlog_max)s
+            ) AS few
+        ) AS due,
+        (
+            SELECT due_at FROM webhook_delivery
+            WHERE webhook_id = webhook.id AND is_first AND due_at <= now()
+            ORDER BY due_at
+            LIMIT 1
+        ) AS oldest
+    FROM webhook JOIN webhook_health ON webhook_id = webhook.id
+    WHERE status = 'active'
+) AS waiting USING (receiver)
+GROUP BY receiver;

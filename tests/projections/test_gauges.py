@@ -9,9 +9,10 @@ from contextlib import closing
 from time import monotonic
 
 import psycopg
+import pytest
 from prometheus_client.core import GaugeMetricFamily
 
-from projections.gauges import GAUGES, READ_SECONDS_MAX, Gauges
+from projections.gauges import ASKED, GAUGES, READ_SECONDS_MAX, Gauges
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.reader import Reader
@@ -20,6 +21,24 @@ from tests.projections.story import STORY
 from tests.projections.test_views import append
 
 Values = dict[tuple[str, ...], float]
+WEBHOOKS = """
+INSERT INTO webhook SELECT name, status, '{}', NULL, NULL, 'o', now(), now(), now()
+FROM (VALUES
+    ('well', 'active'), ('down', 'active'), ('asked for a rest', 'active'),
+    ('never told', 'active'), ('off', 'inactive'), ('out', 'failed'),
+    ('gone', 'deleted')
+) AS webhook (name, status);
+INSERT INTO webhook_health (webhook_id, trips, retry_at)
+SELECT id, (id = 'down')::integer,
+    CASE WHEN id = 'asked for a rest' THEN now() + interval '1 hour' END
+FROM webhook WHERE id <> 'never told';
+INSERT INTO webhook_delivery (webhook_id, position, due_at, is_first)
+SELECT id, n, now() - age * interval '1 s', is_first
+FROM webhook, (VALUES
+    (1, 60, true), (2, 30, true), (3, 90, false), (4, -60, true)
+) AS delivery (n, age, is_first)
+WHERE id <> 'never told'
+"""
 
 
 def read(url: str) -> Sequence[GaugeMetricFamily]:
@@ -72,6 +91,28 @@ def instant_of(url: str) -> str:
             " FROM berth_events ORDER BY notification_id DESC LIMIT 1"
         ).fetchall()
         return str(at)
+
+
+def test_what_waits_for_us_and_what_for_the_receivers_is_told_apart(
+    own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes behind another of its subject is due, but it is not its turn."""
+    with psycopg.connect(own_journal_url) as connection:
+        connection.execute(WEBHOOKS)
+    told = values(read(own_journal_url))
+    assert [told["berth_webhooks", s] for s in ("active", "inactive", "failed")] == [
+        *(4, 1, 1)
+    ]
+    due, oldest = (
+        "berth_webhook_backlog_deliveries",
+        "berth_webhook_backlog_oldest_seconds",
+    )
+    assert (told[due, "well"], told[due, "resting"]) == (3, 6)
+    assert 60 <= told[oldest, "well"] < 80
+    assert 60 <= told[oldest, "resting"] < 80
+    monkeypatch.setitem(ASKED, "backlog_max", 2)
+    told = values(read(own_journal_url))
+    assert (told[due, "well"], told[due, "resting"]) == (2, 4)
 
 
 def test_every_gauge_is_of_a_statement_that_answers(own_journal_url: str) -> None:

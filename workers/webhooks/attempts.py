@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from datetime import datetime
+from time import perf_counter
 
 from msgspec import Struct
 
@@ -55,17 +56,17 @@ async def send(
         **{name.lower(): value for name, value in config.headers.items()},
         **signed(receiver.secrets, message_id, at, body),
     }
-    seconds = facts.timeout_ms / 1_000
+    began = perf_counter()
     try:
         answer = await outgoing.post(
             config.url,
             method=facts.method,
             headers=headers,
             body=body,
-            timeout_seconds=seconds,
+            timeout_seconds=facts.timeout_ms / 1_000,
         )
     except Unreachable as error:
-        return Reply(seconds * 1_000, error=error.reason)
+        return Reply((perf_counter() - began) * 1_000, error=error.reason)
     return _reply(receiver, answer)
 
 

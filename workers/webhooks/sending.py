@@ -24,6 +24,7 @@ from domain.webhook.webhook import SuspendWebhook, stream_of, webhook
 from projections.storage.deliveries import Attempt, Claimed, Deliveries
 from projections.storage.past import Past
 from workers.outgoing import Outgoing
+from workers.webhooks import attempt_metrics
 from workers.webhooks.attempts import GONE, attempt_of, send
 from workers.webhooks.bodies import Bodies
 from workers.webhooks.receivers import Receiver, Receivers
@@ -141,7 +142,9 @@ class Sending:
         now = self._journal.now()
         reply = await send(self._outgoing, receiver, record.id, now, parcel.body)
         self._busy[receiver.id] -= 1
-        self._attempts.append(attempt_of(claimed, receiver, record, reply))
+        attempt = attempt_of(claimed, receiver, record, reply)
+        attempt_metrics.count(attempt)
+        self._attempts.append(attempt)
         self._ended.set()
         self._nudged.set()
 
