@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
+from api import asyncapi_webhooks as webhooks
 from domain.catalog import tag
 from domain.event import Event
 from domain.outward.cloud_event import CloudEvent, nats_subject, type_of
@@ -25,7 +26,7 @@ Every event of a Berth installation, as CloudEvents 1.0.
 Over NATS, in the JetStream stream BERTH_EVENTS, in binary mode: the attributes are \
 headers, the payload is the data. Over HTTP, in pages or as server-sent events, in \
 structured mode. Either way each comes at least once, in the order of `sequence`, \
-which has no gaps.\
+which has no gaps. To webhooks, those that each asked for, signed.\
 """
 
 
@@ -44,16 +45,19 @@ def document() -> Document:
         "channels": {
             **{tag(event): _subject(event) for event in events},
             "events": _feed(),
+            webhooks.CHANNEL: webhooks.channel(),
         },
         "operations": {
             **{f"publish.{tag(event)}": _publish(event) for event in events},
-            "follow": _send("events", STREAMED, "Follow the events") | _query(),
+            "follow": _send("events", [STREAMED], "Follow the events") | _query(),
+            "deliver": _deliver(),
         },
         "components": {
             "schemas": dict(_schemas()),
             "messages": {
                 **{tag(event): _published(event) for event in events},
                 STREAMED: _streamed(),
+                **webhooks.messages(SCHEMA),
             },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -77,6 +81,7 @@ def _servers() -> Document:
             "variables": {"host": {"default": "127.0.0.1:8080"}},
             "security": [_at("components", "securitySchemes", "bearer")],
         },
+        webhooks.SERVER: webhooks.server(),
     }
 
 
@@ -101,15 +106,21 @@ def _feed() -> Document:
 
 
 def _publish(event: type[Event]) -> Document:
-    return _send(tag(event), tag(event), f"{type_of(event)} happened")
+    return _send(tag(event), [tag(event)], f"{type_of(event)} happened")
 
 
-def _send(channel: str, message: str, summary: str) -> Document:
+def _deliver() -> Document:
+    return _send(webhooks.CHANNEL, [*webhooks.MESSAGES], "Tell a webhook") | {
+        "bindings": {"http": {"method": "POST", "bindingVersion": BINDING}}
+    }
+
+
+def _send(channel: str, messages: Sequence[str], summary: str) -> Document:
     return {
         "action": "send",
         "summary": summary,
         "channel": _at("channels", channel),
-        "messages": [_at("channels", channel, "messages", message)],
+        "messages": [_at("channels", channel, "messages", name) for name in messages],
     }
 
 
@@ -154,6 +165,7 @@ def _schemas() -> Iterator[tuple[str, Document]]:
     attributes["time"]["format"] = "date-time"
     data = {"oneOf": [{"$ref": _schema(event)} for event in EVENTS.values()]}
     yield CloudEvent.__name__, cloud_event | {"properties": attributes | {"data": data}}
+    yield from webhooks.schemas(EVENTS.values(), data, attributes).items()
     attributes.pop("data")
     required = [name for name in cloud_event["required"] if name in attributes]
     dataref = {"type": "string", "description": "Where the data is, if it is not here"}

