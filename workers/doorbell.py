@@ -1,6 +1,7 @@
-"""Wakes the calls that wait in one process for what another has appended.
+"""Wakes whatever waits in one process for what another has appended.
 
-Core NATS carries the names of the streams. It may lose a message or be down: so each
+Core NATS carries the names of the streams where calls may wait, and none where only
+those want to know who follow the journal. It may lose a message or be down: so each
 process also looks at the journal itself now and then (`Lookout`).
 """
 
@@ -18,23 +19,35 @@ Ring = Callable[[Collection[str]], None]
 
 SUBJECT = "berth.doorbell"
 LOOK_EVERY_SECONDS = 0.5
+# Who follows the journal finds in one look all that was appended meanwhile.
+NAMELESS_EVERY_SECONDS = 0.01
 CONNECT_TIMEOUT_SECONDS = 2
 STREAMS_PER_MESSAGE = 1_000
 
 
 class Doorbell:
-    """`ring` is called with streams that another process has appended to."""
+    """`ring` is called when another process has appended, with the streams it names."""
 
     def __init__(self, url: str, ring: Ring) -> None:
         self._url = url
         self._ring = ring
         self._changed: set[str] = set()
-        self._has_changed = asyncio.Event()
+        self._has_news = asyncio.Event()
+        self._nameless: asyncio.TimerHandle | None = None
+        self._rung_at = 0.0
 
     def announce(self, streams: Collection[str]) -> None:
-        """Tell the other processes, together with whatever else changes just now."""
-        self._changed.update(streams)
-        self._has_changed.set()
+        """Tell the other processes, together with whatever else changes just now.
+
+        Without names at once, too, unless it has just rung.
+        """
+        if streams:
+            self._changed.update(streams)
+            self._has_news.set()
+        elif self._nameless is None:
+            loop = asyncio.get_running_loop()
+            at = self._rung_at + NAMELESS_EVERY_SECONDS
+            self._nameless = loop.call_at(at, self._has_news.set)
 
     async def run(self) -> int:
         """Listen and announce until cancelled, or until NATS is lost for good."""
@@ -50,17 +63,21 @@ class Doorbell:
             )
             await client.subscribe(SUBJECT, cb=self._on_message)
             while True:
-                await self._has_changed.wait()
-                self._has_changed.clear()
+                await self._has_news.wait()
+                self._has_news.clear()
                 await self._publish(client)
         finally:
             await client.close()
 
     async def _publish(self, client: Client) -> None:
         streams, self._changed = list(self._changed), set()
+        if self._nameless is not None:
+            self._nameless.cancel()
+            self._nameless = None
+        self._rung_at = asyncio.get_running_loop().time()
         if not client.is_connected:
             return  # A bell that cannot ring is no reason to wait: see `Lookout`.
-        for start in range(0, len(streams), STREAMS_PER_MESSAGE):
+        for start in range(0, len(streams) or 1, STREAMS_PER_MESSAGE):
             names = streams[start : start + STREAMS_PER_MESSAGE]
             await client.publish(SUBJECT, "\n".join(names).encode())
 

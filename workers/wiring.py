@@ -95,7 +95,7 @@ class Services:
     webhooks: Webhooks
 
     def ring(self, streams: Collection[str]) -> None:
-        """Another process has appended to these."""
+        """Another process has appended, to these among others."""
         self.journal.ring(streams)
         self.nudge(streams)
 

@@ -32,8 +32,8 @@ class StoredJournal:
 
     One batch at a time is decided and appended in one transaction; meanwhile the next
     one gathers. So no decision is ever stale, there is nothing to retry, and any number
-    of processes may write. `announce` is told in which streams an append has changed
-    what somebody may wait for in another process.
+    of processes may write. `announce` is told of each append, and in which streams it
+    has changed what somebody may wait for in another process.
     """
 
     def __init__(self, appender: Appender) -> None:
@@ -157,7 +157,7 @@ class StoredJournal:
             log.warning("append failed", error=str(batch.error), calls=len(batch.calls))
         elif batch.deciders:
             self._read_at = (batch.at, batch.read_at)
-        if batch.unheard and not batch.error:
+        if batch.records and not batch.error:
             self.announce(batch.unheard)
         # First who was waiting for his turn: others wait for what he does next.
         outcomes = sorted(batch.outcomes, key=lambda answer: answer[0].cause is None)

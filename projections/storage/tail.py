@@ -81,7 +81,6 @@ class Tail:
         hand_on: HandOn,
         *,
         turns: Collection[type[Event]] = (),
-        look_every_seconds: float = LOOK_EVERY_SECONDS,
     ) -> None:
         self.is_leading = False
         self._database = database
@@ -89,7 +88,6 @@ class Tail:
         self._topics = events if callable(events) else _always(events)
         self._hand_on = hand_on
         self._turns = frozenset(turns)
-        self._look_every_seconds = look_every_seconds
         self._nudged = asyncio.Event()
         self._position = self._stored = 0
         self._is_to_move = False
@@ -150,7 +148,7 @@ class Tail:
             return  # There is more: its place moves on the way.
         if self._is_to_move:
             await asyncio.to_thread(self._move, connection)
-        await self._rest(self._look_every_seconds)
+        await self._rest(LOOK_EVERY_SECONDS)
 
     async def _hand_on_in_time(self, records: Sequence[Recorded]) -> bool:
         with suppress(TimeoutError):

@@ -166,7 +166,9 @@ def test_ringing_for_a_stream_where_nobody_waits_is_idle(journal_url: str) -> No
     asyncio.run(scenario())
 
 
-def test_only_what_may_concern_others_is_announced(journal_url: str) -> None:
+def test_of_each_append_those_streams_are_named_that_may_concern_others(
+    journal_url: str,
+) -> None:
     heard: list[set[str]] = []
 
     def hear(streams: Collection[str]) -> None:
@@ -176,7 +178,7 @@ def test_only_what_may_concern_others_is_announced(journal_url: str) -> None:
         async with stored(journal_url) as rig:
             rig.journal.announce = hear
             await begin(rig, "e", "other")
-            assert heard == []  # Nobody waits for a registration.
+            assert heard == [set()]  # Nobody waits for a registration.
             await rig.journal.execute(to("e", request("a")), to("e", request("b")))
             assert heard.pop() == {"e"}  # Of these tickets, one was granted.
             await rig.journal.execute(to("e", release("a")))
@@ -185,7 +187,7 @@ def test_only_what_may_concern_others_is_announced(journal_url: str) -> None:
     asyncio.run(scenario())
 
 
-def test_what_was_waited_for_here_is_not_announced(journal_url: str) -> None:
+def test_what_was_waited_for_here_is_not_named(journal_url: str) -> None:
     heard: list[Collection[str]] = []
 
     async def scenario() -> None:
@@ -199,7 +201,7 @@ def test_what_was_waited_for_here_is_not_announced(journal_url: str) -> None:
             rig.journal.announce = heard.append
             await rig.journal.execute(to("e", release("a")))
             await waiting
-            assert heard == []
+            assert heard == [set()]
 
     asyncio.run(scenario())
 

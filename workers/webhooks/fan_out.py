@@ -22,8 +22,6 @@ from projections.webhook_directory import sql, webhook_directory
 from workers.webhooks.selection import Selection, Wish, wishes_of
 
 NAME = "webhook-fan-out"
-# Not for every event does the doorbell ring.
-LOOK_EVERY_SECONDS = 0.1
 OF_WEBHOOKS: Sequence[type[Event]] = get_args(WebhookEvent)
 
 

@@ -84,7 +84,6 @@ def webhooks(
         following.topics,
         following.hand_on,
         turns=fan_out.OF_WEBHOOKS,
-        look_every_seconds=fan_out.LOOK_EVERY_SECONDS,
     )
     return Webhooks(
         database,
