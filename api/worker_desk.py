@@ -70,7 +70,8 @@ async def answering_workers(services: Services) -> AsyncIterator[None]:
         services.journal, Signer(settings.secret), Visitors(settings.issuers)
     )
     desk = WorkerDesk(services, authenticator, access_log)
-    line = WorkerLine(services.dispatch.broker, desk.answer)
+    dispatch = services.dispatch
+    line = WorkerLine(dispatch.broker, dispatch.queues.installation, desk.answer)
     loops = [
         run_forever("worker-line", line.run, RETRY_EVERY_SECONDS),
         run_forever("access-log", access_log.flush_once, FLUSH_EVERY_SECONDS),

@@ -14,6 +14,8 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from projections.storage.installation import InstallationId
+
 log = structlog.get_logger()
 Ring = Callable[[Collection[str]], None]
 
@@ -26,10 +28,14 @@ STREAMS_PER_MESSAGE = 1_000
 
 
 class Doorbell:
-    """`ring` is called when another process has appended, with the streams it names."""
+    """`ring` is called when another process has appended, with the streams it names.
 
-    def __init__(self, url: str, ring: Ring) -> None:
+    Another process of the same `installation`: others may share that NATS.
+    """
+
+    def __init__(self, url: str, installation: InstallationId, ring: Ring) -> None:
         self._url = url
+        self._installation = installation
         self._ring = ring
         self._changed: set[str] = set()
         self._has_news = asyncio.Event()
@@ -51,6 +57,7 @@ class Doorbell:
 
     async def run(self) -> int:
         """Listen and announce until cancelled, or until NATS is lost for good."""
+        subject = f"{SUBJECT}.{await self._installation()}"
         client = Client()
         try:
             await client.connect(
@@ -61,15 +68,15 @@ class Doorbell:
                 connect_timeout=CONNECT_TIMEOUT_SECONDS,
                 error_cb=_quietly,
             )
-            await client.subscribe(SUBJECT, cb=self._on_message)
+            await client.subscribe(subject, cb=self._on_message)
             while True:
                 await self._has_news.wait()
                 self._has_news.clear()
-                await self._publish(client)
+                await self._publish(client, subject)
         finally:
             await client.close()
 
-    async def _publish(self, client: Client) -> None:
+    async def _publish(self, client: Client, subject: str) -> None:
         streams, self._changed = list(self._changed), set()
         if self._nameless is not None:
             self._nameless.cancel()
@@ -79,7 +86,7 @@ class Doorbell:
             return  # A bell that cannot ring is no reason to wait: see `Lookout`.
         for start in range(0, len(streams) or 1, STREAMS_PER_MESSAGE):
             names = streams[start : start + STREAMS_PER_MESSAGE]
-            await client.publish(SUBJECT, "\n".join(names).encode())
+            await client.publish(subject, "\n".join(names).encode())
 
     async def _on_message(self, message: Msg) -> None:
         self._ring(message.data.decode().splitlines())

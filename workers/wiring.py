@@ -176,7 +176,8 @@ async def running(
 def _always(services: Services) -> Sequence[Any]:
     """What every process runs: its writer, and both ways of being woken."""
     journal = services.journal
-    bell = Doorbell(services.settings.nats_url, services.ring)
+    here = services.dispatch.queues.installation
+    bell = Doorbell(services.settings.nats_url, here, services.ring)
     journal.announce = partial(services.announce, bell)
     look = Lookout(services.reader.streams_since, services.found)
     given = services.settings.vault_keys.versions

@@ -20,31 +20,30 @@ async function work({ data, operationId }, signal, progress) { // the operation 
   return { operationId, steps: data.steps };
 }
 
-async function ask(what, body, tries = 10) { // told again until it is answered: that changes nothing
+async function ask(where, what, body, tries = 10) { // told again until it is answered: that changes nothing
   const sent = headers();
   sent.set("Authorization", `Bearer ${BERTH_TOKEN}`);
   try {
-    const reply = await nats.request(`berth.v1.worker.${what}`, JSON.stringify(body), { timeout: 5000, headers: sent });
+    const reply = await nats.request(`${where}.${what}`, JSON.stringify(body), { timeout: 5000, headers: sent });
     if (!(reply.json().statusCode >= 500)) return reply.json();
   } catch (error) { console.error(what, error.message); }
   if (tries <= 1) return { statusCode: 503, code: "UNAVAILABLE", message: "nobody answers" };
-  return sleep(500).then(() => ask(what, body, tries - 1));
+  return sleep(500).then(() => ask(where, what, body, tries - 1));
 }
 
-async function attempt(task) {
-  const mine = { operationId: task.operationId, attempt: task.attempt, leaseId: task.leaseId };
-  const stop = new AbortController();
+async function attempt(task, where) {
+  const mine = { operationId: task.operationId, attempt: task.attempt, leaseId: task.leaseId }, stop = new AbortController();
   let why = "cancelled"; // or "over": another worker may have it by now
   const beats = setInterval(async () => {
-    const told = await ask(leaving ? "abandon" : "heartbeat", mine, 1);
+    const told = await ask(where, leaving ? "abandon" : "heartbeat", mine, 1);
     if (leaving || told.code === "STALE_ATTEMPT") why = "over";
     if (why === "over" || told.isCancelling) stop.abort();
   }, Math.min(task.lockDuration / 4, 2000));
   if (task.timeout) setTimeout(() => stop.abort((why = "timeout")), task.timeout).unref();
-  const ending = await work(task, stop.signal, (percent, message) => ask("progress", { ...mine, percent, message }, 1)).then((result) => ["complete", { result }], (error) =>
+  const ending = await work(task, stop.signal, (percent, message) => ask(where, "progress", { ...mine, percent, message }, 1)).then((result) => ["complete", { result }], (error) =>
     !stop.signal.aborted || why === "timeout" ? ["fail", { message: String(error.message), reason: why === "timeout" ? why : "error" }] : [why, {}]);
   clearInterval(beats);
-  if (ending[0] !== "over") await ask(ending[0], { ...mine, ...ending[1] });
+  if (ending[0] !== "over") await ask(where, ending[0], { ...mine, ...ending[1] });
 }
 
 await Promise.all(QUEUES.map(async (queue) => {
@@ -52,9 +51,10 @@ await Promise.all(QUEUES.map(async (queue) => {
     const next = `$JS.API.CONSUMER.MSG.NEXT.BERTH_TASKS_${queue}.${TASK_TYPE}`;
     const message = await nats.request(next, JSON.stringify({ batch: 1, expires: 2e9 }), { timeout: 4000, noMux: true });
     if (!message.reply) continue; // nothing came
-    const task = await ask("start", { operationId: message.subject.split(".").at(-1), type: TASK_TYPE, leaseId: crypto.randomUUID(), worker: `pid ${process.pid}` }, 2);
+    const { operationId, ask: where } = message.json();
+    const task = await ask(where, "start", { operationId, type: TASK_TYPE, leaseId: crypto.randomUUID(), worker: `pid ${process.pid}` }, 2);
     message.respond(LATER.has(task.code) ? '-NAK {"delay": 1000000000}' : "+ACK");
-    if (!task.statusCode) await attempt(task);
+    if (!task.statusCode) await attempt(task, where);
   } catch (error) { console.error(queue, error.message); await sleep(1000); }
 }));
 await nats.close();

@@ -19,6 +19,7 @@ from domain.ids import new_id
 from domain.roles import Role
 from tests.support.client import Caller, Json, made
 from tests.support.running import Api, Installation, until
+from tests.support.servers import OF_THE_TESTS
 from tests.support.tasks import status, submitted
 from workers.supervisor import Command
 
@@ -45,7 +46,7 @@ class Worker:
         client = Client()
         await client.connect(self._url)
         try:
-            subject = f"berth.v1.worker.{what}"
+            subject = f"berth.v1.worker.{OF_THE_TESTS}.{what}"
             answer = await client.request(subject, sent, timeout=30, headers=headers)
         finally:
             await client.close()

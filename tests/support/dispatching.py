@@ -246,7 +246,7 @@ async def hall(
         journal.ring(streams)
         dispatch.nudge(streams)
 
-    bell = Doorbell(nats_url, ring)
+    bell = Doorbell(nats_url, dispatch.queues.installation, ring)
 
     def announce(streams: Any) -> None:
         bell.announce(streams)

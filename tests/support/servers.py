@@ -19,6 +19,8 @@ from psycopg import sql
 from projections.storage.migrate import migrate
 from workers.embedded import EmbeddedNats, EmbeddedPostgres
 
+OF_THE_TESTS = "of-the-tests"
+
 
 @dataclass(frozen=True)
 class Servers:
@@ -63,7 +65,7 @@ def migrated(url: str) -> None:
     """Today's schema. To NATS, which all share, all databases are one installation."""
     migrate(url)
     with psycopg.connect(url) as connection:
-        connection.execute("UPDATE installation SET id = 'of-the-tests'")
+        connection.execute("UPDATE installation SET id = %s", [OF_THE_TESTS])
 
 
 def named_database(url: str, name: str) -> str:

@@ -43,7 +43,7 @@ def nats_url(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_a_cancellation_that_is_lost_is_not_the_last(nats_url: str, part: str) -> None:
     async def stopping() -> None:
         for steps in range(STEPS_MAX):
-            bell, broker = Doorbell(nats_url, lambda _: None), Broker(nats_url)
+            bell, broker = Doorbell(nats_url, here, lambda _: None), Broker(nats_url)
             run: Run = broker.run if part == "broker" else bell.run
             task = asyncio.ensure_future(run())
             for _ in range(steps):
@@ -53,6 +53,10 @@ def test_a_cancellation_that_is_lost_is_not_the_last(nats_url: str, part: str) -
             assert task.done()
 
     asyncio.run(stopping())
+
+
+async def here() -> str:
+    return "here"
 
 
 def test_it_ends_what_has_ended_and_what_ends_badly() -> None:

@@ -30,7 +30,7 @@ from domain.outward.subject import KINDS
 from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.entry import entry_at, first_since
-from projections.storage.installation import installation_id
+from projections.storage.installation import Installation, InstallationId
 from workers.tasks.broker import Broker, BrokerUnavailable
 from workers.tasks.owning import OWNER, owner_of
 
@@ -70,8 +70,10 @@ class EventStream:
     broker: Broker
     database: Database
     limits: StreamLimits
-    _installation: str = ""
     _refused: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        self.installation: InstallationId = Installation(self.database).id
 
     async def look(self) -> int:
         """The last position that it has; made if it is not there, or was emptied.
@@ -98,10 +100,6 @@ class EventStream:
             return
         except (NatsError, TimeoutError) as error:
             raise BrokerUnavailable(str(error)) from error
-
-    async def installation(self) -> str:
-        self._installation = self._installation or await installation_id(self.database)
-        return self._installation
 
     async def _found(self, context: JetStreamContext) -> StreamInfo:
         here = await self.installation()

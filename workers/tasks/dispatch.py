@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import partial
 from typing import Any
 
 from domain.task.events import LOCAL
 from domain.task.lifecycle import STREAMS
 from projections.storage.database import Database
-from projections.storage.installation import installation_id
+from projections.storage.installation import Installation
 from projections.storage.journal import StoredJournal
 from projections.storage.tail import Tail
 from workers.loop import run_forever
@@ -33,7 +32,7 @@ class Dispatch:
     ) -> None:
         self.broker = Broker(nats_url)
         self.queues = TaskQueues(
-            self.broker, partial(installation_id, database), (LOCAL, *queues)
+            self.broker, Installation(database).id, (LOCAL, *queues)
         )
         relaying = TaskRelay(journal, self.queues)
         self.tail = Tail(database, relay.NAME, relay.EVENTS, relaying.hand_on)

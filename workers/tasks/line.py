@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from projections.storage.installation import InstallationId
 from workers.tasks.broker import Broker
 
 SUBJECT = "berth.v1.worker"
@@ -25,17 +26,24 @@ Headers = Mapping[str, str]
 Answering = Callable[[str, Headers, bytes], Awaitable[bytes]]
 
 
+def line_of(installation: str) -> str:
+    """`berth.v1.worker.<installation>`: below it, what is asked."""
+    return f"{SUBJECT}.{installation}"
+
+
 @dataclass(frozen=True)
 class WorkerLine:
     """`answer` is told what is asked, `start` say, and never raises."""
 
     broker: Broker
+    installation: InstallationId
     answer: Answering
 
     async def run(self) -> int:
         """Answer until cancelled, or until the connection is closed for good."""
         client = await self.broker.connected()
-        subscription = await client.subscribe(f"{SUBJECT}.*", queue=GROUP)
+        subject = line_of(await self.installation())
+        subscription = await client.subscribe(f"{subject}.*", queue=GROUP)
         hands, works = asyncio.Semaphore(AT_ONCE_MAX), set[asyncio.Task[None]]()
 
         def done(work: asyncio.Task[None]) -> None:

@@ -18,8 +18,6 @@ OWNER = "berth.installation"
 OTHERWISE_CONFIGURED = 10_058
 LOOK_AGAIN_SECONDS = 60.0
 LOOK_AGAIN_IF_FOREIGN_SECONDS = 5.0
-# Its id, from the database.
-Installation = Callable[[], Awaitable[str]]
 
 
 class ForeignQueues(BrokerUnavailable):

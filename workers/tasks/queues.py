@@ -31,9 +31,11 @@ from nats.js.api import (
 
 from domain.errors import JournalUnavailable
 from domain.task.events import LOCAL, Priority
+from projections.storage.installation import InstallationId
 from workers.tasks.broker import ANSWER_SECONDS_MAX, Broker, BrokerUnavailable
 from workers.tasks.busy import BusyKeys
-from workers.tasks.owning import Installation, Ownership, own
+from workers.tasks.line import line_of
+from workers.tasks.owning import Ownership, own
 from workers.tasks.room import Key, Room
 
 SUBJECT = "berth.v1.tasks"
@@ -87,7 +89,7 @@ class TaskQueues:
     """
 
     broker: Broker
-    installation: Installation
+    installation: InstallationId
     queues: Collection[str] = (LOCAL,)
     room: Room = field(init=False)
     ownership: Ownership = field(init=False)
@@ -109,11 +111,12 @@ class TaskQueues:
         tasks = [*dict.fromkeys(tasks)]
         try:
             fitting = await self.room.fitting(tasks)
-            how = await _publish(self.broker.client, fitting)
+            ask = line_of(await self.installation())
+            how = await _publish(self.broker.client, fitting, ask)
         except NoRespondersError:
             await self.ensure()  # Then whoever asked asks again.
             raise BrokerUnavailable("the queues were missing") from None
-        except (NatsError, TimeoutError) as error:
+        except (NatsError, TimeoutError, JournalUnavailable) as error:
             raise BrokerUnavailable(str(error)) from error
         new = [task for task, end in how.items() if end is Publication.NEW]
         for task in new:
@@ -203,16 +206,20 @@ def _judged(message: Msg) -> Publication:
 
 
 async def _publish(
-    client: Client, tasks: Sequence[Ready]
+    client: Client, tasks: Sequence[Ready], ask: str
 ) -> Mapping[Ready, Publication]:
-    """What became of each of them; none is there twice."""
+    """What became of each of them; none is there twice.
+
+    `ask` is told to whoever takes one: where he is to ask.
+    """
     if not tasks:
         return {}
     inbox, answers = client.new_inbox(), Answers(tasks)
     subscription = await client.subscribe(f"{inbox}.*", cb=answers.hear)
     try:
         for number, task in enumerate(tasks):
-            content = msgspec.json.encode({"operationId": task.operation_id})
+            said = {"operationId": task.operation_id, "ask": ask}
+            content = msgspec.json.encode(said)
             await client.publish(task.subject, content, reply=f"{inbox}.{number}")
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             return await answers.all

@@ -1,0 +1,107 @@
+"""The doorbell is heard by the others of its installation, and by nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+
+from domain.ids import new_id
+from tests.support.dispatching import until
+from tests.support.servers import Servers
+from workers.doorbell import NAMELESS_EVERY_SECONDS, Doorbell
+from workers.loop import end
+
+BURST = 200
+
+
+class Process:
+    """One process's doorbell, and what it has heard."""
+
+    def __init__(self, url: str, installation: str) -> None:
+        self.heard: list[list[str]] = []
+        self._installation = installation
+        self.bell = Doorbell(url, self.its, self.hear)
+
+    async def its(self) -> str:
+        return self._installation
+
+    def hear(self, streams: Collection[str]) -> None:
+        self.heard.append([*streams])
+
+    @property
+    def names(self) -> set[str]:
+        return {name for names in self.heard for name in names}
+
+    async def reaches(self, other: Process, name: str) -> None:
+        """Once the other one has heard of it from here."""
+
+        async def has_heard() -> bool:
+            self.bell.announce([name])
+            return name in other.names
+
+        await until(has_heard)
+
+
+@asynccontextmanager
+async def processes(url: str, *installations: str) -> AsyncIterator[Sequence[Process]]:
+    there = [Process(url, installation) for installation in installations]
+    tasks = [asyncio.create_task(process.bell.run()) for process in there]
+    try:
+        yield there
+    finally:
+        await end(*tasks)
+
+
+def test_only_others_of_the_same_installation_hear_it(servers: Servers) -> None:
+    async def scene() -> None:
+        one, other = new_id(), new_id()
+        async with processes(servers.nats_url, one, one, other, other) as there:
+            here, beside, stranger, strangers_friend = there
+            await here.reaches(beside, "environments/1")
+            await strangers_friend.reaches(stranger, "environments/2")
+            assert beside.names == {"environments/1"}
+            assert stranger.names == {"environments/2"}
+            assert not here.heard
+            assert not strangers_friend.heard
+
+    asyncio.run(scene())
+
+
+def test_without_names_it_rings_at_once_and_then_now_and_then(servers: Servers) -> None:
+    async def scene() -> None:
+        here_id = new_id()
+        async with processes(servers.nats_url, here_id, here_id) as (here, beside):
+            await here.reaches(beside, "it is quiet")
+            beside.heard.clear()
+
+            async def has_heard() -> bool:
+                here.bell.announce([])
+                return [] in beside.heard
+
+            await until(has_heard)
+            beside.heard.clear()
+            began = monotonic()
+            for _ in range(BURST):
+                here.bell.announce([])
+                await asyncio.sleep(0)
+            await here.reaches(beside, "the burst is over")
+            most = (monotonic() - began) / NAMELESS_EVERY_SECONDS + 1
+            assert beside.heard.count([]) <= min(most, BURST / 2)
+
+    asyncio.run(scene())
+
+
+def test_who_is_named_is_not_kept_by_who_is_not(servers: Servers) -> None:
+    """And is heard once, though both were to ring."""
+
+    async def scene() -> None:
+        here_id = new_id()
+        async with processes(servers.nats_url, here_id, here_id) as (here, beside):
+            await here.reaches(beside, "it is quiet")
+            here.bell.announce([])
+            await here.reaches(beside, "named")
+            assert [] not in beside.heard
+
+    asyncio.run(scene())
