@@ -9,9 +9,8 @@ import psycopg
 import pytest
 
 from projections.schedule_board import sql
-from projections.storage.migrate import migrate
-from tests.projections.test_task_plans import PAGE, READ_MAX, reads_of
-from tests.support.servers import Servers, fresh_database
+from tests.projections.plans import PAGE, check_reads, filled
+from tests.support.servers import Servers
 
 SCHEDULES = 100_000
 FILL = """
@@ -29,22 +28,12 @@ MINE = ALL | {"submitter": "ci5", "is_any": False}
 
 @pytest.fixture(scope="module")
 def board(servers: Servers) -> Iterator[psycopg.Connection]:
-    with fresh_database(servers.database_url) as url:
-        migrate(url)
-        with psycopg.connect(
-            url, autocommit=True, cursor_factory=psycopg.ClientCursor
-        ) as connection:
-            connection.execute(FILL, {"schedules": SCHEDULES})
-            yield connection
+    with filled(servers, FILL, schedules=SCHEDULES) as connection:
+        yield connection
 
 
 def check(board: psycopg.Connection, asked: dict[str, Any]) -> None:
-    statement = sql["list_schedules"].rstrip(";\n")
-    explain: Any = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
-    [[[told]]] = board.execute(explain, asked).fetchall()
-    reads = list(reads_of(told["Plan"]))
-    assert [way for way, _ in reads if "Seq Scan" in way] == []
-    assert sum(rows for _, rows in reads) <= READ_MAX
+    check_reads(board, sql["list_schedules"], asked)
 
 
 def test_one_s_own_are_found_by_an_index_with_old_statistics_and_with_fresh(

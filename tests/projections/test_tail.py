@@ -19,6 +19,7 @@ from projections.storage.tail import Tail
 from tests.projections.test_views import append
 from tests.support.builders import at
 from tests.support.dispatching import until
+from tests.support.scenes import play
 from workers.loop import run_forever
 
 TAKE_OVER_SECONDS_MAX = 5
@@ -125,16 +126,15 @@ def test_what_was_not_taken_is_offered_again_and_nothing_goes_before_it(
 ) -> None:
     append(own_journal_url, story(2))
 
-    async def scene() -> None:
-        async with reading(own_journal_url) as one:
-            one.is_closed = True
-            await until(lambda: offered(one, 3))
-            append(own_journal_url, story(2))
-            one.is_closed = False
-            await until(lambda: heard(one, 2))
-            assert one.heard == [1, 3]
+    async def scene(one: Reading) -> None:
+        one.is_closed = True
+        await until(lambda: offered(one, 3))
+        append(own_journal_url, story(2))
+        one.is_closed = False
+        await until(lambda: heard(one, 2))
+        assert one.heard == [1, 3]
 
-    asyncio.run(scene())
+    play(reading(own_journal_url), scene)
 
 
 def test_what_is_too_much_at_once_comes_in_ever_smaller_pieces(
@@ -143,28 +143,26 @@ def test_what_is_too_much_at_once_comes_in_ever_smaller_pieces(
     monkeypatch.setattr(tails, "HAND_ON_SECONDS_MAX", 0.05)
     append(own_journal_url, story(40))
 
-    async def scene() -> None:
-        async with reading(own_journal_url) as one:
-            one.takes_at_once_max = 3
-            await until(lambda: heard(one, 20))
-            assert one.heard == [*range(1, 41, 2)]
+    async def scene(one: Reading) -> None:
+        one.takes_at_once_max = 3
+        await until(lambda: heard(one, 20))
+        assert one.heard == [*range(1, 41, 2)]
 
-    asyncio.run(scene())
+    play(reading(own_journal_url), scene)
 
 
 def test_what_was_lost_is_handed_on_once_more(own_journal_url: str) -> None:
     append(own_journal_url, story(6))
 
-    async def scene() -> None:
-        async with reading(own_journal_url) as one:
-            await until(lambda: heard(one, 3))
-            await until(lambda: is_at(one, 6))
-            one.tail.rewind(2)
-            await until(lambda: heard(one, 5))
-            assert one.heard == [1, 3, 5, 3, 5]
-            await until(lambda: is_at(one, 6))
+    async def scene(one: Reading) -> None:
+        await until(lambda: heard(one, 3))
+        await until(lambda: is_at(one, 6))
+        one.tail.rewind(2)
+        await until(lambda: heard(one, 5))
+        assert one.heard == [1, 3, 5, 3, 5]
+        await until(lambda: is_at(one, 6))
 
-    asyncio.run(scene())
+    play(reading(own_journal_url), scene)
 
 
 def test_a_window_of_large_events_is_cut_by_its_bytes(
@@ -173,13 +171,12 @@ def test_a_window_of_large_events_is_cut_by_its_bytes(
     monkeypatch.setattr(tails, "BATCH_BYTES_MAX", 500)
     append(own_journal_url, story(40))
 
-    async def scene() -> None:
-        async with reading(own_journal_url) as one:
-            await until(lambda: heard(one, 20))
-            assert one.heard == [*range(1, 41, 2)]
-            assert one.most_at_once <= 3
+    async def scene(one: Reading) -> None:
+        await until(lambda: heard(one, 20))
+        assert one.heard == [*range(1, 41, 2)]
+        assert one.most_at_once <= 3
 
-    asyncio.run(scene())
+    play(reading(own_journal_url), scene)
 
 
 def test_what_is_lost_while_it_is_busy_does_not_wait_until_it_has_done(
@@ -188,13 +185,12 @@ def test_what_is_lost_while_it_is_busy_does_not_wait_until_it_has_done(
     monkeypatch.setattr(tails, "BATCH_MAX", 2)
     append(own_journal_url, story(40))
 
-    async def scene() -> None:
-        async with reading(own_journal_url) as one:
-            one.tells_at, one.told = 21, lambda: one.tail.rewind(4)
-            await until(lambda: is_at(one, 40))
-            assert one.heard == [*range(1, 22, 2), *range(5, 41, 2)]
+    async def scene(one: Reading) -> None:
+        one.tells_at, one.told = 21, lambda: one.tail.rewind(4)
+        await until(lambda: is_at(one, 40))
+        assert one.heard == [*range(1, 22, 2), *range(5, 41, 2)]
 
-    asyncio.run(scene())
+    play(reading(own_journal_url), scene)
 
 
 def test_whoever_follows_one_that_was_busy_passes_over_nothing(
@@ -230,24 +226,23 @@ async def offered(one: Reading, times: int) -> bool:
 def test_whoever_leads_and_dies_or_freezes_is_soon_followed_by_another(
     own_journal_url: str, how: str
 ) -> None:
-    async def scene() -> None:
-        async with reading(own_journal_url) as one:
-            await until(one.leads)
-            if how == "freezes":
-                # What a frozen process does: it keeps its session, and says nothing.
-                one.tail._read = frozen  # type: ignore[assignment]
-            async with reading(own_journal_url) as other:
-                await asyncio.to_thread(append, own_journal_url, story(1))
-                began = monotonic()
-                if how == "dies":
-                    with psycopg.connect(own_journal_url) as connection:
-                        [[pid]] = connection.execute(SESSION).fetchall()
-                        connection.execute("SELECT pg_terminate_backend(%s)", [pid])
-                    one.tail._lead = never  # type: ignore[assignment]
-                await until(other.leads)
-                assert monotonic() - began < TAKE_OVER_SECONDS_MAX
-                await until(other.has_heard)
-                assert other.heard == [1]
-                thawed.set()
+    async def scene(one: Reading) -> None:
+        await until(one.leads)
+        if how == "freezes":
+            # What a frozen process does: it keeps its session, and says nothing.
+            one.tail._read = frozen  # type: ignore[assignment]
+        async with reading(own_journal_url) as other:
+            await asyncio.to_thread(append, own_journal_url, story(1))
+            began = monotonic()
+            if how == "dies":
+                with psycopg.connect(own_journal_url) as connection:
+                    [[pid]] = connection.execute(SESSION).fetchall()
+                    connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+                one.tail._lead = never  # type: ignore[assignment]
+            await until(other.leads)
+            assert monotonic() - began < TAKE_OVER_SECONDS_MAX
+            await until(other.has_heard)
+            assert other.heard == [1]
+            thawed.set()
 
-    asyncio.run(scene())
+    play(reading(own_journal_url), scene)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from projections.storage.migrate import migrate
 from projections.task_board import listings, sql
-from tests.support.servers import Servers, fresh_database
+from tests.projections.plans import PAGE, check_reads, filled
+from tests.support.servers import Servers
 
 statements = {**sql, **listings}
 TASKS = 200_000
@@ -49,21 +48,6 @@ SELECT
     NULL, NULL, NULL, NULL, NULL, now(), NULL, NULL, NULL, 0
 FROM generate_series(1, 302) AS n
 """
-# The rows that an index may lead to in vain; the rest are what was asked for.
-READ_MAX = 1_000
-PAGE: dict[str, Any] = {
-    "before": 2**62,
-    "type": None,
-    "priority": None,
-    "repository": None,
-    "repositories": None,
-    "reach": None,
-    "limit": 51,
-    "schedule": None,
-    "application": None,
-    "is_any": True,
-    "states": ["pending", "running", "cancelling", "completed", "failed", "cancelled"],
-}
 ASKED: dict[str, dict[str, Any]] = {
     "find_task": {"operation_id": "e777"},
     "list_by_state": PAGE,
@@ -80,35 +64,14 @@ ASKED: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def board(servers: Servers) -> Iterator[psycopg.Connection]:
-    with fresh_database(servers.database_url) as url:
-        migrate(url)
-        with psycopg.connect(
-            url, autocommit=True, cursor_factory=psycopg.ClientCursor
-        ) as connection:
-            connection.execute(FILL, {"tasks": TASKS})
-            yield connection
-
-
-def reads_of(plan: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Each way in which a table is read, and how many rows that took."""
-    if relation := plan.get("Relation Name"):
-        rows = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
-        way = plan["Node Type"] if "Seq" in plan["Node Type"] else ""
-        yield f"{way} {relation}".strip(), rows * plan["Actual Loops"]
-    for part in plan.get("Plans", ()):
-        yield from reads_of(part)
+    with filled(servers, FILL, tasks=TASKS) as connection:
+        yield connection
 
 
 def check(
     board: psycopg.Connection, name: str, asked: dict[str, Any] | None = None
 ) -> None:
-    explain: Any = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements[name]}"
-    explain = re.sub(r";\s*$", "", explain)
-    [[[told]]] = board.execute(explain, asked or ASKED[name]).fetchall()
-    reads = list(reads_of(told["Plan"]))
-    assert reads
-    assert [way for way, rows in reads if "Seq Scan" in way and rows] == []
-    assert sum(rows for _, rows in reads) <= READ_MAX
+    check_reads(board, statements[name], asked or ASKED[name])
 
 
 @pytest.mark.parametrize("name", ASKED)

@@ -104,3 +104,11 @@ async def relaying(
             yield Stage(url, relay)
         finally:
             await end(*tasks)
+
+
+@asynccontextmanager
+async def published(url: str, nats_url: str) -> AsyncIterator[Stage]:
+    """The same, once the stream has all that there is."""
+    async with relaying(url, nats_url) as stage:
+        await stage.completed()
+        yield stage

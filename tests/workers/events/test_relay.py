@@ -14,7 +14,14 @@ from domain.event import Event
 from domain.task.events import TaskCompleted
 from tests.projections.test_views import append
 from tests.support.dispatching import until
-from tests.workers.events.stage import Stage, lose_store, relaying, story
+from tests.support.scenes import play
+from tests.workers.events.stage import (
+    Stage,
+    lose_store,
+    published,
+    relaying,
+    story,
+)
 from workers.embedded import EmbeddedNats
 from workers.events.relay import NEWER
 from workers.events.stream import NAME
@@ -32,8 +39,7 @@ def test_what_there_is_and_what_comes_is_published_in_order(
     journal_of_some: str, nats: EmbeddedNats
 ) -> None:
     async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
+        async with published(journal_of_some, nats.url) as stage:
             await more(stage, story(1_100))
             await stage.completed()
             assert (await stage.stored())[-1].subject == (
@@ -49,28 +55,24 @@ def test_what_there_is_and_what_comes_is_published_in_order(
 def test_a_lost_store_is_filled_again_while_commands_go_on(
     journal_of_some: str, nats: EmbeddedNats
 ) -> None:
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
-            await asyncio.to_thread(lose_store, nats)
-            await more(stage, story(3))
-            await stage.completed()
+    async def scene(stage: Stage) -> None:
+        await asyncio.to_thread(lose_store, nats)
+        await more(stage, story(3))
+        await stage.completed()
 
-    uvloop.run(scene())
+    play(published(journal_of_some, nats.url), scene)
 
 
 def test_a_lost_store_is_filled_again_though_nothing_happens(
     journal_of_some: str, nats: EmbeddedNats
 ) -> None:
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
-            await asyncio.to_thread(lose_store, nats)
-            await stage.completed()
-            await stage.jetstream.delete_stream(NAME)
-            await stage.completed()
+    async def scene(stage: Stage) -> None:
+        await asyncio.to_thread(lose_store, nats)
+        await stage.completed()
+        await stage.jetstream.delete_stream(NAME)
+        await stage.completed()
 
-    uvloop.run(scene())
+    play(published(journal_of_some, nats.url), scene)
 
 
 def test_a_store_from_a_backup_is_given_what_it_lacks(
@@ -89,16 +91,14 @@ def test_a_store_from_a_backup_is_given_what_it_lacks(
         shutil.copytree(copy, store)
         nats.start()
 
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
-            await asyncio.to_thread(save)
-            await more(stage, story(30))
-            await stage.completed()
-            await asyncio.to_thread(restore)
-            await stage.completed()
+    async def scene(stage: Stage) -> None:
+        await asyncio.to_thread(save)
+        await more(stage, story(30))
+        await stage.completed()
+        await asyncio.to_thread(restore)
+        await stage.completed()
 
-    uvloop.run(scene())
+    play(published(journal_of_some, nats.url), scene)
 
 
 def test_messages_that_the_disk_lost_are_published_again(
@@ -110,28 +110,24 @@ def test_messages_that_the_disk_lost_are_published_again(
             block.unlink()
         nats.start()
 
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
-            await asyncio.to_thread(lose_messages)
-            await stage.completed()
+    async def scene(stage: Stage) -> None:
+        await asyncio.to_thread(lose_messages)
+        await stage.completed()
 
-    uvloop.run(scene())
+    play(published(journal_of_some, nats.url), scene)
 
 
 def test_while_nats_is_down_events_gather_and_follow_later(
     journal_of_some: str, nats: EmbeddedNats
 ) -> None:
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
-            await asyncio.to_thread(nats.kill)
-            for _ in range(5):
-                await more(stage, story(2))
-            await asyncio.to_thread(nats.start)
-            await stage.completed()
+    async def scene(stage: Stage) -> None:
+        await asyncio.to_thread(nats.kill)
+        for _ in range(5):
+            await more(stage, story(2))
+        await asyncio.to_thread(nats.start)
+        await stage.completed()
 
-    uvloop.run(scene())
+    play(published(journal_of_some, nats.url), scene)
 
 
 def test_an_event_too_long_for_nats_holds_up_nothing(
@@ -139,17 +135,16 @@ def test_an_event_too_long_for_nats_holds_up_nothing(
 ) -> None:
     long = ("tasks/t-1", TaskCompleted(1, "x" * (1 << 20)))
 
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await more(stage, [*story(1), long, *story(1)])
-            await stage.completed()
-            message = (await stage.stored())[-2]
-            assert not message.data
-            assert message.headers
-            where = "/sfp/api/events?after=21&limit=1"
-            assert message.headers["ce-dataref"] == where
+    async def scene(stage: Stage) -> None:
+        await more(stage, [*story(1), long, *story(1)])
+        await stage.completed()
+        message = (await stage.stored())[-2]
+        assert not message.data
+        assert message.headers
+        where = "/sfp/api/events?after=21&limit=1"
+        assert message.headers["ce-dataref"] == where
 
-    uvloop.run(scene())
+    play(published(journal_of_some, nats.url), scene)
 
 
 def test_an_event_of_a_newer_version_is_waited_for_and_never_passed_over(
@@ -159,20 +154,19 @@ def test_an_event_of_a_newer_version_is_waited_for_and_never_passed_over(
         with psycopg.connect(journal_of_some) as connection:
             connection.execute(statement.encode(), [15])
 
-    async def scene() -> None:
-        await asyncio.to_thread(retopic, UNKNOWN)
-        async with relaying(journal_of_some, nats.url) as older:
-            await until(lambda: has(older, 14))
-            await older.watched()
-            await more(older, story(1))
-            await until(lambda: says(older, NEWER))
-            await older.watched()
-            assert len(await older.stored()) == 14
-            assert NEWER in older.relay._complaints.values()
-            await asyncio.to_thread(retopic, KNOWN)
-            await older.completed()
+    async def scene(older: Stage) -> None:
+        await until(lambda: has(older, 14))
+        await older.watched()
+        await more(older, story(1))
+        await until(lambda: says(older, NEWER))
+        await older.watched()
+        assert len(await older.stored()) == 14
+        assert NEWER in older.relay._complaints.values()
+        await asyncio.to_thread(retopic, KNOWN)
+        await older.completed()
 
-    uvloop.run(scene())
+    retopic(UNKNOWN)
+    play(relaying(journal_of_some, nats.url), scene)
 
 
 async def has(stage: Stage, count: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -16,11 +17,12 @@ from projections.storage.installation import installation_id
 from projections.storage.migrate import migrate
 from tests.projections.test_views import append
 from tests.support.dispatching import until
+from tests.support.scenes import play
 from tests.support.servers import Servers, fresh_database
-from tests.workers.events.stage import Stage, relaying, story
+from tests.workers.events.stage import Stage, published, relaying, story
 from workers.embedded import EmbeddedNats
 from workers.events import stream as streams
-from workers.events.message import message_of
+from workers.events.message import Message, message_of
 from workers.events.publishing import publish
 from workers.events.stream import (
     FOREIGN,
@@ -74,11 +76,9 @@ def test_somebodys_own_stream_of_that_name_is_left_alone(
     journal_of_some: str, nats: EmbeddedNats
 ) -> None:
     async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
+        async with published(journal_of_some, nats.url) as stage:
             await stage.jetstream.delete_stream(NAME)
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
+        async with published(journal_of_some, nats.url) as stage:
             await stage.jetstream.delete_stream(NAME)
             await stage.jetstream.add_stream(StreamConfig(name=NAME, subjects=["mine"]))
             await stage.jetstream.publish("mine", b"precious")
@@ -92,8 +92,7 @@ def test_an_empty_stream_that_somebody_prepared_is_taken_over(
     journal_of_some: str, nats: EmbeddedNats
 ) -> None:
     async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
+        async with published(journal_of_some, nats.url) as stage:
             await stage.jetstream.delete_stream(NAME)
         async with relaying(journal_of_some, nats.url) as stage:
             await stage.jetstream.add_stream(
@@ -113,22 +112,20 @@ def test_a_database_from_a_backup_does_not_rewrite_what_was_told_unless_so_order
         with psycopg.connect(journal_of_some) as connection:
             connection.execute(LOSE_THE_LATEST)
 
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
-            await asyncio.to_thread(restore)
-            await until(lambda: is_refused(stage, OTHERWISE))
-            assert (await info_of(stage)).state.messages == 20
-            # Though it grows to be as long, it is another history.
-            await asyncio.to_thread(append, journal_of_some, story(10, "e-2"))
-            await asyncio.to_thread(rename, journal_of_some)
-            await stage.watched()
-            assert await is_refused(stage, OTHERWISE)
-            assert (await info_of(stage)).state.messages == 20
-            await stage.relay.stream.remove()
-            await stage.completed()
+    async def scene(stage: Stage) -> None:
+        await asyncio.to_thread(restore)
+        await until(lambda: is_refused(stage, OTHERWISE))
+        assert (await info_of(stage)).state.messages == 20
+        # Though it grows to be as long, it is another history.
+        await asyncio.to_thread(append, journal_of_some, story(10, "e-2"))
+        await asyncio.to_thread(rename, journal_of_some)
+        await stage.watched()
+        assert await is_refused(stage, OTHERWISE)
+        assert (await info_of(stage)).state.messages == 20
+        await stage.relay.stream.remove()
+        await stage.completed()
 
-    uvloop.run(scene())
+    play(published(journal_of_some, nats.url), scene)
 
 
 def test_a_stream_that_was_emptied_is_made_anew(
@@ -140,34 +137,33 @@ def test_a_stream_that_was_emptied_is_made_anew(
     settings = streams.EventStream._settings
     monkeypatch.setattr(streams.EventStream, "_settings", unprotected)
 
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
-            await stage.jetstream.purge_stream(NAME)
-            await stage.completed()
+    async def scene(stage: Stage) -> None:
+        await stage.jetstream.purge_stream(NAME)
+        await stage.completed()
 
-    uvloop.run(scene())
+    play(published(journal_of_some, nats.url), scene)
 
 
 def test_a_relay_that_was_overtaken_can_publish_nothing(
     journal_of_some: str, nats: EmbeddedNats
 ) -> None:
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await stage.completed()
-            client = stage.relay.broker.client
-            late = [
-                message_of(await record(stage, place), "here", MIB)
-                for place in range(9, 15)
-            ]
-            with pytest.raises(BrokerUnavailable, match="duplicate message id"):
-                await publish(client, NAME, late)
-            for number, message in enumerate(late):
+    async def late(stage: Stage, count: int) -> Sequence[Message]:
+        records = [await record(stage, place) for place in range(9, 9 + count)]
+        return [message_of(one, "here", MIB) for one in records]
+
+    async def scene(stage: Stage) -> None:
+        client = stage.relay.broker.client
+        with pytest.raises(BrokerUnavailable, match="duplicate message id"):
+            await publish(client, NAME, await late(stage, 6))
+        for count in (6, 1):
+            others = await late(stage, count)
+            for number, message in enumerate(others):
                 message.headers["Nats-Msg-Id"] = f"other-{number}"
-            for batch in (late, late[:1]):
-                with pytest.raises(BrokerUnavailable, match="wrong last sequence"):
-                    await publish(client, NAME, batch)
-            assert await stage.is_complete()
+            with pytest.raises(BrokerUnavailable, match="wrong last sequence"):
+                await publish(client, NAME, others)
+        assert await stage.is_complete()
+
+    play(published(journal_of_some, nats.url), scene)
 
 
 def test_a_nats_that_is_too_old_is_told_of(
@@ -179,11 +175,10 @@ def test_a_nats_that_is_too_old_is_told_of(
     settings = streams.EventStream._settings
     monkeypatch.setattr(streams.EventStream, "_settings", ignored)
 
-    async def scene() -> None:
-        async with relaying(journal_of_some, nats.url) as stage:
-            await until(lambda: is_refused(stage, TOO_OLD))
+    async def scene(stage: Stage) -> None:
+        await until(lambda: is_refused(stage, TOO_OLD))
 
-    uvloop.run(scene())
+    play(relaying(journal_of_some, nats.url), scene)
 
 
 def rename(url: str) -> None:
