@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from domain.roles import Role
 from tests.support.client import Caller, made
 from tests.support.hooks import Hook, lock_events, only
 from tests.support.running import Api, Installation, until
@@ -26,7 +27,7 @@ AT_ONCE = 8
 
 @pytest.fixture
 def worker(installation: Installation, api: Api) -> Iterator[Command]:
-    assert api.is_ready()
+    api.caller(Role.OWNER).repository()
     with installation.berth("worker", name="mortal-worker") as command:
         yield command
 

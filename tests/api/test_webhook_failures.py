@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,7 +15,9 @@ from tests.support.hooks import (
     only,
     status,
 )
-from tests.support.running import Api, Installation, until
+from tests.support.running import Installation, until
+
+pytestmark = pytest.mark.usefixtures("telling")
 
 DUE = "UPDATE webhook_delivery SET due_at = now() WHERE webhook_id = %s RETURNING 1"
 AWAKE = """
@@ -30,13 +31,6 @@ OLD = """
 UPDATE webhook SET active_since = now() - interval '7 days'
 WHERE id = %s RETURNING 1
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def worker(installation: Installation, api: Api) -> Iterator[None]:
-    assert api.is_ready()
-    with installation.worker():
-        yield
 
 
 def test_what_fails_is_tried_again_with_the_same_id(owner: Caller, hook: Hook) -> None:

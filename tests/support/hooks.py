@@ -1,6 +1,7 @@
 """A receiver of webhooks over HTTP, which answers as a test likes, and who is told.
 
-Fixtures: `hook`, one such receiver; name this module in `pytest_plugins`.
+Fixtures: `hook`, one such receiver; `telling`, a worker that tells webhooks. Name this
+module in `pytest_plugins`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from domain.roles import Role
 from tests.support.client import Caller, Json, made, unique
-from tests.support.running import HOST, until
+from tests.support.running import HOST, Api, Installation, until
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,14 @@ def closing_server(server: ThreadingHTTPServer) -> Iterator[None]:
 def hook() -> Iterator[Hook]:
     with listening() as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def telling(installation: Installation, api: Api) -> Iterator[None]:
+    """A worker that has come as far as the journal."""
+    api.caller(Role.OWNER).repository()
+    with installation.worker():
+        yield
 
 
 def attempts(owner: Caller, webhook: Json, **query: str) -> list[Json]:
