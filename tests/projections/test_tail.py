@@ -23,6 +23,7 @@ from tests.support.scenes import play
 from workers.loop import run_forever
 
 TAKE_OVER_SECONDS_MAX = 5
+PLACE = "SELECT position FROM tail"
 SESSION = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
 
 
@@ -108,6 +109,7 @@ def test_it_hands_on_what_there_is_and_what_comes_once_each(
             one.tail.nudge()
             await until(lambda: heard(one, 12))
             assert one.heard == [*range(1, 20, 2), 21, 23]
+            await until(lambda: is_noted(own_journal_url, 24))
         async with reading(own_journal_url) as later:
             append(own_journal_url, story(1))
             later.tail.nudge()
@@ -135,6 +137,12 @@ def test_it_goes_on_past_the_end_of_every_smaller_type_of_number(
             assert one.heard == [*range(place + 1, place + 40, 2)]
 
     asyncio.run(scene())
+
+
+async def is_noted(url: str, position: int) -> bool:
+    """Whether whoever comes next begins after it."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(PLACE).fetchall() == [(position,)]
 
 
 async def heard(one: Reading, count: int) -> bool:
