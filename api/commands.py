@@ -106,7 +106,8 @@ def rebuild_view(name: str) -> None:
     if view is None:
         names = ", ".join(sorted({*VIEWS, EVENTS}))
         raise SettingsError(f"no view {name}; there are {names}")
-    rebuild(from_environment().database_url, view, _show_progress)
+    settings = from_environment()
+    rebuild(settings.database_url, settings.vault_keys, view, _show_progress)
     print(file=sys.stderr)
 
 

@@ -11,7 +11,7 @@ from typing import LiteralString
 from domain.outward.belonging import NOBODYS, Belonging, said_by, told_by
 from domain.record import Recorded
 from projections.storage.database import Database
-from projections.storage.mapper import decode
+from projections.storage.mapper import decode, shown
 
 REMEMBERED_MAX = 10_000
 FIRST: LiteralString = """
@@ -50,5 +50,9 @@ class Belongings:
     def _read(self, streams: Sequence[str]) -> dict[str, Belonging]:
         with self._database.cursor() as cursor:
             rows = cursor.execute(FIRST, [streams], prepare=True).fetchall()
-        said = {row["stream"]: said_by(decode(row["state"]).event) for row in rows}
+        subjects = self._database.subjects
+        said = {
+            row["stream"]: said_by(decode(shown(row["state"], subjects)).event)
+            for row in rows
+        }
         return {stream: whose or NOBODYS for stream, whose in said.items()}

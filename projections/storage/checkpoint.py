@@ -17,6 +17,8 @@ from psycopg.types.json import set_json_dumps
 
 from projections.storage.database import Database
 from projections.storage.mapper import recorded
+from projections.storage.subject_keys import erasures
+from projections.storage.subjects import Subjects
 from projections.view import NewRows, View, Write
 
 BATCH_MAX = 1_000
@@ -88,6 +90,7 @@ class ViewStore(PostgresTrackingRecorder):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, tracking_table_name="berth_tracking")
+        self.subjects = database.subjects
 
     def lag(self, name: str) -> Lag:
         with self.datastore.cursor() as cursor:
@@ -106,7 +109,10 @@ class ViewStore(PostgresTrackingRecorder):
         upto = min(tip, checkpoint + limit)
         if upto <= checkpoint:
             return 0
-        batch = read(cursor.connection, view, checkpoint, upto)
+        if self.subjects is not None:
+            # Whoever was erased before this turn must not be shown by it any more.
+            self.subjects.notice(erasures(cursor))
+        batch = read(cursor.connection, view, checkpoint, upto, self.subjects)
         self.write(cursor, name, batch)
         return batch.upto - checkpoint
 
@@ -128,7 +134,13 @@ class ViewStore(PostgresTrackingRecorder):
         self._insert_tracking(cursor, Tracking(name, batch.upto))
 
 
-def read(connection: Connection[Any], view: View, after: int, upto: int) -> Batch:
+def read(
+    connection: Connection[Any],
+    view: View,
+    after: int,
+    upto: int,
+    subjects: Subjects | None,
+) -> Batch:
     """Less far than `upto` if that would be too many bytes.
 
     Positions have no gaps: up to the tip, there is nothing that could come later.
@@ -138,7 +150,8 @@ def read(connection: Connection[Any], view: View, after: int, upto: int) -> Batc
         rows = cursor.execute(NEXT, values, prepare=True).fetchall()
     if sum(len(state) for _, _, _, state in rows) >= BATCH_BYTES_MAX:
         upto = rows[-1][2]
-    return Batch(after, upto, [*view.project(recorded(*row) for row in rows)])
+    records = (recorded(*row, subjects=subjects) for row in rows)
+    return Batch(after, upto, [*view.project(records)])
 
 
 def _copy(cursor: Cursor[DictRow], new: NewRows, rows: Sequence[Any]) -> None:

@@ -133,7 +133,7 @@ class EventsRead:
             # Planned for what is asked: the filters make all the difference.
             cursor.execute(PIECE, values | {"until": until}, prepare=False)
             rows = cursor.fetchall()
-        records = [recorded_in(row) for row in rows]
+        records = [recorded_in(row, self._database.subjects) for row in rows]
         is_full = len(rows) == values["limit"]
         if rows and (is_full or rows[-1]["bytes"] >= values["bytes_max"]):
             until = records[-1].position

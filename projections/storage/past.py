@@ -122,4 +122,5 @@ class Past:
     def _read(self, query: LiteralString, values: Mapping[str, Any]) -> list[Recorded]:
         with self._database.cursor() as cursor:
             rows = cursor.execute(query, values).fetchall()
-        return [recorded(*row.values()) for row in rows]
+        subjects = self._database.subjects
+        return [recorded(*row.values(), subjects=subjects) for row in rows]

@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from projections.storage.checkpoint import Batch, ViewStore, read
 from projections.storage.database import Database
+from projections.storage.subject_keys import erasures
 from projections.view import View
 
 BATCH = 5_000
@@ -38,7 +39,7 @@ FORGET: LiteralString = "DELETE FROM berth_tracking WHERE application_name = %s"
 
 
 class RebuildError(Exception):
-    """The new tables are not this rebuild's any more: another one has begun."""
+    """The new tables cannot take the place of the live ones; the message says why."""
 
 
 class Progress(NamedTuple):
@@ -50,7 +51,7 @@ def rebuild(database: Database, view: View) -> Iterator[Progress]:
     """Project the whole journal into new tables; yields after each batch.
 
     The live tables serve readers until the end. `RebuildError` if another rebuild of
-    the view begins meanwhile.
+    the view begins meanwhile, or somebody is erased, who may be in what was filled.
     """
     return Rebuild(database, view).run()
 
@@ -63,10 +64,13 @@ class Rebuild:
         self._view = view
         self._store = ViewStore(database)
         self._beside = f"rebuild_{view.name}"
-        self._position = self._tip = 0
+        self._position = self._tip = self._erasures = 0
 
     def run(self) -> Iterator[Progress]:
         with self._database.transaction(commit=True) as cursor:
+            self._erasures = erasures(cursor)
+            if self._store.subjects is not None:
+                self._store.subjects.notice(self._erasures)
             self._make_room(cursor)
         yield from self._fill()
         with self._beside_the_live_ones() as cursor:
@@ -75,6 +79,8 @@ class Rebuild:
         with self._beside_the_live_ones() as cursor:
             # From here on, whoever projects the live view waits.
             self._store.turn(cursor, self._view.name)
+            if erasures(cursor) != self._erasures:
+                raise RebuildError("somebody was erased meanwhile: begin again")
             while self._store.advance_within(cursor, self._beside, self._view, BATCH):
                 pass
             self._swap(cursor)
@@ -89,7 +95,7 @@ class Rebuild:
             after, self._tip = self._position, self._store.lag(self._beside).tip
             while writing or after < self._tip:
                 upto = min(after + BATCH, self._tip)
-                batch = read(source, self._view, after, upto)
+                batch = read(source, self._view, after, upto, self._store.subjects)
                 if writing:
                     yield writing.result()  # Meanwhile nothing is under way.
                 is_over = batch.upto == after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import LiteralString
 
@@ -24,9 +25,11 @@ from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.heads import snapshots_due
 from projections.storage.mapper import EventMapper
+from projections.storage.subjects import SubjectUnknown, subjects_of
 from projections.storage.uuid7 import event_id
 from projections.view import View
 from projections.views import VIEWS
+from tests.bench.installation import KEYS
 
 EVENTS = 1_000_000
 EVENTS_IN_ONE = 10_000
@@ -59,14 +62,19 @@ def fill(url: str, ids: Sequence[str]) -> None:
     The first environment gets `EVENTS_IN_ONE`; the others, the same number each. What
     the journal would have kept besides, the latest snapshots, is there as well.
     """
-    mapper = EventMapper(JSONTranscoder())
-    with psycopg.connect(url, row_factory=dict_row) as connection:
+    subjects = subjects_of(url, KEYS)
+    mapper = EventMapper(JSONTranscoder(), subjects)
+    with closing(subjects), psycopg.connect(url, row_factory=dict_row) as connection:
         cursor = connection.cursor()
         cursor.execute("LOCK TABLE berth_events IN EXCLUSIVE MODE")
         history = History(cursor, mapper, ids)
         with cursor.copy(COPY) as copy:
             for record in history.lock_cycles():
-                event = mapper.to_stored_event(record)
+                try:
+                    event = mapper.to_stored_event(record)
+                except SubjectUnknown:
+                    subjects.learn([record])
+                    event = mapper.to_stored_event(record)
                 copy.write_row(
                     (
                         event.originator_id,
@@ -90,7 +98,7 @@ def make_current(url: str) -> None:
     behind = [view for view in VIEWS.values() if is_behind(store, view)]
     database.close()
     for view in behind:
-        rebuild(url, view, lambda _, __: None)
+        rebuild(url, KEYS, view, lambda _, __: None)
 
 
 def is_behind(store: ViewStore, view: View) -> bool:

@@ -58,9 +58,14 @@ class Payload(Struct, frozen=True, omit_defaults=True):
 class Bodies:
     """An event is written once, for however many programs it goes to."""
 
-    def __init__(self, installation: str) -> None:
+    def __init__(
+        self, installation: str, erasures: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`erasures`: how many are known; what was written before one is forgotten."""
         self._installation = installation
+        self._erasures = erasures
         self._written: dict[int, bytes] = {}
+        self._written_after = 0
 
     def of(
         self, provider: Provider, record: Recorded, details: Details | None
@@ -68,6 +73,9 @@ class Bodies:
         """`details` are those of the environment that it is about: for a message."""
         if provider in MESSAGES:
             return encode(MESSAGES[provider](told(record, details)))
+        if (erasures := self._erasures()) != self._written_after:
+            self._written_after = erasures
+            self._written.clear()
         found = self._written.get(record.position)
         if found is None:
             if len(self._written) >= REMEMBERED_MAX:

@@ -10,10 +10,12 @@ import psycopg
 
 from projections.storage.database import Database
 from projections.storage.rebuild import BATCH, rebuild
+from projections.storage.subjects import subjects_of
 from projections.view import View
 from projections.views import VIEWS
 from tests.bench.bench import Bench
 from tests.bench.grown import EVENTS
+from tests.bench.installation import KEYS
 from tests.bench.limits import read_events
 from tests.bench.table import Row
 
@@ -41,7 +43,8 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 def by_small_turns(url: str, view: View) -> tuple[float, float]:
     """Seconds to rebuild the view, and to select the same events, some and some."""
-    database = Database(url, name="bench-rebuild", patient=True)
+    subjects = subjects_of(url, KEYS)
+    database = Database(url, name="bench-rebuild", patient=True, subjects=subjects)
     rebuilding = selecting = 0.0
     try:
         with psycopg.connect(url, autocommit=True) as connection:
@@ -56,4 +59,5 @@ def by_small_turns(url: str, view: View) -> tuple[float, float]:
                 selecting += monotonic() - between
     finally:
         database.close()
+        subjects.close()
     return rebuilding, selecting
