@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from api import commands
-from domain.errors import JournalUnavailable
+from domain.errors import Conflict, Invalid, JournalUnavailable, VaultClosed
 from domain.roles import Role
 from projections.storage.rebuild import RebuildError
 from workers.embedded import ServerStartError
@@ -73,6 +73,23 @@ def rebuild(view: str) -> None:
 
 
 @app.command
+def erase(subject: str, *, yes: bool = False, force: bool = False) -> int:
+    """Erase a person: destroy the key under which all that names them is kept.
+
+    Parameters
+    ----------
+    subject
+        Who, as in their tokens: such as an e-mail address.
+    yes
+        Do not ask.
+    force
+        Give up their locks and places in queues, cancel their tasks and stop their
+        recurring tasks first. Otherwise nothing is done while they have any.
+    """
+    return commands.erase(subject, is_sure=yes, force=force)
+
+
+@app.command
 def token(*, subject: str, role: Role = Role.MEMBER, days: Days = 30) -> None:
     """Print a token for a person, signed with BERTH_SECRET.
 
@@ -106,6 +123,8 @@ def main() -> None:
         sys.exit(app())
     except (
         AlreadyRunningError,
+        Conflict,
+        Invalid,
         JournalUnavailable,
         LookupError,
         OSError,
@@ -113,6 +132,7 @@ def main() -> None:
         ServerStartError,
         SettingsError,
         StreamRefused,
+        VaultClosed,
     ) as error:
         sys.exit(f"berth: {error}")
 

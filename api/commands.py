@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvloop
 
-from api import first_start, vault_rotation
+from api import erasing, first_start, vault_rotation
 from api.access_log import FLUSH_EVERY_SECONDS, AccessLog
 from api.app import build, build_beside_worker
 from api.person_tokens import Signer
@@ -109,6 +109,10 @@ def rebuild_view(name: str) -> None:
     settings = from_environment()
     rebuild(settings.database_url, settings.vault_keys, view, _show_progress)
     print(file=sys.stderr)
+
+
+def erase(subject: str, *, is_sure: bool, force: bool) -> int:
+    return erasing.erase(subject, is_sure=is_sure, force=force)
 
 
 def rotate_vault(data_dir: Path | None) -> int:

@@ -47,6 +47,9 @@ class Holdings(Struct, frozen=True):
     tasks: Sequence[str]
     schedules: Sequence[str]
 
+    def __bool__(self) -> bool:
+        return bool(self.tickets or self.tasks or self.schedules)
+
     def __str__(self) -> str:
         counts = (
             (self.tickets, "place in a lock's queue", "places in locks' queues"),
@@ -111,7 +114,7 @@ class Erasing:
         if force:
             await self._end_all(name, by)
         held = await self.holdings(name)
-        if held.tickets or held.tasks or held.schedules:
+        if held:
             raise SubjectInUse(f"this person has {held}: end that first, or use force")
         return await self._erase(name, by)
 

@@ -60,8 +60,8 @@ ORDER BY record.position DESC;
 -- name: erase_actors
 UPDATE audit_record SET
     accessed_by = %(erased_as)s,
-    ip_address = CASE WHEN ip_address IS NOT NULL THEN %(erased)s END,
-    user_agent = CASE WHEN user_agent IS NOT NULL THEN %(erased)s END
+    ip_address = CASE WHEN num_nulls(ip_address, user_agent) < 2 THEN %(erased)s END,
+    user_agent = CASE WHEN num_nulls(ip_address, user_agent) < 2 THEN %(erased)s END
 WHERE accessed_by = %(name)s AND accessed_by_application IS NULL;
 
 -- name: erase_details

@@ -16,7 +16,7 @@ import msgspec
 from domain.person import ERASED
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
-from projections.storage.personal import MARK, NAME, VALUE
+from projections.storage.personal import MARK, NAME, ORIGIN
 from projections.storage.subject_keys import Known
 from projections.storage.subjects import Subjects
 from projections.view import View
@@ -88,7 +88,7 @@ class Erasure:
             hidden = [
                 (MARK + kind + b"%d." % row["id"]).decode()
                 for row in keys
-                for kind in (NAME, VALUE)
+                for kind in (NAME, ORIGIN)
             ]
             values = {"hidden": hidden, "plain": _quoted(name)}
             [row] = cursor.execute(COUNT, values).fetchall()

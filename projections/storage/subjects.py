@@ -13,24 +13,25 @@ from typing import Any, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from msgspec import Raw
-from msgspec.structs import replace
 
 from domain.errors import VaultClosed
 from domain.event import Actor, Event
-from domain.person import ERASED, may_be_a_person
+from domain.person import may_be_a_person
 from domain.record import Origin, Recorded
 from projections.storage.database import Database
 from projections.storage.keyring import Keyring
 from projections.storage.personal import (
-    MARK,
+    BACKSLASH,
     NAME,
-    VALUE,
+    ORIGIN,
     Cipher,
     cipher_in,
     ciphers_in,
-    encode,
+    erased,
     hidden,
+    name_in_json,
     names_in,
+    origin_in_json,
     places_in,
     shown,
     with_names,
@@ -41,7 +42,6 @@ REMEMBERED_MAX = 50_000
 CONNECTIONS_MAX = 2
 K = TypeVar("K")
 V = TypeVar("V")
-Name = tuple[Raw, Key]
 
 
 class SubjectUnknown(KeyError):
@@ -54,11 +54,11 @@ class Memory:
     def __init__(self, erasures: int) -> None:
         self.erasures = erasures
         self.keys: dict[int, Key] = {}
-        # How a person's name is stored, and the key; None: it is not a person's.
-        # Of `people` it was found out because they acted; others were but spoken of.
-        self.people: dict[str, Name | None] = {}
-        self.names: dict[str, Name | None] = {}
-        self.values: dict[tuple[int, str], Raw] = {}
+        # How each name is stored; None: as it is, for it is not a person's.
+        self.names: dict[str, Raw | None] = {}
+        # Of those who acted: whether they are people is certain of them alone.
+        self.people: dict[str, Key | None] = {}
+        self.origins: dict[tuple[str, str | None, str | None], Raw] = {}
         self.shown: dict[bytes, bytes] = {}
 
 
@@ -97,20 +97,18 @@ class Subjects:
     def hide(self, event: Event, origin: Origin) -> tuple[Event, Origin]:
         """Copies to be stored; `SubjectUnknown` if a name in them must be learned."""
         memory = self._memory
-        if places := places_in(type(event)):
-            event = with_names(event, places, lambda name: _raw(memory.names, name))
-        if origin.application is not None:
+        try:
+            if places := places_in(type(event)):
+                event = with_names(event, places, memory.names)
+            if origin.application is not None:
+                return event, origin
+            by: Any = _by(memory, origin)
+        except KeyError as error:
+            raise SubjectUnknown(*error.args) from None
+        if by is None:
             return event, origin
-        if (found := _of(memory.people, origin.by)) is not None:
-            name, key = found
-            ip, agent = origin.ip, origin.user_agent
-            hidden_by: dict[str, Any] = {
-                "by": name,
-                "ip": ip and _value(memory, key, ip),
-                "user_agent": agent and _value(memory, key, agent),
-            }
-            origin = replace(origin, **hidden_by)
-        return event, origin
+        request_id, cause = origin.request_id, origin.cause
+        return event, Origin(by, origin.role, origin.at, None, request_id, cause=cause)
 
     def strangers(self, actors: Iterable[Actor]) -> set[str]:
         """Those of them who may be people, and are not known here."""
@@ -156,15 +154,14 @@ class Subjects:
         keys = {key.digest: key for key in found.keys} if found else {}
         for name in names:
             key = keys.get(known[name].digest) if name in known else None
-            stored = _as_stored(name, key)
-            _remember(memory.names, name, stored)
+            _remember(memory.names, name, _hidden(name, key))
             if make:
-                _remember(memory.people, name, stored)
+                _remember(memory.people, name, key)
 
     def lacking(self, states: Iterable[bytes]) -> set[int]:
         """The keys that these need, and that are not remembered here."""
         keys = self._memory.keys
-        hiding = [state for state in states if MARK in state]
+        hiding = [state for state in states if BACKSLASH in state]
         wanted = {cipher.key_id for state in hiding for cipher in ciphers_in(state)}
         return {key_id for key_id in wanted if key_id not in keys}
 
@@ -178,11 +175,14 @@ class Subjects:
 
         What nobody can read any more is shown as erased: a name always as the same.
         """
-        if MARK not in state:
+        if BACKSLASH not in state:
             return state
-        head, *parts = state.split(MARK)
+        head, *parts = state.split(BACKSLASH)  # One byte is looked for much faster.
         whole, memory = [head], self._memory
         for part in parts:
+            if not (part.startswith(b"/") and whole[-1].endswith(b'"')):
+                whole += (BACKSLASH, part)
+                continue
             stored, _, rest = part.partition(b'"')
             plain = memory.shown.get(stored)
             if plain is None:
@@ -195,7 +195,7 @@ class Subjects:
         while (key := memory.keys.get(cipher.key_id)) is None:
             self.load([cipher.key_id])
             memory = self._memory
-        plain = _plain(cipher, key)
+        plain = _plain(cipher, key)[1:]  # The quote before it is there.
         _remember(memory.shown, stored, plain)
         return plain
 
@@ -218,7 +218,7 @@ def subjects_of(url: str, keys: Keyring) -> Subjects:
 
 def _plain(cipher: Cipher, key: Key) -> bytes:
     if key.cipher is None:
-        return encode(key.erased_as if cipher.kind == NAME else ERASED)
+        return erased(cipher, key.erased_as)
     try:
         return shown(cipher, key.cipher)
     except InvalidTag:
@@ -227,31 +227,26 @@ def _plain(cipher: Cipher, key: Key) -> bytes:
         ) from None
 
 
-def _as_stored(name: str, key: Key | None) -> Name | None:
+def _hidden(name: str, key: Key | None) -> Raw | None:
     if key is None or key.cipher is None:
         return None
-    return hidden(NAME, key.id, key.cipher, name), key
+    return hidden(NAME, key.id, key.cipher, name_in_json(name))
 
 
-def _value(memory: Memory, key: Key, text: str) -> Raw:
-    raw = memory.values.get((key.id, text))
-    if raw is None:
-        assert key.cipher is not None  # Else it would not be a name's.
-        raw = hidden(VALUE, key.id, key.cipher, text)
-        _remember(memory.values, (key.id, text), raw)
+def _by(memory: Memory, origin: Origin) -> Raw | None:
+    """Who it was, and from where; None if it is not a person."""
+    whole = (origin.by, origin.ip, origin.user_agent)
+    raw = memory.origins.get(whole)
+    if raw is not None:
+        return raw
+    key = memory.people[origin.by]
+    if origin.ip is None and origin.user_agent is None:
+        return memory.names[origin.by]
+    if key is None or key.cipher is None:
+        return None
+    raw = hidden(ORIGIN, key.id, key.cipher, origin_in_json(*whole))
+    _remember(memory.origins, whole, raw)
     return raw
-
-
-def _of(names: dict[str, Name | None], name: str) -> Name | None:
-    try:
-        return names[name]
-    except KeyError:
-        raise SubjectUnknown(name) from None
-
-
-def _raw(names: dict[str, Name | None], name: str) -> Raw | None:
-    found = _of(names, name)
-    return None if found is None else found[0]
 
 
 def _remember(known: dict[K, V], key: K, value: V) -> None:

@@ -67,6 +67,7 @@ TAKES: dict[tuple[str, str], Role | None] = {
     ("POST", "/webhooks/{webhook_id:str}/deliver"): OWNER,
     ("POST", "/webhooks/{webhook_id:str}/replay"): OWNER,
     ("GET", "/webhooks/{webhook_id:str}/deliveries"): OWNER,
+    ("DELETE", "/subjects/{subject:path}"): OWNER,
     ("GET", "/ping"): None,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
@@ -99,6 +100,7 @@ FILLED = {
     "{operation_id:str}": new_id(),
     "{event_schema:str}": "berth.lock.acquired.v1.json",
     "{webhook_id:str}": new_id(),
+    "{subject:path}": "nobody@acme.example",
 }
 
 
