@@ -27,7 +27,8 @@ WITH destroyed AS (
     WHERE digest = %s AND wrapped_key IS NOT NULL
     RETURNING id
 )
-UPDATE erasure SET number = number + 1 WHERE EXISTS (SELECT FROM destroyed)
+INSERT INTO erasure (number) SELECT 1 WHERE EXISTS (SELECT FROM destroyed)
+ON CONFLICT (is_only) DO UPDATE SET number = erasure.number + 1
 """
 UNFINISHED: LiteralString = """
 SELECT id FROM subject_key WHERE digest = %s AND wrapped_key IS NULL ORDER BY id

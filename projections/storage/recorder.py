@@ -100,7 +100,7 @@ STATEMENTS: dict[str, LiteralString] = {
     "keep_snapshots": """
         INSERT INTO snapshot (stream, version, shape, state)
         SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bytea[])
-        WHERE (SELECT number FROM erasure) <= $5::bigint
+        WHERE coalesce((SELECT number FROM erasure), 0) <= $5::bigint
         ON CONFLICT (stream) DO UPDATE SET
             version = excluded.version, shape = excluded.shape, state = excluded.state
     """,

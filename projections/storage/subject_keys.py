@@ -28,12 +28,12 @@ SHOWN_DIGITS = 12
 
 FIND: LiteralString = """
 SELECT id, digest, erased_as, key_version, wrapped_key,
-    (SELECT number FROM erasure) AS erasures
+    coalesce((SELECT number FROM erasure), 0) AS erasures
 FROM subject_key WHERE digest = ANY(%s) AND wrapped_key IS NOT NULL
 """
 LOAD: LiteralString = """
 SELECT id, digest, erased_as, key_version, wrapped_key,
-    (SELECT number FROM erasure) AS erasures
+    coalesce((SELECT number FROM erasure), 0) AS erasures
 FROM subject_key WHERE id = ANY(%s)
 """
 # Whoever comes second finds the key of the first.
@@ -42,7 +42,7 @@ INSERT INTO subject_key (digest, erased_as, key_version, wrapped_key)
 VALUES (%s, %s, %s, %s)
 ON CONFLICT (digest) WHERE wrapped_key IS NOT NULL DO NOTHING
 """
-ERASURES: LiteralString = "SELECT number FROM erasure"
+ERASURES: LiteralString = "SELECT coalesce(max(number), 0) AS number FROM erasure"
 
 
 class Known(NamedTuple):
@@ -185,7 +185,6 @@ def wrapped_for(digest: bytes) -> str:
 
 
 def erasures(cursor: Cursor[DictRow]) -> int:
-    row = cursor.execute(ERASURES, prepare=True).fetchone()
-    assert row is not None, "migration 0022 makes it"
+    [row] = cursor.execute(ERASURES, prepare=True).fetchall()
     number: int = row["number"]
     return number

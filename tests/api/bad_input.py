@@ -254,7 +254,6 @@ QUERIES = {
     "/webhooks/{webhook}/deliveries?limit=": ("limit", (*NOT_LIMITS, "201")),
     "/webhooks/{webhook}/deliveries?after=": ("after", ("", "x", "-1", DIGITS)),
     "/webhooks/{webhook}/deliveries?outcome=": ("outcome", ("", "Failed", "null")),
-    "/subjects/nobody@acme.example?force=": ("force", ("maybe", "2", "", "null")),
     "/environments?isActive=": ("isActive", ("maybe", "2", "", "null")),
 }
 ODD_IDS = (

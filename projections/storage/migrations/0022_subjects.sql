@@ -14,9 +14,9 @@ CREATE UNIQUE INDEX subject_key_in_use ON subject_key (digest)
 CREATE INDEX subject_key_to_be_erased ON subject_key (digest)
     WHERE wrapped_key IS NULL AND digest IS NOT NULL;
 
--- How many keys have been destroyed, so that every process knows what it has to forget.
+-- How many times keys have been destroyed, so that every process knows when it has to
+-- forget what it remembers; no row is none.
 CREATE TABLE erasure (
     number bigint NOT NULL,
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only)
 );
-INSERT INTO erasure (number) VALUES (0);
