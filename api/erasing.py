@@ -45,7 +45,10 @@ async def _erase(settings: Settings, subject: str, is_sure: bool, force: bool) -
 
 async def _show(erasing: Erasing, subject: str, held: Holdings, force: bool) -> None:
     told = await erasing.told(subject)
-    print(f"{told.hidden} events speak of this person, and will not tell who it was.")
+    if told.hidden:
+        print(f"{told.hidden} events speak of them, and will not tell who it was.")
+    else:
+        print("No event speaks of this person under a key of theirs.")
     if told.plain:
         print(
             f"{told.plain} have the name in plain text, of before there were keys or in"

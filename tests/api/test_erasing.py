@@ -149,8 +149,8 @@ def test_nothing_tells_who_it_was_and_nothing_that_was_stored_has_changed(
     assert shown in {told.get("requested_by") for told in details}
     [release] = scene.here.query(PUBLISHED, scene.environment["id"])
     assert release["published_by"] == shown
-    for path in "/application-tokens", "/webhooks":
-        creators = [one["createdBy"] for one in scene.bob.get(path).json()]
+    for listed in "/application-tokens", "/webhooks":
+        creators = [one["createdBy"] for one in scene.bob.get(listed).json()]
         assert shown in creators
     assert scene.bob.name in {record["accessed_by"] for record in audit}
     assert scene.name not in scene.bob.get("/events", limit=1000).text

@@ -22,6 +22,7 @@ from projections.environment_listing import environment_listing
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.erasure import Erasure
+from projections.storage.heads import SNAPSHOT_EVERY
 from projections.storage.keyring import Keyring
 from projections.storage.past import Past
 from projections.storage.rebuild import RebuildError, rebuild
@@ -226,6 +227,40 @@ def test_a_process_without_the_vaults_key_tells_nothing_and_erases_nothing(
     begun(journal_url, process(), request("a", ADA))
     with pytest.raises(VaultClosed):
         read(journal_url, process(SECOND))
+
+
+def test_no_snapshot_keeps_a_name_that_was_erased_meanwhile(
+    journal_url: str, process: Process
+) -> None:
+    """A process that has not noticed would write one down, with all it remembers."""
+
+    async def scenario() -> None:
+        async with stored(journal_url, stale := process()) as rig:
+            await begin(rig, "e")
+            await rig.journal.execute(to("e", request("a", ADA)))
+            await rig.journal.execute(to("e", ReleaseLock(by=ADA, ticket_id="a")))
+            await rig.journal.execute(to("e", request("b", BOB)))  # So he is known.
+            await rig.journal.execute(to("e", ReleaseLock(by=BOB, ticket_id="b")))
+            erased(journal_url, process(), ADA.id)
+            for number in range(SNAPSHOT_EVERY // 2):
+                ticket = f"t{number}"
+                release = ReleaseLock(by=BOB, ticket_id=ticket)
+                both = to("e", request(ticket, BOB)), to("e", release)
+                await rig.journal.execute(*both)
+            assert snapshots(journal_url) == []
+            await asyncio.to_thread(stale.look)
+            await rig.journal.execute(to("e", request("last", BOB)))
+
+    asyncio.run(scenario())
+    [state] = snapshots(journal_url)
+    assert BOB.id.encode() in state
+    assert ADA.id.encode() not in state
+
+
+def snapshots(url: str) -> Sequence[bytes]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT state FROM snapshot").fetchall()
+    return [bytes(state) for (state,) in rows]
 
 
 def test_a_rebuild_that_has_read_a_name_since_erased_does_not_come_to_show(

@@ -170,6 +170,7 @@ class Feed:
         """Somebody was erased, and what is in memory may still name them."""
         if self._window is not None:
             self._window = Window(self._window.tip)
+            self._nudged.set()
 
     def _tell(self) -> None:
         self._news.set()
