@@ -11,7 +11,13 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from api import commands, log_commands, verification
-from domain.errors import EnvironmentNotFound, Invalid, JournalUnavailable
+from domain.errors import (
+    Conflict,
+    EnvironmentNotFound,
+    Invalid,
+    JournalUnavailable,
+    VaultClosed,
+)
 from domain.roles import Role
 from projections.storage.beside import RebuildError
 from projections.storage.log.export import Question
@@ -108,6 +114,23 @@ def replay(
     commands.replay_environment(
         environment, repository, until, data_dir, as_json=as_json
     )
+
+
+@app.command
+def erase(subject: str, *, yes: bool = False, force: bool = False) -> int:
+    """Erase a person: destroy the key under which all that names them is kept.
+
+    Parameters
+    ----------
+    subject
+        Who, as in their tokens: such as an e-mail address.
+    yes
+        Do not ask.
+    force
+        Give up their locks and places in queues, cancel their tasks and stop their
+        recurring tasks first. Otherwise nothing is done while they have any.
+    """
+    return commands.erase(subject, is_sure=yes, force=force)
 
 
 @app.command
@@ -222,6 +245,7 @@ def main() -> None:
         sys.exit(app())
     except (
         AlreadyRunningError,
+        Conflict,
         EnvironmentNotFound,
         Invalid,
         JournalUnavailable,
@@ -231,6 +255,7 @@ def main() -> None:
         ServerStartError,
         SettingsError,
         StreamRefused,
+        VaultClosed,
     ) as error:
         sys.exit(f"berth: {error}")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -61,7 +62,7 @@ class AccessLog:
             environment_id=_environment_of(connection),
             status=status_of(refusal),
             method=str(connection.scope["method"]),  # type: ignore[typeddict-item]
-            path=connection.scope["path"][:PATH_LENGTH_MAX],
+            path=_path_of(connection)[:PATH_LENGTH_MAX],
             reason=str(refusal),
         )
         # Who is known is counted for each environment, anybody else for each address,
@@ -133,6 +134,14 @@ class Flood:
         self.latest = first
         self.since = monotonic()
         self.count = 0
+
+
+def _path_of(connection: Connection) -> str:
+    """What was asked for; without a person's name, which is not to be kept in plain."""
+    scope: Any = connection.scope
+    if scope["route_handler"].opt.get("names_a_person"):
+        return str(scope["path_template"])
+    return str(scope["path"])
 
 
 def _environment_of(connection: Connection) -> str | None:

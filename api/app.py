@@ -44,6 +44,7 @@ from api.recurring import RecurringController
 from api.releases import ReleasesById, ReleasesByName
 from api.requests import BODY_BYTES_MAX, StrictRequest
 from api.schemas_of_events import get_asyncapi, get_schema
+from api.subjects import SubjectsController
 from api.tasks import TasksController
 from api.tokens import TokensController
 from api.visitors import Visitors
@@ -82,6 +83,7 @@ ROUTES: list[Any] = [
     WebhooksController,
     WebhookDeliveriesController,
     LogController,
+    SubjectsController,
     ping,
     live,
     ready,

@@ -27,7 +27,7 @@ from api.visitors import Visitors
 from domain.clock import utc_now
 from domain.decider import Journal, Reach, Step, check_reach
 from domain.errors import Forbidden, Unauthenticated
-from domain.event import Actor
+from domain.event import Actor, system
 from domain.roles import Role
 from domain.token import PREFIX, Token, UseToken, stream_of, token
 
@@ -36,6 +36,8 @@ BEARER_LENGTH_MAX = 8_192
 USER_AGENT_LENGTH_MAX = 512
 APPLICATION_TOKEN = re.compile(rf"{PREFIX}([0-9a-f]{{32}})_([\w-]{{43}})", re.ASCII)
 
+# Whose token it is turns out only when it is looked at.
+LOOKING = replace(system("sign-in"), role=Role.MEMBER)
 Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
@@ -119,8 +121,7 @@ class Authenticator:
         if found is None:
             raise Unauthenticated("this is not an application token")
         token_id, secret = found.groups()
-        actor = Actor(id=f"token {token_id}", role=Role.MEMBER)
-        outcome = await self._journal.execute(_use(token_id, actor))
+        outcome = await self._journal.execute(_use(token_id, LOOKING))
         state: Token = outcome.states[0]
         if state.issued is None or not state.matches(secret):
             raise Unauthenticated("this application token is not valid here")

@@ -14,7 +14,7 @@ from time import monotonic
 
 import uvloop
 
-from api import first_start, vault_rotation
+from api import erasing, first_start, vault_rotation
 from api.access_log import FLUSH_EVERY_SECONDS, AccessLog
 from api.app import build, build_beside_worker
 from api.person_tokens import Signer
@@ -25,6 +25,7 @@ from api.worker_desk import answering_workers
 from domain.errors import JournalUnavailable, Stopping
 from domain.roles import Role
 from projections.rebuild import rebuild
+from projections.storage.keyring import Keyring
 from projections.storage.migrate import migrate
 from projections.views import VIEWS
 from workers.embedded import EmbeddedPostgres
@@ -36,7 +37,9 @@ from workers.settings import (
     SettingsError,
     database_url_from,
     from_environment,
+    keyring_from,
     secret_from,
+    vault_keys_from,
 )
 from workers.tracing import tracing
 from workers.wiring import running
@@ -119,7 +122,7 @@ def rebuild_views(names: Sequence[str], data_dir: Path | None) -> str:
         return f"{EVENTS}: will be published anew by a worker"
     began = monotonic()
     with progress_shown() as report:
-        rebuild(_database_url(data_dir), views, report)
+        rebuild(*_where(data_dir), views, report)
     told = ", ".join(view.name for view in views)
     return f"{told}: rebuilt in {monotonic() - began:.1f} s"
 
@@ -132,17 +135,26 @@ def replay_environment(
     *,
     as_json: bool,
 ) -> None:
-    replay(_database_url(data_dir), named, repository, until, as_json=as_json)
+    replay(*_where(data_dir), named, repository, until, as_json=as_json)
 
 
-def _database_url(data_dir: Path | None) -> str:
-    """That of the settings, or of a `berth up` in `data_dir`, which runs."""
+def _where(data_dir: Path | None) -> tuple[str, Keyring]:
+    """The database and the vault's keys: of the settings, or of a `berth up`.
+
+    That is one in `data_dir`, which runs.
+    """
     if data_dir is None:
-        return database_url_from()
-    folder = data_dir.expanduser().resolve() / "postgres"
+        return database_url_from(), keyring_from()
+    data_dir = data_dir.expanduser().resolve()
+    folder = data_dir / "postgres"
     if not folder.exists():
         raise SettingsError(f"{data_dir} has no PostgreSQL of a `berth up`")
-    return EmbeddedPostgres(folder).url
+    keys = vault_keys_from(first_start.vault_keys_text(data_dir))
+    return EmbeddedPostgres(folder).url, Keyring(keys)
+
+
+def erase(subject: str, *, is_sure: bool, force: bool) -> int:
+    return erasing.erase(subject, is_sure=is_sure, force=force)
 
 
 def rotate_vault(data_dir: Path | None) -> int:

@@ -25,7 +25,7 @@ HEADERS = (
 )
 # To msgspec, the text "null" is a value of every parameter that may be absent.
 NULL = re.compile(
-    rb"(?:^|&)(attempt|authType|category|earlier|isActive|outcome|priority|scheduleType|size|status|timeoutSeconds|to)=null"
+    rb"(?:^|&)(attempt|authType|category|earlier|force|isActive|outcome|priority|scheduleType|size|status|timeoutSeconds|to)=null"
     rb"(?:&|$)"
 )
 

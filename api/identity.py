@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from domain.person import ANONYMOUS
 from domain.roles import Role
 
 
@@ -25,4 +26,4 @@ class Identity(Struct, frozen=True):
 
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
-ANYBODY = Identity("anonymous", Role.MEMBER, None, LONG_AGO, LONG_AGO)
+ANYBODY = Identity(ANONYMOUS, Role.MEMBER, None, LONG_AGO, LONG_AGO)

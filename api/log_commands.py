@@ -14,6 +14,7 @@ from projections.storage.database import Database
 from projections.storage.keyring import Keyring
 from projections.storage.log.export import Bundle, Question
 from projections.storage.log.keys import LogKey, LogKeys
+from projections.storage.subjects import subjects_of
 from projections.storage.vault import Vault
 from workers.settings import SettingsError, from_environment
 
@@ -42,8 +43,14 @@ def show_keys() -> int:
 
 def export(question: Question, out: Path) -> int:
     """Write a bundle; `SettingsError` if there is nothing of the kind."""
-    url = from_environment().database_url
-    with closing(Database(url, name="berth-export", patient=True)) as database:
+    settings = from_environment()
+    url = settings.database_url
+    with (
+        closing(subjects_of(url, settings.vault_keys)) as subjects,
+        closing(
+            Database(url, name="berth-export", patient=True, subjects=subjects)
+        ) as database,
+    ):
         try:
             bundle = Bundle(database, question)
         except DomainError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 
 from api.replay_lines import JsonLines, Lines, Telling
@@ -13,19 +13,31 @@ from domain.environment.events import EnvironmentEvent
 from domain.errors import EnvironmentNotFound, Invalid
 from projections.environment_story import Known, Stories
 from projections.storage.database import Database
+from projections.storage.keyring import Keyring
+from projections.storage.subjects import subjects_of
 
 
 def replay(
-    url: str, named: str, repository: str | None, until: str | None, *, as_json: bool
+    url: str,
+    keys: Keyring,
+    named: str,
+    repository: str | None,
+    until: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Tell its story, and how it stood at `until`, an RFC 3339 instant.
 
-    `EnvironmentNotFound`, or `Invalid` if `until` is no instant that its story has.
+    `keys` are the vault's, which open those of the people in it. `EnvironmentNotFound`,
+    or `Invalid` if `until` is no instant that its story has.
     """
     instant = None if until is None else instant_of(until)
     telling: Telling = JsonLines() if as_json else Lines()
-    with closing(Database(url, name="berth-replay", patient=True)) as database:
-        asyncio.run(_replay(Stories(database), named, repository, instant, telling))
+    with ExitStack() as stack:
+        subjects = stack.enter_context(closing(subjects_of(url, keys)))
+        opened = Database(url, name="berth-replay", patient=True, subjects=subjects)
+        stories = Stories(stack.enter_context(closing(opened)))
+        asyncio.run(_replay(stories, named, repository, instant, telling))
 
 
 async def _replay(

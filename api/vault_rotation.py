@@ -70,7 +70,10 @@ def _rotate(url: str, keys: Keyring) -> tuple[bool, Uses]:
     rotated = rotate(url, keys, _show_progress)
     if rotated.number:
         print(file=sys.stderr)
-    print(f"{_number(rotated.number, 'credential')} put under version {keys.version}.")
+    moved = [_number(rotated.credentials, "credential")]
+    if rotated.subjects:
+        moved.append(_number(rotated.subjects, "key of a person", "keys of people"))
+    print(f"{' and '.join(moved)} put under version {keys.version}.")
     for reason in sorted(set(rotated.left)):
         print(f"Left as it is: {reason}.")
     database = Database(url, name="berth-vault-rotate")
@@ -84,15 +87,17 @@ def _rotate(url: str, keys: Keyring) -> tuple[bool, Uses]:
 
 
 def _told(use: Use) -> str:
-    credentials = _number(use.credentials, "credential")
-    if use.answers_until is None:
-        return credentials
-    answers = _number(use.answers, "kept answer")
-    return f"{credentials}, {answers} until {use.answers_until:%Y-%m-%d %H:%M} UTC"
+    told = [_number(use.credentials, "credential")]
+    if use.subjects:
+        told.append(_number(use.subjects, "key of a person", "keys of people"))
+    if use.answers_until is not None:
+        answers = _number(use.answers, "kept answer")
+        told.append(f"{answers} until {use.answers_until:%Y-%m-%d %H:%M} UTC")
+    return ", ".join(told)
 
 
-def _number(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _number(number: int, what: str, many: str = "") -> str:
+    return f"{number} {what if number == 1 else many or f'{what}s'}"
 
 
 def _show_progress(number: int) -> None:

@@ -75,6 +75,11 @@ def told(proven: Proven) -> Sequence[str]:
         ),
         f"{proven.events} events: each is what was sealed at its position.",
     ]
+    if proven.hiding:
+        lines.append(
+            f"In {proven.hiding} of them people were sealed in cipher: who they are,"
+            " and where they came from, is as the server told it, and not proven."
+        )
     if asked.is_everything:
         lines.append(
             f"They are all of positions {asked.first} to {asked.last}: none is missing."

@@ -10,6 +10,7 @@ from domain.org import OrgEvent
 from domain.project_events import ProjectEvent
 from domain.release import ReleaseEvent
 from domain.review_index import ReviewEnvironmentChosen
+from domain.subject import SubjectEvent
 from domain.task.concurrency import TaskKeyEvent
 from domain.task.events import TaskEvent
 from domain.task.schedule_events import ScheduleEvent
@@ -29,6 +30,7 @@ AnyEvent = (
     | TaskKeyEvent
     | RequestCarriedOut
     | WebhookEvent
+    | SubjectEvent
 )
 
 

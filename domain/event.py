@@ -6,6 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from domain.person import OF_BERTH
 from domain.roles import Role
 
 
@@ -44,4 +45,4 @@ class Command(Struct, frozen=True, kw_only=True):
 
 def system(name: str) -> Actor:
     """A worker of Berth's own, acting without anybody having asked."""
-    return Actor(id=f"berth:{name}", role=Role.OWNER)
+    return Actor(id=f"{OF_BERTH}{name}", role=Role.OWNER)

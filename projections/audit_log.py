@@ -237,5 +237,9 @@ def row(
 
 
 audit_log = View(
-    "audit_log", ("audited_environment", "audit_record"), project, get_args(Shown)
+    "audit_log",
+    ("audited_environment", "audit_record"),
+    project,
+    get_args(Shown),
+    erase=(sql["erase_actors"], sql["erase_details"]),
 )

@@ -60,5 +60,9 @@ def write(record: Recorded) -> Iterable[Write]:
 
 
 directory = View(
-    "directory", ("project", "org", "application_token"), project, get_args(Shown)
+    "directory",
+    ("project", "org", "application_token"),
+    project,
+    get_args(Shown),
+    erase=(sql["erase_token_issuers"],),
 )

@@ -207,7 +207,11 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
 
 
 environment_listing = View(
-    "environment_listing", ("environment", "lock_ticket"), project, get_args(Shown)
+    "environment_listing",
+    ("environment", "lock_ticket"),
+    project,
+    get_args(Shown),
+    erase=(sql["erase_environments"], sql["erase_tickets"]),
 )
 
 

@@ -152,4 +152,10 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
     return changes.writes()
 
 
-holds = View("holds", ("hold",), project, get_args(Shown))
+holds = View(
+    "holds",
+    ("hold",),
+    project,
+    get_args(Shown),
+    erase=(sql["erase_holders"], sql["erase_enders"]),
+)

@@ -6,23 +6,34 @@ from collections.abc import Callable, Sequence
 
 from projections.storage import rebuild as storage
 from projections.storage.database import Database
+from projections.storage.keyring import Keyring
 from projections.storage.rebuild import Progress
+from projections.storage.subjects import subjects_of
 from projections.view import View
 
 
 def rebuild(
-    url: str, views: Sequence[View], report: Callable[[Progress], None]
+    url: str,
+    keys: Keyring,
+    views: Sequence[View],
+    report: Callable[[Progress], None],
 ) -> None:
-    """`report` is told how far it is, after each batch."""
+    """`report` is told how far it is, after each batch.
+
+    `keys` are the vault's, which open those of the people in the journal.
+    """
+    subjects = subjects_of(url, keys)
     database = Database(
         url,
         name="berth-rebuild",
         pool_max=len(views),
         patient=True,
         durable=False,
+        subjects=subjects,
     )
     try:
         for progress in storage.rebuild(database, views):
             report(progress)
     finally:
         database.close()
+        subjects.close()

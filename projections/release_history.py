@@ -35,4 +35,10 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
     yield sql["remove_environments"], gone
 
 
-release_history = View("release_history", ("release",), project, get_args(Shown))
+release_history = View(
+    "release_history",
+    ("release",),
+    project,
+    get_args(Shown),
+    erase=(sql["erase_releases"],),
+)

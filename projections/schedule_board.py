@@ -117,4 +117,10 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
     return changed.writes()
 
 
-schedule_board = View("schedule_board", ("schedule",), project, get_args(Shown))
+schedule_board = View(
+    "schedule_board",
+    ("schedule",),
+    project,
+    get_args(Shown),
+    erase=(sql["erase_schedules"],),
+)

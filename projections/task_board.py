@@ -213,4 +213,10 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
     return changed.writes()
 
 
-task_board = View("task_board", ("task", "ended_task"), project, get_args(TaskEvent))
+task_board = View(
+    "task_board",
+    ("task", "ended_task"),
+    project,
+    get_args(TaskEvent),
+    erase=(sql["erase_tasks"], sql["erase_ended"]),
+)

@@ -37,12 +37,16 @@ class View:
 
     Rows go to the database many at a time: one write a kind of change and batch, not
     one an event. Of the journal it is shown only the kinds of event in `events`.
+
+    `erase` are statements that put %(erased_as)s in the place of the person %(name)s,
+    and %(erased)s in that of what else is known of them, in the live tables.
     """
 
     name: str
     tables: Sequence[LiteralString]
     project: Callable[[Iterable[Recorded]], Iterable[Write]]
     events: Collection[type[Event]] = get_args(AnyEvent)
+    erase: Sequence[LiteralString] = ()
 
     @cached_property
     def kinds(self) -> frozenset[type[Event]]:

@@ -97,5 +97,9 @@ def facts_of(event: WebhookCreated | WebhookRevised) -> dict[str, Any]:
 
 
 webhook_directory = View(
-    "webhook_directory", ("webhook",), project, get_args(WebhookEvent)
+    "webhook_directory",
+    ("webhook",),
+    project,
+    get_args(WebhookEvent),
+    erase=(sql["erase_webhooks"],),
 )

@@ -104,7 +104,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         database_url=database_url_from(environment),
         nats_url=_required(environment, "BERTH_NATS_URL"),
         secret=secret_from(environment),
-        vault_keys=_vault_keys(environment),
+        vault_keys=keyring_from(environment),
         host=environment.get("BERTH_HOST", "127.0.0.1"),
         port=_whole(environment, "BERTH_PORT", 8080, PORTS),
         issuers=_issuers(environment),
@@ -150,7 +150,7 @@ def secret_from(environment: Mapping[str, str] = os.environ) -> bytes:
     return secret
 
 
-def _vault_keys(environment: Mapping[str, str]) -> Keyring:
+def keyring_from(environment: Mapping[str, str] = os.environ) -> Keyring:
     """`BERTH_VAULT_VERSION` is the one that encrypts, while not all know the next."""
     keys = vault_keys_from(_required(environment, "BERTH_VAULT_KEYS"))
     chosen = environment.get("BERTH_VAULT_VERSION")

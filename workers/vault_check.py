@@ -31,6 +31,7 @@ class VaultCheck:
                     "a vault key in use is missing from BERTH_VAULT_KEYS",
                     key_version=version,
                     credentials=use.credentials,
+                    subjects=use.subjects,
                     answers=use.answers,
                 )
         return 0

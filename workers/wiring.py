@@ -26,6 +26,7 @@ from projections.storage.append import Appender
 from projections.storage.artifact_cache import ArtifactCache
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
+from projections.storage.erasure import Erasure
 from projections.storage.events_read import EventsRead
 from projections.storage.journal import StoredJournal
 from projections.storage.log.keys import LogKeys
@@ -33,6 +34,8 @@ from projections.storage.log.reading import Log
 from projections.storage.reader import Reader
 from projections.storage.sealing import Seal
 from projections.storage.shelves import Shelves
+from projections.storage.subject_keys import SubjectKeys
+from projections.storage.subjects import Subjects
 from projections.storage.task_log import TaskLog
 from projections.storage.vault import Vault
 from projections.storage.vault_use import VaultUse
@@ -40,6 +43,7 @@ from projections.views import VIEWS
 from workers import (
     credential_sweep,
     doorbell,
+    erasure_watch,
     history_keeper,
     lock_expiry,
     task_retention,
@@ -48,6 +52,8 @@ from workers import (
 )
 from workers.credential_sweep import CredentialSweep
 from workers.doorbell import Doorbell, Lookout
+from workers.erasing import Erasing
+from workers.erasure_watch import ErasureWatch
 from workers.events.relay import EventRelay
 from workers.feed import Feed
 from workers.history_keeper import HistoryKeeper
@@ -84,6 +90,8 @@ class Services:
     """What the handlers and the workers of one process share."""
 
     settings: Settings
+    subjects: Subjects
+    erasing: Erasing
     journal: StoredJournal
     reader: Reader
     gauges: Gauges
@@ -136,15 +144,18 @@ async def running(
 ) -> AsyncIterator[Services]:
     """The services, with everything running that they need; stopped on the way out."""
     url = settings.database_url
-    database = Database(url, name="berth-views", pool_max=READERS_MAX, durable=False)
     secrets = Database(url, name="berth-vault", pool_max=SECRETS_MAX)
-    appender = Appender(Database(url, name="berth-journal"))
+    subjects = Subjects(SubjectKeys(secrets, settings.vault_keys))
+    secrets.subjects = subjects
+    opened = partial(Database, url, durable=False, subjects=subjects)
+    database = opened(name="berth-views", pool_max=READERS_MAX)
+    appender = Appender(Database(url, name="berth-journal", subjects=subjects))
     journal = StoredJournal(appender)
     vault = Vault(secrets, settings.vault_keys)
     salesforce = Salesforce(settings.salesforce_hosts, vault)
     reader = Reader(database)
     hooks = webhooks(
-        Database(url, name="berth-webhooks", pool_max=WEBHOOKS_MAX, durable=False),
+        opened(name="berth-webhooks", pool_max=WEBHOOKS_MAX),
         journal,
         reader,
         vault,
@@ -154,6 +165,8 @@ async def running(
     log_keys = LogKeys(secrets, vault)
     services = Services(
         settings=settings,
+        subjects=subjects,
+        erasing=Erasing(journal, reader, subjects, Erasure(url, subjects)),
         journal=journal,
         reader=reader,
         gauges=Gauges(reader),
@@ -208,7 +221,9 @@ def _always(services: Services) -> Sequence[Any]:
     look = Lookout(services.reader.streams_since, services.found)
     given = services.settings.vault_keys.versions
     check = VaultCheck(given, services.vault_use.by_version)
+    watch = ErasureWatch(services.subjects, [services.feed.forget])
     return (
+        run_forever("erasure-watch", watch.run_once, erasure_watch.EVERY_SECONDS),
         run_forever("journal", journal.run, RETRY_EVERY_SECONDS),
         run_forever("doorbell", bell.run, RETRY_EVERY_SECONDS),
         run_forever("feed", services.feed.run, RETRY_EVERY_SECONDS),

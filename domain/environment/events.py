@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from domain.environment.review_events import ReviewEvent
 from domain.event import Event
+from domain.person import PersonName
 
 
 class Category(StrEnum):
@@ -65,7 +66,7 @@ class LockRequested(Event, frozen=True, tag="lock.requested"):
     """A ticket joins the end of the queue, and lapses if it waits till `lapses_at`."""
 
     ticket_id: str
-    requested_by: str
+    requested_by: PersonName
     application: str | None
     reason: str | None
     lease_seconds: int
@@ -77,7 +78,7 @@ class LockGranted(Event, frozen=True, tag="lock.granted"):
     """The ticket's turn. If not acquired by `expires_at`, it expires."""
 
     ticket_id: str
-    requested_by: str
+    requested_by: PersonName
     fence: int
     expires_at: datetime
     expiry_cause: ExpiryCause
@@ -113,9 +114,9 @@ class LockReleased(Event, frozen=True, tag="lock.released"):
     """`forced`: by an owner, not by whoever held it."""
 
     ticket_id: str
-    requested_by: str
+    requested_by: PersonName
     fence: int
-    released_by: str
+    released_by: PersonName
     forced: bool = False
 
 
@@ -123,8 +124,8 @@ class LockWithdrawn(Event, frozen=True, tag="lock.withdrawn"):
     """A ticket left the queue before its turn."""
 
     ticket_id: str
-    requested_by: str
-    withdrawn_by: str
+    requested_by: PersonName
+    withdrawn_by: PersonName
     forced: bool = False
 
 
@@ -132,14 +133,14 @@ class LockLapsed(Event, frozen=True, tag="lock.lapsed"):
     """A ticket waited for as long as it was ready to."""
 
     ticket_id: str
-    requested_by: str
+    requested_by: PersonName
 
 
 class LockExpired(Event, frozen=True, tag="lock.expired"):
     """Time alone has ended it; `cause` says whether it was a lease or a claim."""
 
     ticket_id: str
-    requested_by: str
+    requested_by: PersonName
     fence: int
     cause: ExpiryCause
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.event import Event
+from domain.person import PersonName
 
 
 class ReviewStatus(StrEnum):
@@ -25,7 +26,7 @@ class ReviewAssigned(Event, frozen=True, tag="review.assigned"):
     assigned_at: datetime
     until: datetime
     operation_id: str
-    requested_by: str
+    requested_by: PersonName
 
 
 class ReviewExtended(Event, frozen=True, tag="review.extended"):
@@ -34,7 +35,7 @@ class ReviewExtended(Event, frozen=True, tag="review.extended"):
     issue: str
     until: datetime
     operation_id: str
-    extended_by: str
+    extended_by: PersonName
 
 
 class ReviewTransitioned(Event, frozen=True, tag="review.transitioned"):
@@ -43,7 +44,7 @@ class ReviewTransitioned(Event, frozen=True, tag="review.transitioned"):
     issue: str
     status: ReviewStatus
     operation_id: str
-    transitioned_by: str
+    transitioned_by: PersonName
 
 
 class ReviewUnassigned(Event, frozen=True, tag="review.unassigned"):
@@ -51,7 +52,7 @@ class ReviewUnassigned(Event, frozen=True, tag="review.unassigned"):
 
     issue: str
     operation_id: str | None
-    unassigned_by: str
+    unassigned_by: PersonName
 
 
 class ReviewExpired(Event, frozen=True, tag="review.expired"):

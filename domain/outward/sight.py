@@ -11,6 +11,7 @@ from domain.event import Actor, Event
 from domain.once import RequestCarriedOut
 from domain.outward.belonging import Belonging
 from domain.roles import Role
+from domain.subject import SubjectErased
 from domain.task.concurrency import TaskKeyEvent
 from domain.task.events import TaskEvent
 from domain.task.schedule_events import ScheduleEvent
@@ -24,6 +25,7 @@ OF_THE_INSTALLATION = frozenset(
         *get_args(TaskKeyEvent),
         *get_args(WebhookEvent),
         RequestCarriedOut,
+        SubjectErased,
     )
 )
 

@@ -17,6 +17,7 @@ from domain.project_events import ProjectEvent
 from domain.record import Recorded
 from domain.release import ReleasePublished
 from domain.review_index import ReviewEnvironmentChosen
+from domain.subject import STREAMS, SubjectErased
 from domain.task.concurrency import TaskKeyEvent
 from domain.task.events import TaskEvent
 from domain.task.schedule_events import ScheduleEvent
@@ -35,6 +36,7 @@ Kind = Literal[
     "task-key",
     "request",
     "webhook",
+    "subject",
 ]
 KINDS: Sequence[str] = get_args(Kind)
 
@@ -112,4 +114,5 @@ _ABOUT: dict[type[Event], About] = {
     ),
     RequestCarriedOut: ("request", _stream_without("requests/")),
     **dict.fromkeys(get_args(WebhookEvent), ("webhook", _stream_without("webhooks/"))),
+    SubjectErased: ("subject", _stream_without(STREAMS)),
 }

@@ -65,6 +65,7 @@ class Header(Struct, frozen=True, forbid_unknown_fields=True, tag="berth.bundle.
 class EventLine(Struct, frozen=True, forbid_unknown_fields=True, tag="event"):
     """`state` is what was sealed; `event` is the same, to read, if it is JSON.
 
+    Of people, `event` has the names that could still be told when it was exported.
     `proof` are the hashes of RFC 6962's inclusion proof.
     """
 
@@ -88,14 +89,15 @@ class End(Struct, frozen=True, forbid_unknown_fields=True, tag="end"):
     sha256: str
 
 
-def event_line(leaf: Leaf, proof: Sequence[bytes]) -> EventLine:
+def event_line(leaf: Leaf, told: bytes, proof: Sequence[bytes]) -> EventLine:
+    """`told` is the leaf's state, with the names that are hidden in it, if any are."""
     return EventLine(
         leaf.position,
         leaf.stream,
         leaf.version,
         leaf.topic,
         leaf.state,
-        Raw(readable(leaf.state)),
+        Raw(readable(told)),
         proof,
     )
 

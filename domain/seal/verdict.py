@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from domain.catalog import tag
 from domain.environment.events import EnvironmentEvent
+from domain.hidden import hides, tells
 from domain.naming import fold
 from domain.project_events import ProjectEvent
 from domain.seal.bundle import (
@@ -43,6 +44,7 @@ class Proven(Struct, frozen=True):
 
     `streams` has the last version of each stream of which no event before that one is
     missing. `earlier` is the checkpoint that this history goes on from, if one is told.
+    Of people, it is certain which cipher was sealed: in `hiding` events there is one.
     """
 
     checkpoint: Checkpoint
@@ -51,6 +53,7 @@ class Proven(Struct, frozen=True):
     events: int
     streams: Mapping[str, int]
     earlier: Checkpoint | None
+    hiding: int
 
 
 class Verdict:
@@ -76,7 +79,7 @@ class Verdict:
         self._earlier: Checkpoint | None = None
         self._versions: dict[str, int] = {}
         self._position = 0
-        self._events = 0
+        self._events = self._hiding = 0
         self._is_over = False
         self._digest = sha256()
 
@@ -109,6 +112,7 @@ class Verdict:
             self._events,
             self._versions,
             self._earlier,
+            self._hiding,
         )
 
     def _begin(self, header: Header) -> None:
@@ -169,7 +173,7 @@ class Verdict:
             raise Tampered(f"{where} was not asked for")
         if header.asked.is_everything and line.position != self._position + 1:
             raise Tampered(f"removed: the event at position {self._position + 1}")
-        if readable(line.state) != bytes(line.event):
+        if not tells(bytes(line.event), readable(line.state)):
             raise Tampered(f"edited: {where} is told otherwise than it was sealed")
         size, root = self._checkpoint.size, self._checkpoint.root
         leaf, index = line.leaf.hash(), line.position - 1
@@ -181,6 +185,7 @@ class Verdict:
         self._is_asked_for(header.asked, line, where)
         self._position = line.position
         self._events += 1
+        self._hiding += hides(line.state)
 
     def _is_asked_for(self, asked: Asked, line: EventLine, where: str) -> None:
         """And goes on where its stream was, if all of that must be there."""

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from domain.event import Event
+from domain.person import PersonName
 from domain.roles import Role
 
 LOCK_DURATION_MS = 300_000
@@ -71,7 +72,7 @@ class Submitter(Struct, frozen=True):
     `token_id` is the application token that it was submitted with.
     """
 
-    id: str
+    id: PersonName
     role: Role
     application: str | None = None
     repositories: list[str] | None = None
@@ -100,7 +101,7 @@ class TaskSubmitted(Event, frozen=True, tag="task.submitted"):
 class Holder(Struct, frozen=True):
     """Whose worker runs an attempt: a person, or an application."""
 
-    id: str
+    id: PersonName
     application: str | None = None
 
 
@@ -173,14 +174,14 @@ class TaskCancellationRequested(Event, frozen=True, tag="task.cancellation_reque
     """The worker is told to end this attempt."""
 
     attempt: int
-    requested_by: str
+    requested_by: PersonName
 
 
 class TaskCancelled(Event, frozen=True, tag="task.cancelled"):
     """`attempt` is 0 if it never began."""
 
     attempt: int
-    requested_by: str
+    requested_by: PersonName
 
 
 TaskEvent = (

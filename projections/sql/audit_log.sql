@@ -56,3 +56,19 @@ CROSS JOIN LATERAL (
 ) AS record
 JOIN audited_environment AS known ON known.id = record.environment_id
 ORDER BY record.position DESC;
+
+-- name: erase_actors
+UPDATE audit_record SET
+    accessed_by = %(erased_as)s,
+    ip_address = CASE WHEN num_nulls(ip_address, user_agent) < 2 THEN %(erased)s END,
+    user_agent = CASE WHEN num_nulls(ip_address, user_agent) < 2 THEN %(erased)s END
+WHERE accessed_by = %(name)s AND accessed_by_application IS NULL;
+
+-- name: erase_details
+-- Whose lock it was that somebody else released, or who was granted it by that.
+UPDATE audit_record SET access_details = access_details || (
+    SELECT jsonb_object_agg(key, %(erased_as)s::text)
+    FROM jsonb_each_text(access_details)
+    WHERE key IN ('granted_to', 'requested_by') AND value = %(name)s
+)
+WHERE %(name)s IN (access_details ->> 'granted_to', access_details ->> 'requested_by');

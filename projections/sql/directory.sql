@@ -82,3 +82,6 @@ ORDER BY username_key;
 SELECT * FROM application_token
 WHERE revoked_at IS NULL
 ORDER BY created_at, id;
+
+-- name: erase_token_issuers
+UPDATE application_token SET created_by = %(erased_as)s WHERE created_by = %(name)s;

@@ -104,3 +104,22 @@ WHERE coalesce(expires_at, lapses_at) <= clock_timestamp() AND ended_at IS NULL
 UNION
 SELECT id FROM environment WHERE review_until <= statement_timestamp()
 LIMIT 1000;
+
+-- name: erase_environments
+UPDATE environment SET
+    created_by = CASE created_by WHEN %(name)s THEN %(erased_as)s ELSE created_by END,
+    updated_by = CASE updated_by WHEN %(name)s THEN %(erased_as)s ELSE updated_by END,
+    review = CASE review ->> 'requested_by'
+        WHEN %(name)s THEN review || jsonb_build_object('requested_by', %(erased_as)s::text)
+        ELSE review END
+WHERE %(name)s IN (created_by, updated_by, review ->> 'requested_by');
+
+-- name: erase_tickets
+UPDATE lock_ticket SET requested_by = %(erased_as)s
+WHERE requested_by = %(name)s AND application IS NULL;
+
+-- name: tickets_of_person
+-- Those that hold a lock or wait for one.
+SELECT id, environment_id FROM lock_ticket
+WHERE requested_by = %(name)s AND application IS NULL AND ended_at IS NULL
+ORDER BY requested_position;

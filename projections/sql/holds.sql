@@ -151,3 +151,10 @@ CROSS JOIN LATERAL (
     ORDER BY granted_position DESC LIMIT %(most)s
 ) AS ended
 GROUP BY wanted.environment_id;
+
+-- name: erase_holders
+UPDATE hold SET requested_by = %(erased_as)s
+WHERE requested_by = %(name)s AND application IS NULL;
+
+-- name: erase_enders
+UPDATE hold SET ended_by = %(erased_as)s WHERE ended_by = %(name)s;

@@ -34,3 +34,6 @@ LEFT JOIN LATERAL (
     LIMIT %(limit)s OFFSET %(offset)s
 ) AS page ON true
 ORDER BY page.published_at DESC, page.position DESC;
+
+-- name: erase_releases
+UPDATE release SET published_by = %(erased_as)s WHERE published_by = %(name)s;

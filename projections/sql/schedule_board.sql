@@ -70,3 +70,13 @@ WHERE position < %(before)s AND state = ANY(%(states)s::text[])
     AND (%(reach)s::text[] IS NULL OR repository_key = ANY(%(reach)s))
 ORDER BY position DESC
 LIMIT %(limit)s;
+
+-- name: erase_schedules
+UPDATE schedule SET submitter_id = %(erased_as)s
+WHERE submitter_id = %(name)s AND submitter_application IS NULL;
+
+-- name: schedules_of_person
+-- Those that go on.
+SELECT id FROM schedule
+WHERE submitter_id = %(name)s AND submitter_application IS NULL AND state = 'pending'
+ORDER BY position;

@@ -143,3 +143,17 @@ UNION ALL
 SELECT queue, state, count(*), min(ready_at) FROM task
 WHERE state <> 'pending' GROUP BY queue, state
 ORDER BY queue, state;
+
+-- name: erase_tasks
+UPDATE task SET submitter_id = %(erased_as)s
+WHERE submitter_id = %(name)s AND submitter_application IS NULL;
+
+-- name: erase_ended
+UPDATE ended_task SET submitter_id = %(erased_as)s
+WHERE submitter_id = %(name)s AND submitter_application IS NULL;
+
+-- name: tasks_of_person
+-- Those that are not over.
+SELECT operation_id FROM task
+WHERE submitter_id = %(name)s AND submitter_application IS NULL
+ORDER BY position;

@@ -41,3 +41,6 @@ SELECT facts->>'config_id' AS config_id, facts->>'secret_id' AS secret_id,
     CASE WHEN previous_until > clock_timestamp() THEN previous_secret_id END
         AS previous_secret_id
 FROM webhook WHERE status <> 'deleted';
+
+-- name: erase_webhooks
+UPDATE webhook SET created_by = %(erased_as)s WHERE created_by = %(name)s;

@@ -9,7 +9,7 @@ from math import ceil
 from time import monotonic
 from typing import Any
 
-from eventsourcing.persistence import JSONTranscoder
+from eventsourcing.persistence import JSONTranscoder, StoredEvent
 
 from domain.decider import Decider
 from domain.record import Recorded
@@ -27,6 +27,8 @@ from projections.storage.heads import (
 from projections.storage.mapper import EventMapper
 from projections.storage.parking import Call, Parking
 from projections.storage.recorder import ALL, Recorder, Tip
+from projections.storage.subjects import SubjectUnknown
+from projections.storage.threads import in_thread
 
 PAGE = 1_000
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -42,7 +44,9 @@ class Appender:
         self.heads = Heads()
         self.parking = Parking()
         self._recorder = Recorder(database)
-        self._mapper = EventMapper(JSONTranscoder())
+        self._subjects = database.subjects
+        self._mapper = EventMapper(JSONTranscoder(), self._subjects)
+        self._erasures = 0  # How many there had been when these heads were loaded.
         self._position = 0  # Where the journal ended when we last appended.
         self._current: set[str] = set()  # Heads that only we have moved since then.
         self._is_alone = False  # Nobody else had appended when we last did.
@@ -82,6 +86,7 @@ class Appender:
         A connection may turn out to be broken before anything was decided: that is
         tried once more. After that, whether the commit took effect is not known.
         """
+        self._forget_the_erased()
         batch = await self._attempt(calls, touched, others)
         if batch.error and self._recorder.is_lost and not batch.has_begun:
             batch = await self._attempt(calls, touched, others)
@@ -130,7 +135,7 @@ class Appender:
             calls += coming
         if snapshots_due(batch.heads, batch.deciders):
             return False
-        events = [self._mapper.to_stored_event(record) for record in batch.records]
+        events = await self._stored(batch.records)
         now = await self._recorder.append_if(batch.after, batch.at, events)
         self._is_alone = now is not None
         if now is None:
@@ -156,6 +161,7 @@ class Appender:
         self, batch: Batch, calls: list[Call], touched: Deciders, others: Arrivals
     ) -> None:
         """Lock, see what others have appended, decide."""
+        await self._meet_people(calls)
         await self._recorder.open()
         await self._load(_streams_of(calls) | touched)
         deciders = _streams_of(calls) | touched
@@ -175,11 +181,35 @@ class Appender:
         for more in batch.decide(calls):
             await self._load(more)
             await self._learn(batch, more)
-        events = [self._mapper.to_stored_event(record) for record in batch.records]
+        events = await self._stored(batch.records)
         snapshots = snapshots_due(batch.heads, batch.deciders)
-        await self._recorder.end(tip.position, events, snapshots)
+        await self._recorder.end(tip.position, events, snapshots, self._erasures)
         kept = {s.stream: batch.heads[s.stream].kept() for s in snapshots}
         self._keep(batch, batch.heads | kept)
+
+    async def _stored(self, records: Sequence[Recorded]) -> list[StoredEvent]:
+        """Whoever acts for the first time is given a key, on disk before the event."""
+        while True:
+            try:
+                return [self._mapper.to_stored_event(record) for record in records]
+            except SubjectUnknown:
+                assert self._subjects is not None
+                await in_thread(self._subjects.learn, records)
+
+    async def _meet_people(self, calls: Sequence[Call]) -> None:
+        """Ahead of the lock; those who come along later have to be met under it."""
+        if self._subjects is None:
+            return
+        actors = (step.command.by for call in calls for step in call.steps)
+        if strangers := self._subjects.strangers(actors):
+            await in_thread(self._subjects.meet, strangers)
+
+    def _forget_the_erased(self) -> None:
+        """What is known of streams may tell of somebody who was erased since then."""
+        if self._subjects is not None and self._subjects.erasures > self._erasures:
+            self._erasures = self._subjects.erasures
+            self.heads.keep_none()
+            self._current.clear()
 
     def _keep(self, batch: Batch, heads: Mapping[str, Head]) -> None:
         """The batch has come to stay."""

@@ -50,5 +50,6 @@ class Belongings:
     def _read(self, streams: Sequence[str]) -> dict[str, Belonging]:
         with self._database.cursor() as cursor:
             rows = cursor.execute(FIRST, [streams], prepare=True).fetchall()
+        # Whatever is hidden there is no matter here.
         said = {row["stream"]: said_by(decode(row["state"]).event) for row in rows}
         return {stream: whose or NOBODYS for stream, whose in said.items()}

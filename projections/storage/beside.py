@@ -14,6 +14,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from projections.storage.checkpoint import Page, ViewStore
 from projections.storage.database import Database
+from projections.storage.subject_keys import erasures
 from projections.view import View
 
 BATCH = 10_000
@@ -63,7 +64,7 @@ class Beside:
         self._view = view
         self._store = ViewStore(database)
         self._name = f"rebuild_{view.name}"
-        self._position = 0
+        self._position = self._erasures = 0
 
     @property
     def tip(self) -> int:
@@ -74,6 +75,7 @@ class Beside:
         """Empty tables like the live ones, with their primary keys alone."""
         beside = Identifier(self._name)
         with self._database.transaction(commit=True) as cursor:
+            self._erasures = self._store.noticed(cursor)
             cursor.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(beside))
             cursor.execute(SQL("CREATE SCHEMA {}").format(beside))
             for table in self._view.tables:
@@ -130,6 +132,8 @@ class Beside:
     def _take_over(self, cursor: Cursor[DictRow]) -> None:
         # From here on, whoever projects the live view waits.
         self._store.turn(cursor, self._view.name)
+        if erasures(cursor) != self._erasures:
+            raise RebuildError("somebody was erased meanwhile: begin again")
         while self._advance(cursor):
             pass
         cursor.execute(LOCK_TIMEOUT)

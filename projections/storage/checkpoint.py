@@ -18,6 +18,8 @@ from psycopg.types.json import set_json_dumps
 from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.mapper import recorded
+from projections.storage.subject_keys import erasures
+from projections.storage.subjects import Subjects
 from projections.view import NewRows, View, Write
 
 BATCH_MAX = 1_000
@@ -88,10 +90,14 @@ class Lag(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The events up to a position, of some topics."""
+    """The events up to a position, of some topics.
+
+    They name nobody who was erased among the first so many `erasures`.
+    """
 
     upto: int
     records: Sequence[Recorded]
+    erasures: int = 0
 
 
 class ViewStore(PostgresTrackingRecorder):
@@ -99,6 +105,7 @@ class ViewStore(PostgresTrackingRecorder):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, tracking_table_name="berth_tracking")
+        self._subjects = database.subjects
 
     def lag(self, name: str) -> Lag:
         with self.datastore.cursor() as cursor:
@@ -116,7 +123,9 @@ class ViewStore(PostgresTrackingRecorder):
         topics = sorted({topic for view in views for topic in view.topics})
         upto = min(after + BATCH_MAX, tip)
         with self.datastore.cursor() as cursor:
-            return read(cursor.connection, topics, after, upto)
+            known = self.noticed(cursor)
+            page = read(cursor.connection, topics, after, upto, self._subjects)
+        return page._replace(erasures=known)
 
     def follow(self, view: View, after: int, news: Page) -> None:
         """Project of the `news` since `after` what the view has not read yet."""
@@ -124,6 +133,8 @@ class ViewStore(PostgresTrackingRecorder):
             checkpoint, _ = self.turn(cursor, view.name)
             if not after <= checkpoint < news.upto:
                 return  # Somebody else has moved it meanwhile.
+            if self.noticed(cursor) != news.erasures:
+                return  # They may name somebody who was erased since.
             shown = [
                 record
                 for record in news.records
@@ -143,9 +154,17 @@ class ViewStore(PostgresTrackingRecorder):
         upto = min(tip, checkpoint + limit)
         if upto <= checkpoint:
             return 0
-        page = read(cursor.connection, view.topics, checkpoint, upto)
+        self.noticed(cursor)
+        page = read(cursor.connection, view.topics, checkpoint, upto, self._subjects)
         self.write(cursor, name, page.upto, view.project(page.records))
         return page.upto - checkpoint
+
+    def noticed(self, cursor: Cursor[DictRow]) -> int:
+        """How many were erased by now: none of them is shown by what is read next."""
+        number = erasures(cursor)
+        if self._subjects is not None:
+            self._subjects.notice(number)
+        return number
 
     def turn(self, cursor: Cursor[DictRow], name: str) -> tuple[int, int]:
         """Where the view has read up to, which nobody else moves, and the tip."""
@@ -168,7 +187,11 @@ class ViewStore(PostgresTrackingRecorder):
 
 
 def read(
-    connection: Connection[Any], topics: Collection[str], after: int, upto: int
+    connection: Connection[Any],
+    topics: Collection[str],
+    after: int,
+    upto: int,
+    subjects: Subjects | None,
 ) -> Page:
     """Less far than `upto` if that would be too many bytes.
 
@@ -179,7 +202,7 @@ def read(
         rows = cursor.execute(NEXT, values, prepare=True).fetchall()
     if sum(len(state) for _, _, _, state in rows) >= BATCH_BYTES_MAX:
         upto = rows[-1][2]
-    return Page(upto, [recorded(*row) for row in rows])
+    return Page(upto, [recorded(*row, subjects=subjects) for row in rows])
 
 
 def _copy(cursor: Cursor[DictRow], new: NewRows, rows: Sequence[Any]) -> None:

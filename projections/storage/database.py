@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from eventsourcing.postgres import PostgresDatastore
@@ -10,6 +10,9 @@ from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool.base import AttemptWithBackoff
+
+if TYPE_CHECKING:
+    from projections.storage.subjects import Subjects
 
 CONNECT_TIMEOUT_SECONDS = 4
 LOCK_TIMEOUT_MS = 4_000
@@ -37,12 +40,16 @@ class Database(PostgresDatastore):
         name: str = "berth",
         patient: bool = False,
         durable: bool = True,
+        subjects: Subjects | None = None,
     ) -> None:
         """`patient` is for work in the background, which may take its time.
 
         Not `durable` is for what can be made again from the journal: a commit does not
         wait for the disk, and a crash loses the latest ones, never a part of one.
+
+        `subjects` are needed to read or append events that speak of people.
         """
+        self.subjects = subjects
         self._params = _params_of(url, name=name, patient=patient, durable=durable)
         super().__init__(
             dbname="",

@@ -25,4 +25,4 @@ def _find(database: Database, position: int) -> Recorded | None:
         row = cursor.execute(FIND, [position], prepare=True).fetchone()
     if row is None:
         return None
-    return recorded_in(row)
+    return recorded_in(row, database.subjects)

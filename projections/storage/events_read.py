@@ -160,6 +160,6 @@ class EventsRead:
             return self._found(cursor.execute(AT, values, prepare=False).fetchall())
 
     def _found(self, rows: Sequence[dict[str, Any]]) -> Sequence[Found]:
-        records = [recorded_in(row) for row in rows]
+        records = [recorded_in(row, self._database.subjects) for row in rows]
         sizes = [len(row["state"]) for row in rows]
         return [*map(Found, records, self._belongings.of(records), sizes)]

@@ -51,6 +51,10 @@ class Heads(Mapping[str, Head]):
             self._heads[stream] = head
             self._heads.move_to_end(stream)
 
+    def keep_none(self) -> None:
+        """Between two batches."""
+        self._heads.clear()
+
     def forget(self) -> None:
         """Down to the limit, the ones unused for longest first."""
         while len(self._heads) > self._limit:

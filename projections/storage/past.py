@@ -138,4 +138,4 @@ class Past:
     def _read(self, query: LiteralString, values: Mapping[str, Any]) -> list[Recorded]:
         with self._database.cursor() as cursor:
             rows = cursor.execute(query, values).fetchall()
-        return [recorded_in(row) for row in rows]
+        return [recorded_in(row, self._database.subjects) for row in rows]

@@ -38,9 +38,9 @@ def rebuild(database: Database, views: Sequence[View]) -> Iterator[Progress]:
     """Project the whole journal into new tables; yields after each batch.
 
     The live tables serve readers until each view's new ones take over, at the end.
-    `RebuildError` if another rebuild of one of them begins meanwhile;
-    `JournalUnavailable` if the database goes away. `database` must have a connection
-    for each view.
+    `RebuildError` if another rebuild of one of them begins meanwhile, or somebody is
+    erased, who may be in what was filled; `JournalUnavailable` if the database goes
+    away. `database` must have a connection for each view.
     """
     try:
         yield from _rebuild(database, views)
@@ -85,7 +85,8 @@ class Filling:
             writing: list[Future[None]] = []
             after, self._tip = self._position, self._new[0].tip
             while writing or after < self._tip:
-                page = read(source, self._topics, after, min(after + BATCH, self._tip))
+                upto = min(after + BATCH, self._tip)
+                page = read(source, self._topics, after, upto, self._database.subjects)
                 if writing:
                     for written in writing:
                         written.result()

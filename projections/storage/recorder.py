@@ -22,6 +22,7 @@ from domain.record import Recorded
 from projections.storage.binary import Row, bigint, bigints, byteas, rows_of, texts
 from projections.storage.database import Database
 from projections.storage.mapper import recorded
+from projections.storage.threads import in_thread
 from projections.storage.uuid7 import EPOCH, MICROSECOND
 from projections.storage.wire import Ask, Wire
 
@@ -99,6 +100,7 @@ STATEMENTS: dict[str, LiteralString] = {
     "keep_snapshots": """
         INSERT INTO snapshot (stream, version, shape, state)
         SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bytea[])
+        WHERE coalesce((SELECT number FROM erasure), 0) <= $5::bigint
         ON CONFLICT (stream) DO UPDATE SET
             version = excluded.version, shape = excluded.shape, state = excluded.state
     """,
@@ -141,6 +143,7 @@ class Recorder:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._subjects = database.subjects
         self._wire: Wire | None = None
 
     async def open(self) -> None:
@@ -190,10 +193,8 @@ class Recorder:
             asks.append(_news(versions, ALL))
         _, _, tip, *news = await self._ask(*asks)
         [row] = rows_of(tip)
-        return (
-            _tip(row.bigint(0), row.bigint(1), row.bytea(2)),
-            [_event(row) for found in news for row in rows_of(found)],
-        )
+        events = await self._events([row for found in news for row in rows_of(found)])
+        return _tip(row.bigint(0), row.bigint(1), row.bytea(2)), events
 
     async def append_if(
         self, after: int, at: datetime, events: Sequence[StoredEvent]
@@ -218,7 +219,7 @@ class Recorder:
     ) -> Sequence[Recorded]:
         """Up to `limit` events of each stream after the version given."""
         [found] = await self._ask(_news(versions, limit))
-        return [_event(row) for row in rows_of(found)]
+        return await self._events([*rows_of(found)])
 
     async def find_snapshots(self, shapes: Mapping[str, str]) -> Sequence[Snapshot]:
         """The snapshots of these streams which still have the shape given."""
@@ -234,16 +235,38 @@ class Recorder:
         after: int,
         events: Sequence[StoredEvent],
         snapshots: Sequence[Snapshot] = (),
+        erasures: int = 0,
     ) -> None:
-        """Insert `events` at the positions that follow `after`, and commit."""
+        """Insert `events` at the positions that follow `after`, and commit.
+
+        The `snapshots` were made when so many `erasures` were known: if there have been
+        more, they may tell of somebody who was erased, and are dropped.
+        """
         asks = [Ask("commit")]
         if snapshots:
             streams, versions, shapes, states = zip(*snapshots, strict=True)
             kept = (texts(streams), bigints(versions), texts(shapes), byteas(states))
-            asks.insert(0, Ask("keep_snapshots", kept))
+            asks.insert(0, Ask("keep_snapshots", (*kept, bigint(erasures))))
         if events:
             asks.insert(0, Ask("append", (bigint(after), *_columns(events))))
         await self._ask(*asks)
+
+    async def _events(self, rows: Sequence[Row]) -> Sequence[Recorded]:
+        """What people's keys are needed for them is fetched beside the event loop."""
+        if self._subjects is not None:
+            lacking = self._subjects.lacking(row.bytea(3) for row in rows)
+            if lacking:
+                await in_thread(self._subjects.load, lacking)
+        return [
+            recorded(
+                row.text(0),
+                row.bigint(1),
+                row.bigint(2),
+                row.bytea(3),
+                subjects=self._subjects,
+            )
+            for row in rows
+        ]
 
     async def _ask(self, *asks: Ask) -> list[PGresult]:
         assert self._wire is not None
@@ -266,10 +289,6 @@ def _columns(events: Sequence[StoredEvent]) -> Sequence[bytes]:
 
 def _us(at: datetime) -> int:
     return (at - EPOCH) // MICROSECOND
-
-
-def _event(row: Row) -> Recorded:
-    return recorded(row.text(0), row.bigint(1), row.bigint(2), row.bytea(3))
 
 
 def _tip(now_us: int, position: int, state: bytes) -> Tip:

@@ -199,7 +199,9 @@ class Tail:
         upto = min(tip, self._position + self._window)
         if sum(len(row["state"] or b"") for row in rows) >= BATCH_BYTES_MAX:
             upto = rows[-1]["notification_id"]
-        found = [recorded_in(row) for row in rows if row["state"] is not None]
+        people = self._database.subjects
+        rows = [row for row in rows if row["state"] is not None]
+        found = [recorded_in(row, people) for row in rows]
         for number, record in enumerate(found, 1):
             if type(record.event) in self._turns:
                 return tip, record.position, found[:number]

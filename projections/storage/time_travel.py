@@ -1,7 +1,8 @@
 """Folds streams as they were at a position, from the nearest snapshot before it.
 
 A snapshot is what one `Fold` made of the beginning of one stream. Neither ever changes,
-so it cannot be wrong; but code changes: one of another shape is not looked at.
+so it cannot be wrong; but code changes: one of another shape is not looked at. And one
+that names somebody who was erased meanwhile is not kept.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ SELECT * FROM unnest(
     %(streams)s::text[], %(positions)s::bigint[], %(versions)s::bigint[],
     %(shapes)s::text[], %(states)s::bytea[]
 )
+WHERE coalesce((SELECT number FROM erasure), 0) <= %(erasures)s
 ON CONFLICT (stream, position) DO UPDATE SET
     version = excluded.version, shape = excluded.shape, state = excluded.state
 WHERE history_snapshot.shape <> excluded.shape
@@ -104,6 +106,8 @@ class TimeTravel:
         self, fold: Fold[S], streams: Collection[str], position: int, most: int
     ) -> tuple[Mapping[str, Reached], bool]:
         """Where each has come to, and whether that is all the way to `position`."""
+        subjects = self._database.subjects
+        erasures = subjects.look() if subjects else 0
         reached = self._nearest(fold, streams, position)
         kept: dict[tuple[str, int], Reached] = {}
         left, read = set(streams), 0
@@ -111,7 +115,8 @@ class TimeTravel:
             limit = min(SNAPSHOT_EVERY, ceil(PAGE / len(left)))
             found = self._next(reached, left, position, limit)
             counts = Counter(row["originator_id"] for row in found)
-            for record in map(recorded_in, found):
+            for row in found:
+                record = recorded_in(row, subjects)
                 one = reached[record.originator_id]
                 one.state = fold.follow(one.state, record)
                 one.version, one.position = record.originator_version, record.position
@@ -120,7 +125,7 @@ class TimeTravel:
             left = {stream for stream in left if counts[stream] == limit}
             read += len(found)
         kept |= {(stream, reached[stream].position): reached[stream] for stream in left}
-        self._keep(fold, kept)
+        self._keep(fold, kept, erasures)
         return reached, not left
 
     def _nearest(
@@ -155,7 +160,10 @@ class TimeTravel:
         with self._database.cursor() as cursor:
             return cursor.execute(NEXT, values, prepare=False).fetchall()
 
-    def _keep(self, fold: Fold[S], kept: Mapping[tuple[str, int], Reached]) -> None:
+    def _keep(
+        self, fold: Fold[S], kept: Mapping[tuple[str, int], Reached], erasures: int
+    ) -> None:
+        """Unless there have been more `erasures` than when it was begun."""
         if not kept:
             return
         values = {
@@ -164,6 +172,7 @@ class TimeTravel:
             "versions": [one.version for one in kept.values()],
             "shapes": [shape_of(fold)] * len(kept),
             "states": [msgspec.json.encode(one.state) for one in kept.values()],
+            "erasures": erasures,
         }
         with self._database.transaction(commit=True) as cursor:
             cursor.execute(KEEP, values, prepare=False)

@@ -19,6 +19,10 @@ SECONDS_MAX = 60
 CREDENTIALS: LiteralString = """
 SELECT key_version AS version, count(*) AS number FROM credential GROUP BY version
 """
+SUBJECTS: LiteralString = """
+SELECT key_version AS version, count(*) AS number FROM subject_key
+WHERE wrapped_key IS NOT NULL GROUP BY version
+"""
 ANSWERS: LiteralString = f"""
 SELECT substring(sealed FROM 1 FOR {VERSION_BYTES}) AS version, count(*) AS number,
     max(created_at) + interval '24 hours' AS until
@@ -27,9 +31,13 @@ FROM idempotent_request GROUP BY version
 
 
 class Use(Struct):
-    """How many credentials, and how many kept answers; the last of these goes then."""
+    """How many credentials, people's keys, kept answers; the last of these goes then.
+
+    Among the `subjects` there is one more, which finds them.
+    """
 
     credentials: int = 0
+    subjects: int = 0
     answers: int = 0
     answers_until: datetime | None = None
 
@@ -54,6 +62,8 @@ class VaultUse:
             connection.execute(f"SET statement_timeout = '{SECONDS_MAX}s'")
             for row in connection.execute(CREDENTIALS):
                 use[row["version"]].credentials = row["number"]
+            for row in connection.execute(SUBJECTS):
+                use[row["version"]].subjects = row["number"]
             for row in connection.execute(ANSWERS):
                 found = use[version_of(row["version"])]
                 found.answers, found.answers_until = row["number"], row["until"]

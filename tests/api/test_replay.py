@@ -10,6 +10,7 @@ import pytest
 
 from api.replay import replay
 from domain.errors import EnvironmentNotFound, Invalid
+from projections.storage.keyring import Keyring
 from tests.support.client import Caller, Json, made, unique
 from tests.support.running import Installation, until
 from workers.supervisor import Command
@@ -36,6 +37,11 @@ class Telling:
         self._installation = installation
         self._capsys = capsys
 
+    @property
+    def where(self) -> tuple[str, Keyring]:
+        settings = self._installation.settings
+        return settings.database_url, settings.vault_keys
+
     def of(
         self,
         named: str,
@@ -44,9 +50,8 @@ class Telling:
         *,
         as_json: bool = False,
     ) -> list[str]:
-        url = self._installation.settings.database_url
         self._capsys.readouterr()
-        replay(url, named, repository, until, as_json=as_json)
+        replay(*self.where, named, repository, until, as_json=as_json)
         return self._capsys.readouterr().out.splitlines()
 
     def in_json(
@@ -192,7 +197,7 @@ def test_a_deleted_one_has_its_story_and_whoever_came_after_it_another(
 
     new = owner.environment(repositoryIdentifier=here)
     assert told.of("uat", here) == told.of(new["id"])
-    replay(told._installation.settings.database_url, "uat", here, None, as_json=True)
+    replay(*told.where, "uat", here, None, as_json=True)
     assert old["id"] in capsys.readouterr().err
 
 

@@ -73,6 +73,7 @@ TAKES: dict[tuple[str, str], Role | None] = {
     ("GET", "/log/proof/inclusion"): MEMBER,
     ("GET", "/log/proof/consistency"): MEMBER,
     ("GET", "/log/export"): OWNER,
+    ("DELETE", "/subjects/{subject:path}"): OWNER,
     ("GET", "/ping"): None,
     ("GET", "/health/live"): None,
     ("GET", "/health/ready"): None,
@@ -106,6 +107,7 @@ FILLED = {
     "{operation_id:str}": new_id(),
     "{event_schema:str}": "berth.lock.acquired.v1.json",
     "{webhook_id:str}": new_id(),
+    "{subject:path}": "nobody@acme.example",
 }
 
 

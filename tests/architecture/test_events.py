@@ -58,6 +58,7 @@ TAGS = [
     "schedule.skipped",
     "schedule.started",
     "schedule.stopped",
+    "subject.erased",
     "task.attempt_failed",
     "task.cancellation_requested",
     "task.cancelled",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import LiteralString
 
@@ -25,9 +26,11 @@ from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.heads import snapshots_due
 from projections.storage.mapper import EventMapper
+from projections.storage.subjects import subjects_of
 from projections.storage.uuid7 import event_id
 from projections.view import View
 from projections.views import VIEWS
+from tests.bench.installation import KEYS
 from tests.support.journal_rows import TIDY, copy_rows, rows_of
 
 EVENTS = 1_000_000
@@ -60,13 +63,14 @@ def fill(url: str, ids: Sequence[str]) -> None:
     The first environment gets `EVENTS_IN_ONE`; the others, the same number each. What
     the journal would have kept besides, the latest snapshots, is there as well.
     """
-    mapper = EventMapper(JSONTranscoder())
-    with psycopg.connect(url, row_factory=dict_row) as connection:
+    subjects = subjects_of(url, KEYS)
+    mapper = EventMapper(JSONTranscoder(), subjects)
+    with closing(subjects), psycopg.connect(url, row_factory=dict_row) as connection:
         cursor = connection.cursor()
         cursor.execute("LOCK TABLE berth_events IN EXCLUSIVE MODE")
         history = History(cursor, mapper, ids)
         history.date_back(cursor, mapper)
-        copy_rows(cursor, rows_of(history.lock_cycles()))
+        copy_rows(cursor, rows_of(history.lock_cycles(), subjects))
         deciders = dict.fromkeys(ids, environment)
         cursor.executemany(KEEP, snapshots_due(history.heads, deciders))
     with psycopg.connect(url, autocommit=True) as connection:
@@ -81,7 +85,7 @@ def make_current(url: str) -> None:
     behind = [view for view in VIEWS.values() if is_behind(store, view)]
     database.close()
     if behind:
-        rebuild(url, behind, lambda _: None)
+        rebuild(url, KEYS, behind, lambda _: None)
 
 
 def is_behind(store: ViewStore, view: View) -> bool:

@@ -20,14 +20,17 @@ import psycopg
 
 from api.person_tokens import Signer
 from domain.roles import Role
+from projections.storage.keyring import Keyring
 from tests.bench.client import Client
 from tests.support.servers import Servers, fresh_database, migrated
 from workers.embedded import EmbeddedNats
 from workers.embedded.process import ServerStartError, wait_for
+from workers.settings import vault_keys_from
 from workers.supervisor import Command
 
 SECRET = secrets.token_urlsafe(48)
 VAULT_KEYS = f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+KEYS = Keyring(vault_keys_from(VAULT_KEYS))
 REPOSITORY = "acme/bench"
 WORKER = ("api", "worker")
 START_SECONDS_MAX = 30

@@ -13,7 +13,7 @@ from tests.support.client import Json
 from tests.support.running import Api
 
 REFERENCE = {"id", "name", "ticketId", "repositoryIdentifier", "operationId"}
-OURS = {"identifier", "tokenId", "eventSchema", "webhookId"}
+OURS = {"identifier", "tokenId", "eventSchema", "webhookId", "subject"}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,9 @@ from domain.record import Recorded
 from projections.environment_listing import environment_listing, listed, sql
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
+from projections.storage.keyring import Keyring
 from projections.storage.mapper import EventMapper
+from projections.storage.subjects import subjects_of
 from tests.faults.findings import Check, Findings
 
 JOURNAL = """
@@ -24,9 +26,13 @@ FROM berth_events ORDER BY notification_id
 PAGE = 5_000
 
 
-def records_in(url: str) -> Iterator[Recorded]:
-    """The journal in order, read without any of Berth's own SQL."""
-    mapper = EventMapper(JSONTranscoder())
+def records_in(url: str, keys: Keyring | None = None) -> Iterator[Recorded]:
+    """The journal in order, read without any of Berth's own SQL but for people's keys.
+
+    `keys` are the vault's, if there is anybody in it.
+    """
+    subjects = subjects_of(url, keys) if keys else None
+    mapper = EventMapper(JSONTranscoder(), subjects)
     with psycopg.connect(url) as connection, connection.cursor("journal") as cursor:
         cursor.itersize = PAGE
         for position, stream, version, topic, state in cursor.execute(JOURNAL):
@@ -42,10 +48,13 @@ def records_in(url: str) -> Iterator[Recorded]:
 
 
 def check_listing(
-    url: str, folded: Mapping[str, Environment], findings: Findings
+    url: str,
+    folded: Mapping[str, Environment],
+    findings: Findings,
+    keys: Keyring | None = None,
 ) -> None:
     """Once the listing has read everything, it shows what the streams fold to."""
-    database = Database(url)
+    database = Database(url, subjects=subjects_of(url, keys) if keys else None)
     store = ViewStore(database)
     while store.advance(environment_listing):
         pass

@@ -19,15 +19,19 @@ from typing import Self
 
 import psycopg
 
+from projections.storage.keyring import Keyring
 from projections.storage.migrate import migrate
 from tests.faults.wire import HOST
 from workers.embedded import EmbeddedNats, EmbeddedPostgres
 from workers.embedded.postgres_folder import DATABASE
 from workers.embedded.process import wait_for
+from workers.settings import vault_keys_from
 from workers.supervisor import Command
 
 # Below the ports of outgoing connections: see `workers/embedded/nats.py` for why.
 PORTS = range(20_000, 32_000)
+VAULT_KEYS = "1:" + base64.b64encode(bytes(32)).decode()
+KEYS = Keyring(vault_keys_from(VAULT_KEYS))
 APIS = WORKERS = 2
 READY_SECONDS_MAX = 30
 # What is to be committed is written only after so many microseconds. (What has been
@@ -119,7 +123,7 @@ class Cluster:
             "BERTH_DATABASE_URL": f"{self.postgres.url}&application_name={name}",
             "BERTH_NATS_URL": self.nats.url,
             "BERTH_SECRET": self.secret,
-            "BERTH_VAULT_KEYS": "1:" + base64.b64encode(bytes(32)).decode(),
+            "BERTH_VAULT_KEYS": VAULT_KEYS,
             "BERTH_PORT": str(number or PORTS.start),
             "BERTH_SALESFORCE_CHECK": "off",  # Its orgs are made up.
             "BERTH_CREDENTIALS": "sfdxAuthUrl",

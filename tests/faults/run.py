@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.faults import client_check, lateness
 from tests.faults.archive import check_listing, records_in
-from tests.faults.cluster import Cluster
+from tests.faults.cluster import KEYS, Cluster
 from tests.faults.findings import Check, Findings
 from tests.faults.history import Fault, Operation, Stopwatch
 from tests.faults.journal_check import JournalCheck
@@ -47,8 +47,9 @@ def run(folder: Path, *, seconds: float, clients: int, seed: str) -> Result:
         findings = Findings()
         stop(cluster, findings)
         journal = JournalCheck(findings)
-        journal.read(records_in(cluster.postgres.url))
-        check_listing(cluster.postgres.url, journal.environments, findings)
+        journal.read(records_in(cluster.postgres.url, KEYS))
+        folded = journal.environments
+        check_listing(cluster.postgres.url, folded, findings, KEYS)
     return judge(world.operations, nemesis.faults, journal, findings)
 
 

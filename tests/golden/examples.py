@@ -58,6 +58,7 @@ from domain.record import Origin, Recorded
 from domain.release import ReleasePublished
 from domain.review_index import ReviewEnvironmentChosen
 from domain.roles import Role
+from domain.subject import SubjectErased
 from domain.token import TokenIssued, TokenRevoked
 from tests.golden.schedules import SCHEDULES
 from tests.golden.tasks import HALF_PAST, TASK_EXAMPLES
@@ -252,6 +253,7 @@ EXAMPLES: list[AnyEvent] = [
         count=12,
     ),
     *WEBHOOKS,
+    SubjectErased(erased_as="erased:4f1d0a2b9c3e", key_id=17),
 ]
 
 

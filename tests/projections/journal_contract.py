@@ -21,6 +21,7 @@ from projections.storage.database import Database
 from projections.storage.journal import StoredJournal
 from projections.storage.mapper import EventMapper
 from projections.storage.parking import Parking
+from projections.storage.subjects import Subjects
 from tests.support.builders import acquire, register, request, to
 from tests.support.memory import Hands, MemoryJournal
 from tests.support.servers import Servers, fresh_database, migrated
@@ -70,9 +71,9 @@ class MemoryRig:
 class StoredRig:
     """One process that writes: its `appender` and its `journal`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, subjects: Subjects | None = None) -> None:
         self.url = url
-        self.appender = Appender(Database(url))
+        self.appender = Appender(Database(url, subjects=subjects))
         self.journal = StoredJournal(self.appender)
         self.parking = self.appender.parking
 
@@ -84,9 +85,11 @@ class StoredRig:
 
 
 @asynccontextmanager
-async def stored(url: str) -> AsyncIterator[StoredRig]:
+async def stored(
+    url: str, subjects: Subjects | None = None
+) -> AsyncIterator[StoredRig]:
     """A process that writes to the database at `url`, while the block lasts."""
-    rig = StoredRig(url)
+    rig = StoredRig(url, subjects)
     writer = asyncio.create_task(rig.journal.run())
     try:
         yield rig

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import LiteralString
 
 import psycopg
-from eventsourcing.persistence import JSONTranscoder
+from eventsourcing.persistence import JSONTranscoder, StoredEvent
 from psycopg.rows import DictRow
 
 from domain.record import Recorded
 from projections.storage.mapper import EventMapper
+from projections.storage.subjects import Subjects, SubjectUnknown
 
 COPY: LiteralString = """
 COPY berth_events (originator_id, originator_version, topic, state, notification_id)
@@ -22,11 +23,16 @@ TIDY: LiteralString = "VACUUM (ANALYZE) berth_events"
 Row = tuple[str, int, str, bytes, int]
 
 
-def rows_of(records: Iterable[Recorded]) -> Iterable[Row]:
-    """Stream, version, topic, state and position, as the journal keeps them."""
-    mapper = EventMapper(JSONTranscoder())
+def rows_of(
+    records: Iterable[Recorded], subjects: Subjects | None = None
+) -> Iterable[Row]:
+    """Stream, version, topic, state and position, as the journal keeps them.
+
+    Without `subjects`, people are in plain, as they were before they had keys.
+    """
+    mapper = EventMapper(JSONTranscoder(), subjects)
     for record in records:
-        stored = mapper.to_stored_event(record)
+        stored = _stored(mapper, record, subjects)
         yield (
             record.originator_id,
             record.originator_version,
@@ -34,6 +40,17 @@ def rows_of(records: Iterable[Recorded]) -> Iterable[Row]:
             stored.state,
             record.position,
         )
+
+
+def _stored(
+    mapper: EventMapper, record: Recorded, subjects: Subjects | None
+) -> StoredEvent:
+    try:
+        return mapper.to_stored_event(record)
+    except SubjectUnknown:
+        assert subjects is not None
+        subjects.learn([record])
+        return mapper.to_stored_event(record)
 
 
 def copy_rows(

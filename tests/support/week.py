@@ -15,12 +15,15 @@ from pathlib import Path
 
 import psycopg
 
+from api.first_start import vault_keys_text
 from projections.rebuild import rebuild
+from projections.storage.keyring import Keyring
 from projections.storage.migrate import migrate
 from projections.views import VIEWS
 from tests.support.history.traffic import Load, history
 from tests.support.journal_rows import put
 from workers.embedded import EmbeddedPostgres
+from workers.settings import vault_keys_from
 from workers.supervisor import Supervisor
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -48,7 +51,8 @@ def main() -> None:
             sys.exit(f"week: {folder} has a history already")
         records = history(chosen.seed, MONDAY, until, load).records
         put(url, records)
-        rebuild(url, [*VIEWS.values()], lambda _: None)
+        keys = Keyring(vault_keys_from(vault_keys_text(folder)))
+        rebuild(url, keys, [*VIEWS.values()], lambda _: None)
     print(f"{len(records)} events from {MONDAY:%Y-%m-%d} to {until:%Y-%m-%d}: {folder}")
 
 

@@ -166,6 +166,12 @@ class Feed:
             if piece.until >= piece.tip:
                 return
 
+    def forget(self) -> None:
+        """Somebody was erased, and what is in memory may still name them."""
+        if self._window is not None:
+            self._window = Window(self._window.tip)
+            self._nudged.set()
+
     def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()

@@ -58,10 +58,15 @@ class Payload(Struct, frozen=True, omit_defaults=True):
 class Bodies:
     """An event is written once, for however many programs it goes to."""
 
-    def __init__(self, installation: str) -> None:
+    def __init__(
+        self, installation: str, erasures: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`erasures`: how many are known; what was written before one is forgotten."""
         self._installation = installation
+        self._erasures = erasures
         self._written: dict[int, bytes] = {}
         self._bytes = 0
+        self._written_after = 0
 
     def of(
         self, provider: Provider, record: Recorded, details: Described | None
@@ -69,14 +74,20 @@ class Bodies:
         """`details` are those of the environment that it is about: for a message."""
         if provider in MESSAGES:
             return encode(MESSAGES[provider](told(record, details)))
+        if (erasures := self._erasures()) != self._written_after:
+            self._written_after = erasures
+            self._forget()
         found = self._written.get(record.position)
         if found is None:
             if self._bytes > REMEMBERED_BYTES_MAX:
-                self._written.clear()
-                self._bytes = 0
+                self._forget()
             found = self._written[record.position] = self._write(record)
             self._bytes += len(found)
         return found
+
+    def _forget(self) -> None:
+        self._written.clear()
+        self._bytes = 0
 
     def _write(self, record: Recorded) -> bytes:
         event = cloud_event(record, self._installation)

@@ -63,7 +63,9 @@ class Webhooks:
         self.database.close()
 
     async def _send(self) -> int:
-        return await self.sending.run(Bodies(await installation_id(self.database)))
+        subjects, here = self.database.subjects, await installation_id(self.database)
+        erasures = (lambda: subjects.erasures) if subjects else (lambda: 0)
+        return await self.sending.run(Bodies(here, erasures))
 
 
 def webhooks(

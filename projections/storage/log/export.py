@@ -13,7 +13,13 @@ from typing import Any, LiteralString
 import msgspec
 from msgspec import Struct
 
-from domain.errors import EnvironmentNotFound, Invalid, NotFound, ProjectNotFound
+from domain.errors import (
+    EnvironmentNotFound,
+    Invalid,
+    NotFound,
+    ProjectNotFound,
+    VaultClosed,
+)
 from domain.naming import fold
 from domain.outward.subject import subject_of
 from domain.project import stream_of
@@ -27,7 +33,7 @@ from projections.storage.events_read import ELSEWHERE, KNOWN
 from projections.storage.log.keys import ALL
 from projections.storage.log.newest import NEWEST, NOTHING
 from projections.storage.log.tiles import Tiles
-from projections.storage.mapper import recorded
+from projections.storage.mapper import decode, shown
 
 SCAN_MAX = 10_000
 FOUND_MAX = 500
@@ -163,7 +169,15 @@ class Bundle:
             return until, [line_of(self._line(leaf)) for leaf in found]
 
     def _line(self, leaf: Leaf) -> Any:
-        return event_line(leaf, self._tiles.inclusion(leaf.position, self._size))
+        proof = self._tiles.inclusion(leaf.position, self._size)
+        return event_line(leaf, self._told(leaf.state), proof)
+
+    def _told(self, state: bytes) -> bytes:
+        """In cipher remains what cannot be opened here: it was sealed all the same."""
+        try:
+            return shown(state, self._database.subjects)
+        except (VaultClosed, ValueError):
+            return state
 
     def _wanted(self, leaves: Sequence[Leaf]) -> Sequence[Leaf]:
         """Whatever cannot be read is among them: it has been tampered with."""
@@ -188,7 +202,10 @@ def _is_known(cursor: Any, stream: str) -> bool:
 
 
 def _record(leaf: Leaf) -> Recorded | None:
+    """Whatever is hidden in it is no matter here; None if it cannot be read."""
     try:
-        return recorded(leaf.stream, leaf.version, leaf.position, leaf.state)
+        stored = decode(leaf.state)
     except UNDECODABLE:
         return None
+    id_, event, origin = stored.id, stored.event, stored.origin
+    return Recorded(leaf.stream, leaf.version, leaf.position, id_, event, origin)

@@ -12,10 +12,12 @@ import psycopg
 from projections.storage.beside import BATCH
 from projections.storage.database import Database
 from projections.storage.rebuild import rebuild
+from projections.storage.subjects import subjects_of
 from projections.view import View
 from projections.views import VIEWS
 from tests.bench.bench import Bench
 from tests.bench.grown import EVENTS
+from tests.bench.installation import KEYS
 from tests.bench.limits import read_events
 from tests.bench.table import Row
 
@@ -52,7 +54,14 @@ def measured(url: str, name: str, views: Sequence[View], *, is_promised: bool) -
 
 def by_small_turns(url: str, views: Sequence[View]) -> tuple[float, float]:
     """Seconds to rebuild the views, and to select the same events, some and some."""
-    database = Database(url, name="bench-rebuild", pool_max=len(views), patient=True)
+    subjects = subjects_of(url, KEYS)
+    database = Database(
+        url,
+        name="bench-rebuild",
+        pool_max=len(views),
+        patient=True,
+        subjects=subjects,
+    )
     rebuilding = selecting = 0.0
     try:
         with psycopg.connect(url, autocommit=True) as connection:
@@ -67,4 +76,5 @@ def by_small_turns(url: str, views: Sequence[View]) -> tuple[float, float]:
                 selecting += monotonic() - between
     finally:
         database.close()
+        subjects.close()
     return rebuilding, selecting

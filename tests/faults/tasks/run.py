@@ -10,7 +10,7 @@ from pathlib import Path
 
 from domain.record import Recorded
 from tests.faults.archive import records_in
-from tests.faults.cluster import Cluster
+from tests.faults.cluster import KEYS, Cluster
 from tests.faults.findings import Findings
 from tests.faults.history import Fault, Stopwatch
 from tests.faults.journal_check import JournalCheck
@@ -55,9 +55,9 @@ def run(folder: Path, *, tasks: int, seed: str) -> Result:
         crowd.result()
         shown = asyncio.run(see_the_end(world, cluster))
         stop(cluster, findings)
-        JournalCheck(findings).read(records_in(cluster.postgres.url))
+        JournalCheck(findings).read(records_in(cluster.postgres.url, KEYS))
         runs = ledger.read_text().splitlines()
-        records = records_in(cluster.postgres.url)
+        records = records_in(cluster.postgres.url, KEYS)
         check = judge(
             records, world.operations, runs, shown, findings, nemesis.partings
         )

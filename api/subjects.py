@@ -1,0 +1,51 @@
+"""People, as far as they can be erased: owners only."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Controller, delete
+from litestar.params import FromPath, QueryParameter
+
+from api.auth import allow
+from api.deps import AtDesk
+from api.schemas import Answer
+from domain.roles import Role
+
+ForceFilter = Annotated[bool, QueryParameter(name="force")]
+
+
+class SubjectErasedAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
+    """`erased_as` stands in the name's place; 0 `keys` if nothing was known of it."""
+
+    erased_as: str
+    keys: int
+    rows: int
+
+
+class SubjectsController(Controller):
+    path = "/subjects"
+    tags = ["Subjects"]
+
+    @delete(
+        "/{subject:path}",
+        guards=[allow(Role.OWNER)],
+        opt={"names_a_person": True},
+        status_code=200,
+        summary="Erase a person",
+    )
+    async def erase_subject(
+        self, subject: FromPath[str], desk: AtDesk, force: ForceFilter = False
+    ) -> SubjectErasedAnswer:
+        """Destroys the key under which their name, addresses and user agents are kept.
+
+        `subject` is that of their tokens. It cannot be undone; asked again, it finishes
+        what was cut off. 409 while they hold or wait for a lock, or have tasks that are
+        not over: with `force`, those are given up, cancelled and stopped first.
+        """
+        name = subject.removeprefix("/")
+        erasing = desk.services.erasing
+        done = await erasing.erase(name, desk.actor, force=force)
+        return SubjectErasedAnswer(
+            erased_as=done.erased_as, keys=done.keys, rows=done.rows
+        )

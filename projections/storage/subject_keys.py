@@ -1,0 +1,190 @@
+"""The table of people's keys: each found by a digest, wrapped by a key of the vault's.
+
+The digests are HMACs under a secret that lies in the same table, wrapped alike, so that
+they stay what they are when the vault's keys change.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Collection, Mapping
+from typing import LiteralString, NamedTuple
+
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from psycopg import Cursor
+from psycopg.rows import DictRow
+
+from domain.errors import VaultClosed
+from domain.person import ERASED_AS
+from projections.storage.database import Database
+from projections.storage.keyring import Keyring
+from projections.storage.personal import KEY_BITS
+from projections.storage.vault import unwrap, wrap
+
+SECRET_BYTES = 32
+OF_THE_SECRET = b""  # What stands in the place of a digest for it.
+SHOWN_DIGITS = 12
+
+FIND: LiteralString = """
+SELECT id, digest, erased_as, key_version, wrapped_key,
+    coalesce((SELECT number FROM erasure), 0) AS erasures
+FROM subject_key WHERE digest = ANY(%s) AND wrapped_key IS NOT NULL
+"""
+LOAD: LiteralString = """
+SELECT id, digest, erased_as, key_version, wrapped_key,
+    coalesce((SELECT number FROM erasure), 0) AS erasures
+FROM subject_key WHERE id = ANY(%s)
+"""
+# Whoever comes second finds the key of the first.
+MAKE: LiteralString = """
+INSERT INTO subject_key (digest, erased_as, key_version, wrapped_key)
+VALUES (%s, %s, %s, %s)
+ON CONFLICT (digest) WHERE wrapped_key IS NOT NULL DO NOTHING
+"""
+ERASURES: LiteralString = "SELECT coalesce(max(number), 0) AS number FROM erasure"
+
+
+class Known(NamedTuple):
+    """How to find a person's key, and what stands in the place of an erased name."""
+
+    digest: bytes
+    erased_as: str
+
+
+class Key(NamedTuple):
+    """`cipher` is None once it was destroyed."""
+
+    id: int
+    digest: bytes | None
+    erased_as: str
+    cipher: AESSIV | None
+
+
+class Found(NamedTuple):
+    """Keys as they were when so many `erasures` had been made."""
+
+    erasures: int
+    keys: Collection[Key]
+
+
+NOTHING = Found(-1, ())
+
+
+class SubjectKeys:
+    """`database` is one whose commits wait for the disk."""
+
+    def __init__(self, database: Database, keys: Keyring) -> None:
+        self._database = database
+        self._keys = keys
+        self._secret: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"SubjectKeys({self._keys})"
+
+    def close(self) -> None:
+        self._database.close()
+
+    def known(self, name: str) -> Known:
+        """The same for a name, for ever, in this installation and no other."""
+        if self._secret is None:
+            self._secret = self._find_secret()
+        digest = hmac.digest(self._secret, b"find/" + name.encode(), "sha256")
+        # Nobody can tell from one that the other is of the same person.
+        told = hmac.digest(self._secret, b"tell/" + name.encode(), "sha256")
+        return Known(digest, f"{ERASED_AS}{told.hex()[:SHOWN_DIGITS]}")
+
+    def find(self, subjects: Collection[Known], *, make: bool) -> Found:
+        """Those in use, by digest; `make` makes those that are not there yet.
+
+        A key is on disk before anything is hidden with it.
+        """
+        digests = [known.digest for known in subjects]
+        with self._database.cursor() as cursor:
+            found = self._found(cursor, FIND, digests)
+        there = {key.digest for key in found.keys}
+        missing = [known for known in subjects if known.digest not in there]
+        if make and missing:
+            with self._database.transaction(commit=True) as cursor:
+                # In one order, lest two who make the same ones wait for each other.
+                for known in sorted(missing):
+                    self._make(cursor, known.digest, known.erased_as)
+            with self._database.cursor() as cursor:
+                found = self._found(cursor, FIND, digests)
+        return found
+
+    def load(self, key_ids: Collection[int]) -> Found:
+        """`VaultClosed` if one is not there, or was wrapped by a key not given here."""
+        with self._database.cursor() as cursor:
+            found = self._found(cursor, LOAD, [*key_ids])
+        if lost := {*key_ids} - {key.id for key in found.keys}:
+            told = f"subject key {min(lost)} is not in the database"
+            raise VaultClosed(told, version=0)
+        return found
+
+    def erasures(self) -> int:
+        """How many times everybody had to forget somebody so far."""
+        with self._database.cursor() as cursor:
+            return erasures(cursor)
+
+    def _find_secret(self) -> bytes:
+        with self._database.cursor() as cursor:
+            rows = cursor.execute(FIND, [[OF_THE_SECRET]]).fetchall()
+            if not rows:
+                self._make(cursor, OF_THE_SECRET, "", os.urandom(SECRET_BYTES))
+                rows = cursor.execute(FIND, [[OF_THE_SECRET]]).fetchall()
+        return self._unwrap(rows[0])
+
+    def _make(
+        self,
+        cursor: Cursor[DictRow],
+        digest: bytes,
+        erased_as: str,
+        key: bytes | None = None,
+    ) -> None:
+        key = key or AESSIV.generate_key(bit_length=KEY_BITS)
+        wrapped = wrap(self._keys, wrapped_for(digest), key)
+        values = (digest, erased_as, self._keys.version, wrapped)
+        cursor.execute(MAKE, values)
+
+    def _found(
+        self,
+        cursor: Cursor[DictRow],
+        query: LiteralString,
+        wanted: list[bytes] | list[int],
+    ) -> Found:
+        rows = cursor.execute(query, [wanted], prepare=True).fetchall()
+        if not rows:
+            return NOTHING
+        keys = [
+            Key(
+                row["id"],
+                row["digest"],
+                row["erased_as"],
+                AESSIV(self._unwrap(row)) if row["wrapped_key"] is not None else None,
+            )
+            for row in rows
+        ]
+        return Found(rows[0]["erasures"], keys)
+
+    def _unwrap(self, row: Mapping[str, object]) -> bytes:
+        digest, version, wrapped = (
+            row["digest"],
+            row["key_version"],
+            row["wrapped_key"],
+        )
+        assert isinstance(digest, bytes)
+        assert isinstance(version, int)
+        assert isinstance(wrapped, bytes)
+        return unwrap(self._keys, wrapped_for(digest), version, wrapped)
+
+
+def wrapped_for(digest: bytes) -> str:
+    """What a wrapped key is bound to: in another row it opens nothing."""
+    return f"subject {digest.hex()}"
+
+
+def erasures(cursor: Cursor[DictRow]) -> int:
+    [row] = cursor.execute(ERASURES, prepare=True).fetchall()
+    number: int = row["number"]
+    return number

@@ -1,0 +1,254 @@
+"""Hides what is personal in what is stored, and shows it as long as its key is there.
+
+One for each process, for its journal and for whoever reads there. Everything is
+remembered, so that hiding and showing are look-ups; and all of it is forgotten as soon
+as it is noticed that somebody was erased (docs/erasure.md).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable
+from typing import Any, TypeVar
+
+from cryptography.exceptions import InvalidTag
+from msgspec import Raw
+
+from domain.errors import VaultClosed
+from domain.event import Actor, Event
+from domain.hidden import NAME, ORIGIN
+from domain.person import may_be_a_person
+from domain.record import Origin, Recorded
+from projections.storage.database import Database
+from projections.storage.keyring import Keyring
+from projections.storage.personal import (
+    BACKSLASH,
+    Cipher,
+    cipher_in,
+    ciphers_in,
+    erased,
+    hidden,
+    name_in_json,
+    names_in,
+    origin_in_json,
+    places_in,
+    shown,
+    with_names,
+)
+from projections.storage.subject_keys import Found, Key, Known, SubjectKeys
+
+REMEMBERED_MAX = 50_000
+CONNECTIONS_MAX = 2
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class SubjectUnknown(KeyError):
+    """It is not known here whether this is a person's name: `learn` finds out."""
+
+
+class Memory:
+    """What is remembered as long as nobody is erased: after so many `erasures`."""
+
+    def __init__(self, erasures: int) -> None:
+        self.erasures = erasures
+        self.keys: dict[int, Key] = {}
+        # How each name is stored; None: as it is, for it is not a person's.
+        self.names: dict[str, Raw | None] = {}
+        # Of those who acted: whether they are people is certain of them alone.
+        self.people: dict[str, Key | None] = {}
+        self.origins: dict[tuple[str, str | None, str | None], Raw] = {}
+        self.shown: dict[bytes, bytes] = {}
+
+
+class Subjects:
+    """`keys` are where it looks for what it does not remember."""
+
+    def __init__(self, keys: SubjectKeys) -> None:
+        self._keys = keys
+        self._memory = Memory(-1)
+        self._turn = threading.Lock()
+
+    def close(self) -> None:
+        self._keys.close()
+
+    @property
+    def erasures(self) -> int:
+        """How many there had been when what is remembered here was found out."""
+        return self._memory.erasures
+
+    def known(self, name: str) -> Known:
+        """How to find a person's key, and what stands in an erased name's place."""
+        return self._keys.known(name)
+
+    def look(self) -> int:
+        """Ask whether anybody was erased, and forget all if so; how many ever were."""
+        self.notice(self._keys.erasures())
+        return self.erasures
+
+    def notice(self, erasures: int) -> None:
+        """There have been so many, as somebody has just seen."""
+        if erasures > self._memory.erasures:
+            with self._turn:
+                if erasures > self._memory.erasures:
+                    self._memory = Memory(erasures)
+
+    def hide(self, event: Event, origin: Origin) -> tuple[Event, Origin]:
+        """Copies to be stored; `SubjectUnknown` if a name in them must be learned."""
+        memory = self._memory
+        try:
+            if places := places_in(type(event)):
+                event = with_names(event, places, memory.names)
+            if origin.application is not None:
+                return event, origin
+            by: Any = _by(memory, origin)
+        except KeyError as error:
+            raise SubjectUnknown(*error.args) from None
+        if by is None:
+            return event, origin
+        request_id, cause = origin.request_id, origin.cause
+        return event, Origin(by, origin.role, origin.at, None, request_id, cause=cause)
+
+    def strangers(self, actors: Iterable[Actor]) -> set[str]:
+        """Those of them who may be people, and are not known here."""
+        people = self._memory.people
+        return {
+            actor.id
+            for actor in actors
+            if actor.application is None and actor.id not in people
+        }
+
+    def meet(self, people: Collection[str]) -> None:
+        """Have a key for each of them, if it can be a person's name."""
+        self._learn(people, make=True)
+
+    def learn(self, records: Iterable[Recorded]) -> None:
+        """Whatever must be known to hide what is personal in these.
+
+        Who acts, and is no application, is a person, and is given a key. Of names that
+        are only spoken of, those are people's that have one.
+        """
+        people: set[str] = set()
+        others: set[str] = set()
+        for record in records:
+            origin = record.origin
+            if origin.application is None:
+                people.add(origin.by)
+            for name, is_certain in names_in(
+                record.event, places_in(type(record.event))
+            ):
+                (people if is_certain else others).add(name)
+        memory = self._memory
+        self._learn({n for n in people if n not in memory.people}, make=True)
+        others = {n for n in others - people if n not in memory.names}
+        self._learn(others, make=False)
+
+    def _learn(self, names: Collection[str], *, make: bool) -> None:
+        known = {n: self.known(n) for n in names if may_be_a_person(n)}
+        while True:
+            found = self._keys.find(known.values(), make=make) if known else None
+            memory = self._remembering(found) if found else self._memory
+            if memory is not None:
+                break
+        keys = {key.digest: key for key in found.keys} if found else {}
+        for name in names:
+            key = keys.get(known[name].digest) if name in known else None
+            _remember(memory.names, name, _hidden(name, key))
+            if make:
+                _remember(memory.people, name, key)
+
+    def lacking(self, states: Iterable[bytes]) -> set[int]:
+        """The keys that these need, and that are not remembered here."""
+        keys = self._memory.keys
+        hiding = [state for state in states if BACKSLASH in state]
+        wanted = {cipher.key_id for state in hiding for cipher in ciphers_in(state)}
+        return {key_id for key_id in wanted if key_id not in keys}
+
+    def load(self, key_ids: Collection[int]) -> None:
+        """From the database; `VaultClosed` if this process cannot open one of them."""
+        while self._remembering(self._keys.load(key_ids)) is None:
+            pass
+
+    def show(self, state: bytes) -> bytes:
+        """Stored bytes as they were before something in them was hidden.
+
+        What nobody can read any more is shown as erased: a name always as the same.
+        """
+        if BACKSLASH not in state:
+            return state
+        head, *parts = state.split(BACKSLASH)  # One byte is looked for much faster.
+        whole, memory = [head], self._memory
+        for part in parts:
+            if not (part.startswith(b"/") and whole[-1].endswith(b'"')):
+                whole += (BACKSLASH, part)
+                continue
+            stored, _, rest = part.partition(b'"')
+            plain = memory.shown.get(stored)
+            if plain is None:
+                plain = self._show(memory, stored)
+            whole += (plain, rest)
+        return b"".join(whole)
+
+    def _show(self, memory: Memory, stored: bytes) -> bytes:
+        cipher = cipher_in(stored)
+        while (key := memory.keys.get(cipher.key_id)) is None:
+            self.load([cipher.key_id])
+            memory = self._memory
+        plain = _plain(cipher, key)[1:]  # The quote before it is there.
+        _remember(memory.shown, stored, plain)
+        return plain
+
+    def _remembering(self, found: Found) -> Memory | None:
+        """Where these are remembered by now; None if they were found too long ago."""
+        self.notice(found.erasures)
+        memory = self._memory
+        if found.keys and found.erasures < memory.erasures:
+            return None
+        for key in found.keys:
+            _remember(memory.keys, key.id, key)
+        return memory
+
+
+def subjects_of(url: str, keys: Keyring) -> Subjects:
+    """Those of the database at `url`, with a pool of connections of their own."""
+    database = Database(url, name="berth-subjects", pool_max=CONNECTIONS_MAX)
+    return Subjects(SubjectKeys(database, keys))
+
+
+def _plain(cipher: Cipher, key: Key) -> bytes:
+    if key.cipher is None:
+        return erased(cipher, key.erased_as)
+    try:
+        return shown(cipher, key.cipher)
+    except InvalidTag:
+        raise VaultClosed(
+            f"subject key {key.id} does not open what was hidden with it", version=0
+        ) from None
+
+
+def _hidden(name: str, key: Key | None) -> Raw | None:
+    if key is None or key.cipher is None:
+        return None
+    return hidden(NAME, key.id, key.cipher, name_in_json(name))
+
+
+def _by(memory: Memory, origin: Origin) -> Raw | None:
+    """Who it was, and from where; None if it is not a person."""
+    whole = (origin.by, origin.ip, origin.user_agent)
+    raw = memory.origins.get(whole)
+    if raw is not None:
+        return raw
+    key = memory.people[origin.by]
+    if origin.ip is None and origin.user_agent is None:
+        return memory.names[origin.by]
+    if key is None or key.cipher is None:
+        return None
+    raw = hidden(ORIGIN, key.id, key.cipher, origin_in_json(*whole))
+    _remember(memory.origins, whole, raw)
+    return raw
+
+
+def _remember(known: dict[K, V], key: K, value: V) -> None:
+    if len(known) >= REMEMBERED_MAX:
+        known.clear()
+    known[key] = value

@@ -1,0 +1,291 @@
+"""A person is erased: nothing in the database tells who it was; all else goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+
+from domain.event import system
+from domain.roles import Role
+from projections.views import VIEWS
+from tests.api.test_rebuild import rows
+from tests.support.canaries import Canaries, tables
+from tests.support.client import Caller, Json, made, refused, unique
+from tests.support.running import HOST, Api, Installation, until
+from tests.support.servers import Servers, fresh_database, migrated
+from tests.support.tasks import HOURLY, submitted
+from workers.wiring import running
+
+IP = "203.0.113.77"
+LISTS = (
+    *("/projects", "/application-tokens", "/webhooks", "/environments"),
+    *("/tasks", "/tasks?scheduleType=recurring"),
+)
+FORGET_SECONDS_MAX = 5
+PUBLISHED = "SELECT published_by FROM release WHERE environment_id = %s"
+STATES = "SELECT state FROM berth_events ORDER BY notification_id"
+
+
+@dataclass(frozen=True)
+class From(Caller):
+    """A caller whose address and browser are told, too."""
+
+    agent: str = ""
+
+    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        told: Any = {"user-agent": self.agent, "x-forwarded-for": IP}
+        headers = told | (query.pop("headers", None) or {})
+        return super().ask(method, path, body, headers=headers, **query)
+
+
+class Scene(NamedTuple):
+    """Somebody to be erased, what they have done, and somebody else who is not."""
+
+    here: Installation
+    api: Api
+    name: str
+    agent: str
+    ada: Caller
+    bob: Caller
+    environment: Json
+
+
+@pytest.fixture(scope="module")
+def own(
+    installation: Installation,
+    servers: Servers,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Installation, Api]]:
+    """A database of its own, and one API process."""
+    with fresh_database(servers.database_url) as url:
+        migrated(url)
+        settings = {
+            "BERTH_DATABASE_URL": url,
+            "BERTH_TRUSTED_PROXIES": f"{HOST}/32",
+        }
+        folder = tmp_path_factory.mktemp("erasing")
+        here = Installation(installation.environment | settings, folder)
+        with here.api("api") as api:
+            yield here, api
+
+
+@pytest.fixture
+def scene(own: tuple[Installation, Api]) -> Scene:
+    """Everything in which a person may be named, and nothing of it goes on."""
+    here, api = own
+    name, agent = unique("ada.canary@people.example"), unique("CanaryBrowser")
+    bob = api.caller(Role.OWNER, unique("bob@people.example"))
+    ada = From(**vars(api.caller(Role.OWNER, name)), agent=agent)
+    environment = ada.environment(tags=["pool:core"])
+    mine, theirs = ada.lock(environment), bob.lock(environment)
+    ticket, other = mine.hold()["ticketId"], theirs.ticket()
+    made(ada.publish(environment, ticketId=ticket))
+    ada.look(environment)
+    made(theirs.release(ticket))  # By force.
+    made(theirs.acquire(other, 0))
+    waiting = mine.ticket(reason="no more")
+    made(theirs.release(other))  # Which grants it to ada.
+    made(mine.release(waiting))
+    made(ada.delete(f"/tasks/{submitted(ada)}"))
+    made(ada.post(f"/tasks/{submitted(ada, **HOURLY)}/stop-recurring"))
+    made(ada.post("/application-tokens", {"name": "ci"}))
+    hook = {"name": "h", "event": "lock.*", "config": {"url": f"http://{HOST}:9/"}}
+    made(ada.post("/webhooks", hook))
+    refused(
+        From(**vars(api.caller(Role.MEMBER, name)), agent=agent).get("/webhooks"), 403
+    )
+    return Scene(here, api, name, agent, ada, bob, environment)
+
+
+def traces(scene: Scene) -> list[str]:
+    """Where in the database the person is named, or where they came from."""
+    canaries = Canaries()
+    canaries.add("name", scene.name)
+    canaries.add("agent", scene.agent)
+    url = scene.here.settings.database_url
+    found = [*tables(url)]
+    addresses = [place for place, content in found if IP.encode() in content]
+    return canaries.found(found) + addresses
+
+
+def states(here: Installation) -> list[bytes]:
+    return [bytes(row["state"]) for row in here.query(STATES)]
+
+
+def caught_up(scene: Scene) -> None:
+    """Whoever reads a view brings it up to date."""
+    owner, at = scene.bob, scene.environment
+    for path in LISTS:
+        assert owner.get(path).is_success
+    owner.audit(at)
+    owner.releases(at)
+
+
+def test_nothing_tells_who_it_was_and_nothing_that_was_stored_has_changed(
+    scene: Scene,
+) -> None:
+    caught_up(scene)
+    before, path = states(scene.here), f"/subjects/{scene.name}"
+    assert traces(scene), "else there is nothing to be erased"
+    told = made(scene.bob.delete(path))
+    assert told["keys"] == 1
+    assert told["rows"] > 10
+    assert traces(scene) == []
+    assert states(scene.here)[: len(before)] == before
+    shown = told["erasedAs"]
+    at = scene.bob.look(scene.environment)
+    assert (at["createdBy"], at["updatedBy"]) == (shown, shown)
+    audit = scene.bob.audit(scene.environment)
+    mine = [record for record in audit if record["accessed_by"] == shown]
+    assert {record["ip_address"] for record in mine} == {"erased"}
+    assert {record["user_agent"] for record in mine} == {"erased"}
+    details = [record["access_details"] for record in audit]
+    assert shown in {told.get("granted_to") for told in details}
+    assert shown in {told.get("requested_by") for told in details}
+    [release] = scene.here.query(PUBLISHED, scene.environment["id"])
+    assert release["published_by"] == shown
+    for listed in "/application-tokens", "/webhooks":
+        creators = [one["createdBy"] for one in scene.bob.get(listed).json()]
+        assert shown in creators
+    assert scene.bob.name in {record["accessed_by"] for record in audit}
+    assert scene.name not in scene.bob.get("/events", limit=1000).text
+
+    again = made(scene.bob.delete(path))
+    assert again == {"erasedAs": shown, "keys": 0, "rows": 0}
+
+
+def test_a_view_that_is_rebuilt_says_the_same(scene: Scene) -> None:
+    """Also of what was told after the erasure."""
+    caught_up(scene)
+    made(scene.bob.delete(f"/subjects/{scene.name}"))
+    scene.bob.lock(scene.environment).hold()
+    caught_up(scene)
+    kept = in_views(scene.here)
+    assert "erased:" in str(kept)
+    for name in VIEWS:
+        with scene.here.berth("rebuild", name) as command:
+            until(lambda: command.exit_code is not None, 60)
+        assert command.exit_code == 0
+    rebuilt = in_views(scene.here)
+    assert {name for name in VIEWS if kept[name] != rebuilt[name]} == set()
+
+
+def in_views(here: Installation) -> dict[str, list[Sequence[str]]]:
+    return {
+        name: [rows(here, table) for table in view.tables]
+        for name, view in VIEWS.items()
+    }
+
+
+def test_who_holds_something_is_not_erased_unless_it_may_be_ended(
+    scene: Scene,
+) -> None:
+    held, path = scene.ada.lock(scene.environment), f"/subjects/{scene.name}"
+    held.hold()
+    queued = scene.bob.lock(scene.environment)
+    next_one = queued.ticket()
+    task, hourly = submitted(scene.ada), submitted(scene.ada, **HOURLY)
+    refusal = refused(scene.bob.delete(path), 409, "SUBJECT_IN_USE")
+    assert "1 place in a lock's queue" in refusal["message"]
+    assert "1 task that is not over, 1 recurring task" in refusal["message"]
+    assert scene.bob.look(scene.environment)["lockedBy"] == scene.name
+
+    shown = made(scene.bob.delete(path, force="true"))["erasedAs"]
+    made(queued.acquire(next_one, 0))
+    [released] = [
+        record
+        for record in scene.bob.audit(scene.environment, accessType="lock")
+        if record["access_details"].get("forced") and shown in str(record)
+    ][:1]
+    assert released["accessed_by"] == scene.bob.name
+    for operation in task, hourly:
+        told = made(scene.bob.get(f"/tasks/{operation}/status"))
+        assert told["status"] == "cancelled"
+
+
+def test_what_was_cut_off_is_finished_by_the_next_try(scene: Scene) -> None:
+    """After each step: the key is gone, or also on record, and nothing else is done."""
+    caught_up(scene)
+
+    async def cut_off() -> None:
+        async with running(scene.here.settings) as services:
+            erasing = services.erasing
+            known = services.subjects.known(scene.name)
+            assert erasing.erasure.destroy(known)
+            assert erasing.erasure.destroy(known), "it is found again"
+
+    asyncio.run(cut_off())
+    assert traces(scene), "the views still tell"
+    told = made(scene.bob.delete(f"/subjects/{scene.name}"))
+    assert told["keys"] == 1
+    assert traces(scene) == []
+    assert made(scene.bob.delete(f"/subjects/{scene.name}"))["keys"] == 0
+
+
+def test_another_process_forgets_within_seconds(scene: Scene) -> None:
+    """The API's process, when the command line has erased."""
+    feed = scene.bob.get("/events", limit=1000).text
+    assert scene.name in feed
+    command = scene.here.berth("erase", scene.name, "--yes")
+    with command:
+        until(lambda: command.exit_code is not None, 60)
+    assert command.exit_code == 0
+    said = (scene.here.folder / f"{command.name}.log").read_text()
+    assert "rows now say erased:" in said
+    until(
+        lambda: scene.name not in scene.bob.get("/events", limit=1000).text,
+        FORGET_SECONDS_MAX,
+    )
+    # What was folded before is forgotten as well: a lock can be had as ever.
+    scene.bob.lock(scene.environment).hold()
+    assert traces(scene) == []
+
+
+def test_the_command_line_asks_before_it_erases(scene: Scene) -> None:
+    with scene.here.berth("erase", scene.name, name="unsure") as command:
+        until(lambda: command.exit_code is not None, 60)
+    said = (scene.here.folder / "unsure.log").read_text()
+    assert (command.exit_code, "Say --yes" in said) == (1, True)
+    assert scene.name in scene.bob.get("/events", limit=1000).text
+
+
+def test_what_is_wrong_is_named(scene: Scene) -> None:
+    for subject in ("berth:time", "anonymous", "erased:0123456789ab", "x" * 256):
+        answer = scene.bob.delete(f"/subjects/{subject}")
+        assert refused(answer, 400, "INVALID")["field"] == "subject"
+    for force in ("maybe", "2", "", "null"):
+        answer = scene.bob.delete("/subjects/nobody@acme.example", force=force)
+        assert refused(answer, 400)["field"] == "force"
+    own_name = f"/subjects/{scene.bob.name}"
+    assert "themselves" in refused(scene.bob.delete(own_name), 409)["message"]
+    nobody = made(scene.bob.delete("/subjects/nobody@acme.example"))
+    assert (nobody["keys"], nobody["rows"]) == (0, 0)
+
+
+def test_who_may_not_erase_leaves_no_name_behind_by_trying(
+    scene: Scene,
+) -> None:
+    """The refusal is on record, without whom it was about."""
+    victim = unique("victim.canary@people.example")
+    member = scene.api.caller(Role.MEMBER, unique("mallory@people.example"))
+    refused(member.delete(f"/subjects/{victim}"), 403)
+    with psycopg.connect(scene.here.settings.database_url) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM berth_events WHERE topic = 'access.refused'"
+            " AND position('/subjects/{subject' IN convert_from(state, 'UTF8')) > 0"
+        ).fetchone()
+    assert found is not None
+    assert found[0] >= 1
+    canaries = Canaries()
+    canaries.add("victim", victim)
+    assert canaries.found(tables(scene.here.settings.database_url)) == []
+
+
+def test_nobody_can_pass_for_a_worker_or_for_somebody_erased(api: Api) -> None:
+    for name in (system("time").id, "erased:0123456789ab", "anonymous"):
+        refused(api.caller(Role.OWNER, name).get("/environments"), 401)
