@@ -70,10 +70,13 @@ def _rotate(url: str, keys: Keyring) -> tuple[bool, Uses]:
     rotated = rotate(url, keys, _show_progress)
     if rotated.number:
         print(file=sys.stderr)
-    moved = [_number(rotated.credentials, "credential")]
+    print(
+        f"{_number(rotated.credentials, 'credential')} put under version"
+        f" {keys.version}."
+    )
     if rotated.subjects:
-        moved.append(_number(rotated.subjects, "key of a person", "keys of people"))
-    print(f"{' and '.join(moved)} put under version {keys.version}.")
+        moved = _number(rotated.subjects, "key of a person", "keys of people")
+        print(f"{moved} put under version {keys.version}.")
     for reason in sorted(set(rotated.left)):
         print(f"Left as it is: {reason}.")
     database = Database(url, name="berth-vault-rotate")

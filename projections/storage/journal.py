@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from domain.decider import Outcome, Step, StillWaiting
-from domain.errors import JournalUnavailable
+from domain.errors import JournalUnavailable, VaultClosed
 from projections import event_metrics
 from projections.storage.append import Appender
 from projections.storage.arrivals import Arrivals
@@ -162,10 +162,7 @@ class StoredJournal:
         # First who was waiting for his turn: others wait for what he does next.
         outcomes = sorted(batch.outcomes, key=lambda answer: answer[0].cause is None)
         for call, outcome in outcomes:
-            if batch.error:
-                call.settle(JournalUnavailable("the database did not answer"))
-            else:
-                call.settle(outcome)
+            call.settle(_failure(batch.error) if batch.error else outcome)
         for call in batch.calls:
             if call.is_overdue or call.answer.done():
                 self._give_up(call)  # Its time ran out while it was being parked.
@@ -203,6 +200,13 @@ class StoredJournal:
             self.ring(due)  # After that batch `_settle` looks ahead again.
         else:
             self._look_again_when_due()
+
+
+def _failure(error: Exception) -> Exception:
+    """What the callers are told."""
+    if isinstance(error, VaultClosed):
+        return error  # Whose the events are cannot be told here.
+    return JournalUnavailable("the database did not answer")
 
 
 def _describe(span: Any, batch: Batch) -> None:

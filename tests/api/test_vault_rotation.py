@@ -162,9 +162,10 @@ def test_without_the_key_a_process_says_so_and_which(own: Installation) -> None:
     with own.api("two", **other) as two, own.api("one") as one:
         path = f"/environments/{environment['id']}"
         owner = two.caller(Role.OWNER, "olga")
+        ticket = one.caller(Role.OWNER, "olga").lock(environment).ticket()
         lock = owner.lock(environment)
-        ticket = lock.ticket()
         answers = [
+            lock.request(),
             lock.acquire(ticket, 0),
             owner.get(path, authType="sfdxAuthUrl"),
             owner.get(path, authType="accessToken"),
