@@ -70,6 +70,7 @@ TICKETS = NewRows(
         "requested_at": "timestamptz",
         "lapses_at": "timestamptz",
         "fence": "bigint",
+        "acquired_at": "timestamptz",
         "expires_at": "timestamptz",
         "expiry_cause": "text",
         "ended_at": "timestamptz",
@@ -124,11 +125,14 @@ class Changes:
                     expiry_cause=granted.expiry_cause,
                 )
             case LockAcquired() | LockRenewed() as leased:
+                is_new = isinstance(leased, LockAcquired)
+                since = {"acquired_at": record.origin.at} if is_new else {}
                 self.ticket(
                     leased.ticket_id,
                     status=TicketStatus.ACQUIRED,
                     expires_at=leased.expires_at,
                     expiry_cause="lease",
+                    **since,
                 )
             case LockReleased() | LockWithdrawn() | LockLapsed() | LockExpired() as end:
                 status, at = ENDED[type(end)], record.origin.at
@@ -193,6 +197,7 @@ def ticket_row(record: Recorded, requested: LockRequested) -> dict[str, Any]:
         "requested_at": requested.requested_at,
         "lapses_at": requested.lapses_at,
         "fence": 0,
+        "acquired_at": None,
         "expires_at": None,
         "expiry_cause": "lease",
         "ended_at": None,

@@ -37,12 +37,13 @@ WHERE environment.id = new.id AND environment.fence < new.fence;
 UPDATE lock_ticket SET
     status = new.status,
     fence = coalesce(new.fence, lock_ticket.fence),
+    acquired_at = coalesce(new.acquired_at, lock_ticket.acquired_at),
     expires_at = coalesce(new.expires_at, lock_ticket.expires_at),
     expiry_cause = coalesce(new.expiry_cause, lock_ticket.expiry_cause),
     ended_at = new.ended_at
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
-    id text, status text, fence bigint, expires_at timestamptz, expiry_cause text,
-    ended_at timestamptz
+    id text, status text, fence bigint, acquired_at timestamptz,
+    expires_at timestamptz, expiry_cause text, ended_at timestamptz
 )
 WHERE lock_ticket.id = new.id;
 

@@ -124,6 +124,8 @@ def caught_up(scene: Scene) -> None:
         assert owner.get(path).is_success
     owner.audit(at)
     owner.releases(at)
+    for past in "history", "holds":
+        assert owner.get(f"/environments/{at['id']}/{past}").is_success
 
 
 def test_nothing_tells_who_it_was_and_nothing_that_was_stored_has_changed(

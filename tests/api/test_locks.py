@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -67,12 +67,19 @@ def test_the_holder_is_told_everything_and_shown_to_everybody(
         "currentLock": {
             "lockedBy": application.name,
             "lockReason": "release 2.1",
+            "fence": held["fence"],
+            "acquiredAt": seen["lockStatus"]["currentLock"]["acquiredAt"],
             "expiresAt": held["expiresAt"],
             "expiresInSeconds": seen["lockExpiresInSeconds"],
         },
         "queuedLocks": [],
     }
     assert seen["lockStatus"] == lock
+    since, over = (
+        datetime.fromisoformat(at)
+        for at in (lock["currentLock"]["acquiredAt"], held["expiresAt"])
+    )
+    assert over - since == timedelta(seconds=600)
     assert seen["lockedBy"] == application.name
     assert seen["lockExpiresAt"] == held["expiresAt"]
 
