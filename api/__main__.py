@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from api import commands, log_commands, verification
+from api.up_folder import environment_of
 from domain.errors import (
     Conflict,
     EnvironmentNotFound,
@@ -23,7 +24,7 @@ from projections.storage.beside import RebuildError
 from projections.storage.log.export import Question
 from workers.embedded import ServerStartError
 from workers.events.stream import StreamRefused
-from workers.settings import SettingsError
+from workers.settings import SettingsError, from_environment
 from workers.supervisor import AlreadyRunningError
 
 app = App(name="berth", help="An open server for shared deployment environments.")
@@ -117,7 +118,9 @@ def replay(
 
 
 @app.command
-def erase(subject: str, *, yes: bool = False, force: bool = False) -> int:
+def erase(
+    subject: str, *, yes: bool = False, force: bool = False, data_dir: DataDir = None
+) -> int:
     """Erase a person: destroy the key under which all that names them is kept.
 
     Parameters
@@ -129,8 +132,10 @@ def erase(subject: str, *, yes: bool = False, force: bool = False) -> int:
     force
         Give up their locks and places in queues, cancel their tasks and stop their
         recurring tasks first. Otherwise nothing is done while they have any.
+    data_dir
+        The folder of a `berth up` that runs, in place of settings.
     """
-    return commands.erase(subject, is_sure=yes, force=force)
+    return commands.erase(subject, data_dir, is_sure=yes, force=force)
 
 
 @app.command
@@ -162,21 +167,30 @@ def rotate(*, data_dir: Path | None = None) -> int:
 
 
 @log.command
-def keys() -> int:
-    """Print the public keys of the log: give them to whoever is to verify it."""
-    return log_commands.show_keys()
+def keys(*, data_dir: DataDir = None) -> int:
+    """Print the public keys of the log: give them to whoever is to verify it.
+
+    Parameters
+    ----------
+    data_dir
+        The folder of a `berth up` that runs, in place of settings.
+    """
+    return log_commands.show_keys(from_environment(environment_of(data_dir)))
 
 
 @log.command(name="rotate")
-def rotate_log(*, overlap_days: Overlap = 30) -> int:
+def rotate_log(*, overlap_days: Overlap = 30, data_dir: DataDir = None) -> int:
     """Have a new key sign the log's checkpoints.
 
     Parameters
     ----------
     overlap_days
         How long the keys before it sign along.
+    data_dir
+        The folder of a `berth up` that runs, in place of settings.
     """
-    return log_commands.rotate(timedelta(days=overlap_days))
+    settings = from_environment(environment_of(data_dir))
+    return log_commands.rotate(settings, timedelta(days=overlap_days))
 
 
 @app.command
@@ -187,14 +201,17 @@ def export(
     repository: str | None = None,
     first: Annotated[Position, Parameter(name="--from")] = 1,
     last: Annotated[Position | None, Parameter(name="--to")] = None,
+    since: str | None = None,
+    until: str | None = None,
     earlier: Position | None = None,
+    data_dir: DataDir = None,
 ) -> int:
     """Write a bundle of events, each with the proof that it was sealed.
 
     Parameters
     ----------
     out
-        The file to write.
+        The file to write; - is standard output.
     environment
         The id of an environment: all that is about it, also if it was deleted.
     repository
@@ -203,13 +220,22 @@ def export(
         The position from which on; 1 is the very first event.
     last
         The position up to which; the newest checkpoint's, if none is given.
+    since
+        In place of --from, an instant with its zone, such as 2026-01-05T08:00:00Z.
+    until
+        In place of --to, an instant that has passed.
     earlier
         The size of an earlier checkpoint: prove, too, that the log goes on from it.
+    data_dir
+        The folder of a `berth up` that runs, in place of settings.
     """
     if environment and repository:
         raise SettingsError("give --environment or --repository, not both")
+    if (since and first > 1) or (until and last):
+        raise SettingsError("give positions or instants, not both")
     question = Question(environment, repository, first, last, earlier)
-    return log_commands.export(question, out)
+    settings = from_environment(environment_of(data_dir))
+    return log_commands.export(settings, question, (since, until), out)
 
 
 @app.command
@@ -219,6 +245,7 @@ def verify(
     key: list[str] | None = None,
     checkpoint: Path | None = None,
     database: bool = False,
+    data_dir: DataDir = None,
 ) -> int:
     """Say what a bundle proves, or which event in it was altered first.
 
@@ -235,8 +262,12 @@ def verify(
         A file with checkpoints that were kept elsewhere: they, too, must hold.
     database
         In place of a bundle, go through all of the journal in BERTH_DATABASE_URL.
+    data_dir
+        The folder of a `berth up` that runs, in place of BERTH_DATABASE_URL.
     """
-    return verification.verify(bundle, key or [], checkpoint, database=database)
+    return verification.verify(
+        bundle, key or [], checkpoint, data_dir, database=database
+    )
 
 
 def main() -> None:

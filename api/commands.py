@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from api.person_tokens import Signer
 from api.progress import progress_shown
 from api.replay import replay
 from api.server import serve, serving
+from api.up_folder import environment_of
 from api.worker_desk import answering_workers
 from domain.errors import JournalUnavailable, Stopping
 from domain.roles import Role
@@ -28,7 +29,6 @@ from projections.rebuild import rebuild
 from projections.storage.keyring import Keyring
 from projections.storage.migrate import migrate
 from projections.views import VIEWS
-from workers.embedded import EmbeddedPostgres
 from workers.erasing import check_is_a_person
 from workers.events.anew import make_anew
 from workers.logs import configure_logs
@@ -40,7 +40,6 @@ from workers.settings import (
     from_environment,
     keyring_from,
     secret_from,
-    vault_keys_from,
 )
 from workers.tracing import tracing
 from workers.wiring import running
@@ -116,14 +115,15 @@ def rebuild_views(names: Sequence[str], data_dir: Path | None) -> str:
     if unknown := set(names) - {*VIEWS, EVENTS}:
         known = ", ".join(sorted({*VIEWS, EVENTS}))
         raise SettingsError(f"no view {min(unknown)}; there are {known}")
+    environment = environment_of(data_dir)
     if EVENTS in names:
-        asyncio.run(make_anew(from_environment()))
+        asyncio.run(make_anew(from_environment(environment)))
     views = [VIEWS[name] for name in VIEWS if name in names or not names]
     if not views:
         return f"{EVENTS}: will be published anew by a worker"
     began = monotonic()
     with progress_shown() as report:
-        rebuild(*_where(data_dir), views, report)
+        rebuild(*_where(environment), views, report)
     told = ", ".join(view.name for view in views)
     return f"{told}: rebuilt in {monotonic() - began:.1f} s"
 
@@ -136,26 +136,18 @@ def replay_environment(
     *,
     as_json: bool,
 ) -> None:
-    replay(*_where(data_dir), named, repository, until, as_json=as_json)
+    where = _where(environment_of(data_dir))
+    replay(*where, named, repository, until, as_json=as_json)
 
 
-def _where(data_dir: Path | None) -> tuple[str, Keyring]:
-    """The database and the vault's keys: of the settings, or of a `berth up`.
-
-    That is one in `data_dir`, which runs.
-    """
-    if data_dir is None:
-        return database_url_from(), keyring_from()
-    data_dir = data_dir.expanduser().resolve()
-    folder = data_dir / "postgres"
-    if not folder.exists():
-        raise SettingsError(f"{data_dir} has no PostgreSQL of a `berth up`")
-    keys = vault_keys_from(first_start.vault_keys_text(data_dir))
-    return EmbeddedPostgres(folder).url, Keyring(keys)
+def _where(environment: Mapping[str, str]) -> tuple[str, Keyring]:
+    """The database and the vault's keys."""
+    return database_url_from(environment), keyring_from(environment)
 
 
-def erase(subject: str, *, is_sure: bool, force: bool) -> int:
-    return erasing.erase(subject, is_sure=is_sure, force=force)
+def erase(subject: str, data_dir: Path | None, *, is_sure: bool, force: bool) -> int:
+    settings = from_environment(environment_of(data_dir))
+    return erasing.erase(settings, subject, is_sure=is_sure, force=force)
 
 
 def rotate_vault(data_dir: Path | None) -> int:

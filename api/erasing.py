@@ -7,16 +7,16 @@ import sys
 
 from domain.event import system
 from workers.erasing import Erasing, Holdings, check_is_a_person
-from workers.settings import Settings, from_environment
+from workers.settings import Settings
 from workers.wiring import running
 
 BY = system("erase")
 
 
-def erase(subject: str, *, is_sure: bool, force: bool) -> int:
-    """By the settings of the environment; the exit code: 1 if it was not done."""
+def erase(settings: Settings, subject: str, *, is_sure: bool, force: bool) -> int:
+    """The exit code: 1 if it was not done."""
     check_is_a_person(subject)
-    return asyncio.run(_erase(from_environment(), subject, is_sure, force))
+    return asyncio.run(_erase(settings, subject, is_sure, force))
 
 
 async def _erase(settings: Settings, subject: str, is_sure: bool, force: bool) -> int:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
-from contextlib import closing
-from datetime import timedelta
+from contextlib import closing, nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from domain.errors import DomainError
+from msgspec.structs import replace
+
+from domain.errors import DomainError, Invalid
+from domain.instant import instant_of
 from domain.seal.bundle import Header
 from projections.storage.database import Database
+from projections.storage.instants import first_since, moment_of
 from projections.storage.keyring import Keyring
 from projections.storage.log.export import Bundle, Question
 from projections.storage.log.keys import LogKey, LogKeys
 from projections.storage.subjects import subjects_of
 from projections.storage.vault import Vault
-from workers.settings import SettingsError, from_environment
+from workers.settings import Settings, SettingsError
+
+PIPED = "-"
+Period = tuple[str | None, str | None]
 
 
 def ensured_keys(url: str, vault_keys: Keyring) -> Sequence[LogKey]:
@@ -25,25 +33,25 @@ def ensured_keys(url: str, vault_keys: Keyring) -> Sequence[LogKey]:
         return asyncio.run(LogKeys(database, Vault(database, vault_keys)).ensured())
 
 
-def rotate(overlap: timedelta) -> int:
+def rotate(settings: Settings, overlap: timedelta) -> int:
     """Have a new key sign; those before it sign along for as long as `overlap`."""
-    settings = from_environment()
     with closing(Database(settings.database_url, pool_max=2)) as database:
         keys = LogKeys(database, Vault(database, settings.vault_keys))
         _show(asyncio.run(keys.rotate(overlap)))
     return 0
 
 
-def show_keys() -> int:
+def show_keys(settings: Settings) -> int:
     """All there ever were, the newest first."""
-    settings = from_environment()
     _show(ensured_keys(settings.database_url, settings.vault_keys))
     return 0
 
 
-def export(question: Question, out: Path) -> int:
-    """Write a bundle; `SettingsError` if there is nothing of the kind."""
-    settings = from_environment()
+def export(settings: Settings, question: Question, period: Period, out: Path) -> int:
+    """Write a bundle, to standard output if `out` is `-`.
+
+    `SettingsError` if there is nothing of the kind.
+    """
     url = settings.database_url
     with (
         closing(subjects_of(url, settings.vault_keys)) as subjects,
@@ -52,14 +60,39 @@ def export(question: Question, out: Path) -> int:
         ) as database,
     ):
         try:
-            bundle = Bundle(database, question)
+            asked = asyncio.run(_within(database, question, period))
+            bundle = Bundle(database, asked)
         except DomainError as error:
             raise SettingsError(str(error)) from None
-        with out.open("wb") as file:
+        is_piped = str(out) == PIPED
+        with nullcontext(sys.stdout.buffer) if is_piped else out.open("wb") as file:
             for piece in bundle.lines():
                 file.write(piece)
-    print(f"{out}: {_about(bundle.header)}")
+    print(f"{out}: {_about(bundle.header)}", file=sys.stderr if is_piped else None)
     return 0
+
+
+async def _within(database: Database, question: Question, period: Period) -> Question:
+    """The same question, of the positions between two instants; each may be None."""
+    since, until = period
+    first, last = question.first, question.last
+    if since is not None:
+        first = await first_since(database, instant_of(since, "--since"))
+    if until is not None:
+        last = await _last_until(database, instant_of(until, "--until"))
+    if since is not None and last is not None and first > last:
+        raise Invalid("nothing happened between --since and --until", field="--since")
+    return replace(question, first=first, last=last)
+
+
+async def _last_until(database: Database, until: datetime) -> int:
+    """`Invalid` where that is not known yet, or is before everything."""
+    moment = await moment_of(database, until)
+    if until > moment.now:
+        raise Invalid("--until lies in the future", field="--until")
+    if not moment.position:
+        raise Invalid("nothing had happened yet at --until", field="--until")
+    return moment.position
 
 
 def _about(header: Header) -> str:

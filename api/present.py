@@ -104,6 +104,8 @@ def lock_status(
         current = CurrentLock(
             locked_by=holder.requested_by,
             lock_reason=holder.reason,
+            fence=holder.fence,
+            acquired_at=holder.acquired_at,
             expires_at=holder.expires_at,
             expires_in_seconds=seconds_left(holder, at),
         )

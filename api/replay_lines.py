@@ -21,6 +21,7 @@ from domain.environment.events import (
     LockExpired,
     LockReleased,
 )
+from domain.environment.queue import Ticket
 from domain.environment.standing import seconds_left, standings
 from domain.event import Event
 from domain.outward.cloud_event import data_of, sequence_of, type_of
@@ -107,8 +108,9 @@ def state_lines(listed: Listed, at: datetime) -> list[str]:
     else:
         left = seconds_left(holder, at)
         lines.append(
-            f"{holder.status} by {holder.requested_by} until {clock(holder.expires_at)}"
-            f" ({left} s left), fence {holder.fence}: {reason(holder.reason)}"
+            f"{holder.status} by {holder.requested_by}{since(holder)} until"
+            f" {clock(holder.expires_at)} ({left} s left), fence {holder.fence}:"
+            f" {reason(holder.reason)}"
         )
     for place in standings(queue, at):
         ticket = place.ticket
@@ -119,6 +121,10 @@ def state_lines(listed: Listed, at: datetime) -> list[str]:
     if (review := listed.environment.review) is not None:
         lines.append(f"review: {review.status}, {review.issue}")
     return lines
+
+
+def since(holder: Ticket) -> str:
+    return f" at {clock(holder.acquired_at)}" if holder.acquired_at else ""
 
 
 def reason(text: str | None) -> str:

@@ -73,8 +73,12 @@ class EnvironmentPatch(
 
 
 class CurrentLock(Answer, frozen=True, kw_only=True, rename="camel"):
+    """`acquiredAt` is null until the ticket that was granted the lock acquires it."""
+
     locked_by: str
     lock_reason: str | None
+    fence: int
+    acquired_at: datetime | None
     expires_at: datetime
     expires_in_seconds: int
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from api.up_folder import environment_of
 from domain.errors import JournalUnavailable
 from domain.seal.findings import Tampered, Unreadable
 from domain.seal.note import Checkpoint, Key, key_of, opened
@@ -13,7 +14,7 @@ from domain.seal.verdict import Proven, Verdict
 from projections.storage.log.examination import Examined, examine
 from projections.storage.log.signing import is_signed
 from workers.sealing.file import notes_in
-from workers.settings import SettingsError, from_environment
+from workers.settings import SettingsError, database_url_from
 
 TAMPERED, UNREADABLE = 1, 2
 BAR_WIDTH = 40
@@ -21,7 +22,12 @@ SHOWN_MAX = 100
 
 
 def verify(
-    bundle: Path | None, vkeys: Sequence[str], kept: Path | None, *, database: bool
+    bundle: Path | None,
+    vkeys: Sequence[str],
+    kept: Path | None,
+    data_dir: Path | None,
+    *,
+    database: bool,
 ) -> int:
     """The exit code: 0 if all is as it was, 1 if not, 2 if that cannot be said."""
     try:
@@ -29,7 +35,8 @@ def verify(
         if bundle is not None:
             return _verify_bundle(bundle, keys, _kept(kept, keys))
         if database:
-            return _verify_database(keys, _kept(kept, keys))
+            url = database_url_from(environment_of(data_dir))
+            return _verify_database(url, keys, _kept(kept, keys))
         raise Unreadable("there is nothing to verify: give a bundle, or --database")  # noqa: TRY301 - as any other
     except Tampered as error:
         print(f"TAMPERED: {error}.")
@@ -54,9 +61,8 @@ def _verify_bundle(path: Path, keys: Sequence[Key], kept: Sequence[Checkpoint]) 
     return 0
 
 
-def _verify_database(keys: Sequence[Key], kept: Sequence[Checkpoint]) -> int:
+def _verify_database(url: str, keys: Sequence[Key], kept: Sequence[Checkpoint]) -> int:
     """All of the journal, beside its tree and every checkpoint."""
-    url = from_environment().database_url
     examined = examine(url, keys, kept, _show_progress)
     if examined.size:
         print(file=sys.stderr)

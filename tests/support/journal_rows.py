@@ -63,9 +63,11 @@ def copy_rows(
             copy.write_row(row)
 
 
-def put(url: str, records: Iterable[Recorded]) -> None:
+def put(
+    url: str, records: Iterable[Recorded], subjects: Subjects | None = None
+) -> None:
     """Into the journal at `url`, which then knows how large it is."""
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        copy_rows(cursor, rows_of(records))
+        copy_rows(cursor, rows_of(records, subjects))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(TIDY)

@@ -3,13 +3,14 @@
     python -m tests.support.week --data-dir DIR
     berth up --data-dir DIR
 
-The same seed makes the same week, to the byte.
+The same seed makes the same week; people in it have keys of their own.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from api.first_start import vault_keys_text
 from projections.rebuild import rebuild
 from projections.storage.keyring import Keyring
 from projections.storage.migrate import migrate
+from projections.storage.subjects import subjects_of
 from projections.views import VIEWS
 from tests.support.history.traffic import Load, history
 from tests.support.journal_rows import put
@@ -50,8 +52,9 @@ def main() -> None:
         if not is_empty(url):
             sys.exit(f"week: {folder} has a history already")
         records = history(chosen.seed, MONDAY, until, load).records
-        put(url, records)
         keys = Keyring(vault_keys_from(vault_keys_text(folder)))
+        with closing(subjects_of(url, keys)) as subjects:
+            put(url, records, subjects)
         rebuild(url, keys, [*VIEWS.values()], lambda _: None)
     print(f"{len(records)} events from {MONDAY:%Y-%m-%d} to {until:%Y-%m-%d}: {folder}")
 
