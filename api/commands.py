@@ -29,6 +29,7 @@ from projections.rebuild import rebuild
 from projections.storage.keyring import Keyring
 from projections.storage.migrate import migrate
 from projections.views import VIEWS
+from workers.erasing import check_is_a_person
 from workers.events.anew import make_anew
 from workers.logs import configure_logs
 from workers.loop import run_forever
@@ -156,6 +157,8 @@ def rotate_vault(data_dir: Path | None) -> int:
 
 
 def token(subject: str, role: Role, valid_for: timedelta) -> str:
+    """`Invalid` if nobody's token may speak for `subject`."""
+    check_is_a_person(subject)
     return Signer(secret_from()).issue(subject, role, valid_for)
 
 

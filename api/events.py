@@ -120,7 +120,7 @@ class EventsController(Controller):
         feed = desk.services.feed
         choice = await _choice(feed, types or [], environment_id)
         wanted = Wanted(desk.actor, choice)
-        form = _form(request)
+        form = form_of(request, [JSON, NDJSON, MEDIA])
         if form == MEDIA:
             field = LAST_EVENT_ID if last_event_id else "after"
             return await _stream(request, desk, wanted, field, last_event_id or after)
@@ -136,9 +136,10 @@ class EventsController(Controller):
         return shown(page, form)
 
 
-def _form(request: AnyRequest) -> str:
+def form_of(request: AnyRequest, forms: list[str]) -> str:
+    """Which of `forms` the caller likes best, or JSON; `Invalid` names `Accept`."""
     try:
-        return request.accept.best_match([JSON, NDJSON, MEDIA], default=JSON)
+        return request.accept.best_match(forms, default=JSON)
     except OverflowError:  # Litestar reads a quality as any number, such as 1e999.
         raise Invalid("Accept has a quality that is none", field="Accept") from None
 

@@ -15,6 +15,7 @@ from api.events import (
     Limit,
     Types,
     check_reached,
+    form_of,
     position_in,
     shown,
 )
@@ -60,6 +61,7 @@ class HistoryRoutes(Controller):
         deleted is for owners to see.
         """
         services = place.desk.services
+        form = form_of(request, [JSON, NDJSON])
         topics = tags_of(types or [])
         begin = position_in(after or "0", "after")
         first, last = await range_of(services.history, from_, to)
@@ -75,7 +77,6 @@ class HistoryRoutes(Controller):
         installation = await services.feed.events.installation()
         entries = [Entry(event, installation) for event in events]
         seen = [one for one in entries if one.is_for(place.desk.actor, Choice())]
-        form = request.accept.best_match([JSON, NDJSON], default=JSON)
         return shown(Page(seen, until, read.tip), form)
 
 

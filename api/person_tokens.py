@@ -13,7 +13,7 @@ from msgspec import Struct
 from domain.clock import utc_now
 from domain.errors import Unauthenticated
 from domain.ids import new_id
-from domain.person import is_reserved
+from domain.person import SUBJECT_LENGTH_MAX, is_reserved
 from domain.roles import Role
 
 ALGORITHM = "HS256"
@@ -71,7 +71,7 @@ def _person(claims: dict[str, Any]) -> Person:
     subject = claims["sub"]
     if not isinstance(subject, str) or not subject or "\0" in subject:
         raise ValueError(subject)
-    if is_reserved(subject):
+    if is_reserved(subject) or len(subject) > SUBJECT_LENGTH_MAX:
         raise ValueError(subject)
     subject.encode()  # A lone surrogate could not be stored.
     expires_at = EPOCH + timedelta(seconds=claims["exp"]) + LEEWAY

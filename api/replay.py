@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
+from datetime import datetime
 
 from api.replay_lines import JsonLines, Lines, Telling
 from domain.environment.environment import environment
 from domain.environment.events import EnvironmentEvent
 from domain.errors import EnvironmentNotFound, Invalid
+from domain.instant import instant_of, told
 from projections.environment_story import Known, Stories
 from projections.storage.database import Database
 from projections.storage.keyring import Keyring
 from projections.storage.subjects import subjects_of
+
+UNTIL = "--until"
 
 
 def replay(
@@ -31,7 +34,7 @@ def replay(
     `keys` are the vault's, which open those of the people in it. `EnvironmentNotFound`,
     or `Invalid` if `until` is no instant that its story has.
     """
-    instant = None if until is None else instant_of(until)
+    instant = None if until is None else instant_of(until, UNTIL)
     telling: Telling = JsonLines() if as_json else Lines()
     with ExitStack() as stack:
         subjects = stack.enter_context(closing(subjects_of(url, keys)))
@@ -47,45 +50,27 @@ async def _replay(
     until: datetime | None,
     telling: Telling,
 ) -> None:
-    known, now = await stories.find(named, repository), await stories.now()
+    known, moment = await stories.find(named, repository), await stories.moment(until)
     if until is not None:
-        check_is_past(until, known, now)
+        check_is_past(until, known, moment.now)
     if known.others:
         others = ", ".join(known.others)
         sys.stderr.write(f"Named {named} before it, each with its story: {others}\n")
     state = environment.initial
-    async for record in stories.told(known, until or now):
+    async for record in stories.told(known, moment.position):
         event = record.event
         if isinstance(event, EnvironmentEvent):
             state = environment.evolve(state, event)
         telling.happened(record, state)
     if until is not None:
-        telling.stood(await stories.as_of(known, until), until)
-
-
-def instant_of(text: str) -> datetime:
-    """`Invalid` unless it is RFC 3339 with a time zone."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise Invalid(
-            "--until must be an instant with its zone, such as 2026-01-05T08:00:00Z",
-            field="--until",
-        )
-    return instant.astimezone(UTC)
+        stood = await stories.as_of(known, moment.position, until)
+        telling.stood(stood, until)
 
 
 def check_is_past(until: datetime, known: Known, now: datetime) -> None:
-    """`Invalid` before it was registered, and after now."""
+    """`Invalid` after now; `EnvironmentNotFound` before it was registered."""
     if until > now:
-        raise Invalid(
-            f"--until lies in the future: now it is {now:%Y-%m-%dT%H:%M:%SZ}",
-            field="--until",
-        )
+        raise Invalid(f"{UNTIL} is in the future: it is {told(now)} now", field=UNTIL)
     begin = known.begin.origin.at
     if until < begin:
-        raise EnvironmentNotFound(
-            f"its story begins at {begin:%Y-%m-%dT%H:%M:%S.%fZ}, after --until"
-        )
+        raise EnvironmentNotFound(f"its story begins at {told(begin)}, after {UNTIL}")

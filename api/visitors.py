@@ -20,10 +20,10 @@ from api.identity import Identity
 from api.person_tokens import EPOCH, LEEWAY
 from domain.clock import utc_now
 from domain.errors import Forbidden, Unauthenticated
+from domain.person import SUBJECT_LENGTH_MAX
 from workers.jwks import IssuerKeys
 from workers.trust import Issuer
 
-SUBJECT_LENGTH_MAX = 255
 # So long at most does a key go on working here that its issuer has withdrawn, after
 # the withdrawal was noticed.
 VERIFIED_FOR = timedelta(minutes=5)

@@ -16,8 +16,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.decider import Decider, Reach
-from domain.errors import TokenNotFound, Unauthenticated
+from domain.errors import Invalid, TokenNotFound, Unauthenticated
 from domain.event import Command, Event
+from domain.person import is_reserved
 
 PREFIX = "sfp_at_"
 DAYS = 30
@@ -101,6 +102,8 @@ def digest(secret: str) -> str:
 def decide(command: TokenCommand, token: Token, at: datetime) -> Sequence[TokenEvent]:
     match command:
         case IssueToken():
+            if is_reserved(command.name):
+                raise Invalid("name is one that Berth means something by", field="name")
             until = at + timedelta(days=command.days)
             return [TokenIssued(command.name, command.secret_sha256, until)]
         case RevokeToken():

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import get_args
 
 from msgspec import Struct
 
 from domain.access import EnvironmentRead
 from domain.catalog import AnyEvent, tag
-from domain.environment.events import EnvironmentEvent, EnvironmentRegistered
+from domain.environment.events import EnvironmentRegistered
 from domain.errors import EnvironmentNotFound, Invalid
 from domain.ids import parse_id
 from domain.naming import fold
 from domain.outward.subject import ENVIRONMENT, kind_of, subject_of
 from domain.project import stream_of
-from domain.project_events import EnvironmentAdded, EnvironmentChanged, ProjectEvent
+from domain.project_events import EnvironmentAdded, EnvironmentChanged
 from domain.record import Recorded
 from projections.directory import directory, sql
-from projections.environment_at import listed_at
 from projections.environment_listing import Listed
+from projections.history import History
 from projections.storage.database import Database
 from projections.storage.events_read import EventsRead
+from projections.storage.instants import Moment
 from projections.storage.past import Past
 from projections.storage.reader import Reader
 
@@ -35,8 +36,7 @@ TOLD = [
     for event in get_args(AnyEvent)
     if kind_of(event) == ENVIRONMENT and event not in UNTOLD
 ]
-OF_ENVIRONMENTS = get_args(EnvironmentEvent)
-OF_PROJECTS = get_args(ProjectEvent)
+THE_END = datetime.max.replace(tzinfo=UTC)
 NAMING = (EnvironmentAdded, EnvironmentChanged)
 
 
@@ -57,11 +57,12 @@ class Stories:
     def __init__(self, database: Database) -> None:
         self._past = Past(database)
         self._reader = Reader(database)
+        self._history = History(database, self._reader)
         self._events = EventsRead(database)
 
-    async def now(self) -> datetime:
-        """The database's time."""
-        return (await self._reader.read(directory, sql["list_tokens"], {})).at
+    async def moment(self, instant: datetime | None) -> Moment:
+        """Where the journal ended then, or ends now, and the database's time."""
+        return await self._history.moment(instant or THE_END)
 
     async def find(self, named: str, repository: str | None) -> Known:
         """By its id, or by its name: the one that has it, or else had it last.
@@ -85,10 +86,10 @@ class Stories:
         *before, last = known
         return Known(last.id, last.begin, [one.id for one in before])
 
-    async def told(self, known: Known, until: datetime) -> AsyncIterator[Recorded]:
-        """All that concerns it, in order, but for who looked at it."""
+    async def told(self, known: Known, upto: int) -> AsyncIterator[Recorded]:
+        """All that concerns it up to a position, in order, but for who looked at it."""
         position = known.begin.position - 1
-        while True:
+        while position < upto:
             piece = await self._events.after(
                 position,
                 limit=PIECE_EVENTS,
@@ -97,23 +98,19 @@ class Stories:
                 about=known.id,
             )
             for found in piece.found:
-                if found.record.origin.at > until:
+                if found.record.position > upto:
                     return
                 if subject_of(found.record).id == known.id:
                     yield found.record
-            if piece.until >= piece.tip:
-                return
             position = piece.until
 
-    async def as_of(self, known: Known, at: datetime) -> Listed | None:
-        """The environment as it was then; None if it was deleted before."""
-        project_stream = stream_of(known.registered.repository)
-        return listed_at(
-            known.id,
-            await self._past.of([known.id], OF_ENVIRONMENTS),
-            await self._past.of([project_stream], OF_PROJECTS),
-            at,
-        )
+    async def as_of(self, known: Known, position: int, at: datetime) -> Listed | None:
+        """As it was at `at`, when the journal ended at `position`.
+
+        None if it was deleted before.
+        """
+        found = await self._history.listed([known.id], position, at)
+        return found[0] if found else None
 
     async def _named(self, name: str, repository: str | None) -> dict[str, int]:
         """The ids of those that ever had the name, and the position of when last."""

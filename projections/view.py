@@ -49,13 +49,17 @@ class View:
     erase: Sequence[LiteralString] = ()
 
     @cached_property
-    def kinds(self) -> frozenset[type[Event]]:
+    def _kinds(self) -> frozenset[type[Event]]:
         return frozenset(self.events)
 
     @cached_property
     def topics(self) -> Sequence[str]:
         return [tag(event) for event in self.events]
 
-    @cached_property
-    def shows(self) -> Collection[type[Event]]:
-        return frozenset(self.events)
+    def shown(self, records: Iterable[Recorded], after: int = 0) -> Sequence[Recorded]:
+        """Those that the view shows of `records`, beyond the position `after`."""
+        return [
+            record
+            for record in records
+            if record.position > after and type(record.event) in self._kinds
+        ]

@@ -49,11 +49,6 @@ class Edge:
         added, self.added = self.added, {}
         return added
 
-    @property
-    def last_leaves(self) -> Sequence[bytes]:
-        """Those of the newest leaves whose tile is not full."""
-        return self._tiles[0] if self._tiles else ()
-
     def _append(self, level: int, index: int, found: bytes) -> None:
         if level == len(self._tiles):
             self._tiles.append([])

@@ -135,15 +135,6 @@ WHERE state <> 'pending' AND lease_until <= statement_timestamp()
 ORDER BY lease_until
 LIMIT %(limit)s;
 
--- name: count_tasks
--- How many are not over, by queue and state, and since when the oldest could have run.
-SELECT queue, state, count(*) AS count, min(ready_at) AS oldest FROM task
-WHERE state = 'pending' GROUP BY queue, state
-UNION ALL
-SELECT queue, state, count(*), min(ready_at) FROM task
-WHERE state <> 'pending' GROUP BY queue, state
-ORDER BY queue, state;
-
 -- name: erase_tasks
 UPDATE task SET submitter_id = %(erased_as)s
 WHERE submitter_id = %(name)s AND submitter_application IS NULL;

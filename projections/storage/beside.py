@@ -85,9 +85,7 @@ class Beside:
 
     def write(self, page: Page) -> None:
         """Of `page`, what concerns the view, and how far that is."""
-        kinds = self._view.kinds
-        shown = [record for record in page.records if type(record.event) in kinds]
-        writes = [*self._view.project(shown)]
+        writes = [*self._view.project(self._view.shown(page.records))]
         with self._beside_the_live_ones() as cursor:
             cursor.execute(NO_HURRY)
             self._store.write(cursor, self._name, page.upto, writes)

@@ -135,11 +135,7 @@ class ViewStore(PostgresTrackingRecorder):
                 return  # Somebody else has moved it meanwhile.
             if self.noticed(cursor) != news.erasures:
                 return  # They may name somebody who was erased since.
-            shown = [
-                record
-                for record in news.records
-                if record.position > checkpoint and type(record.event) in view.shows
-            ]
+            shown = view.shown(news.records, after=checkpoint)
             self.write(cursor, view.name, news.upto, view.project(shown))
 
     def advance(self, view: View, limit: int = BATCH_MAX) -> int:

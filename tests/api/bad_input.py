@@ -187,7 +187,10 @@ ROUTES = {
         "POST",
         "/application-tokens",
         good={"name": '"a"'},
-        bad={"name": NOT_NAME, "expiresIn": (*NOT_SECONDS, "3651", "null")},
+        bad={
+            "name": (*NOT_NAME, '"berth:time"'),
+            "expiresIn": (*NOT_SECONDS, "3651", "null"),
+        },
         required=("name",),
     ),
     "task": Route(

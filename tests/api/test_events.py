@@ -198,9 +198,11 @@ def test_whatever_quality_somebody_accepts_is_no_failure_of_ours(
     owner: Caller, quality: str
 ) -> None:
     accept = {"accept": f"text/event-stream;q=0.1, application/json;q={quality}"}
-    answer = owner.ask("GET", "/events", headers=accept, limit=1)
-    if answer.status_code != 200:
-        assert refused(answer, 400, "INVALID")["field"] == "Accept"
+    place = owner.environment()
+    for path in ("/events", f"/environments/{place['id']}/history"):
+        answer = owner.ask("GET", path, headers=accept, limit=1)
+        if answer.status_code != 200:
+            assert refused(answer, 400, "INVALID")["field"] == "Accept"
 
 
 def test_an_environment_that_never_was_is_not_found(owner: Caller) -> None:

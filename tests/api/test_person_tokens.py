@@ -84,6 +84,9 @@ FORGERIES = {
     "an empty subject": sign(CLAIMS | {"sub": ""}),
     "a subject with NUL": sign(CLAIMS | {"sub": "olga\0"}),
     "a subject with a lone surrogate": sign(CLAIMS | {"sub": "olga\ud800"}),
+    "a subject that cannot be erased": sign(CLAIMS | {"sub": "o" * 256}),
+    "a subject of Berth's own": sign(CLAIMS | {"sub": "berth:time"}),
+    "a subject that was erased": sign(CLAIMS | {"sub": "erased:4f1d0a2b9c3e"}),
     "a number as subject": sign(CLAIMS | {"sub": 7}),
     "claims that are a list": sign([CLAIMS]),
     "claims that are nothing": sign(None),
@@ -154,16 +157,26 @@ def test_a_token_larger_than_any_head_is_refused(owner: Caller) -> None:
     refused(answer, 431)
 
 
-def test_a_token_from_the_command_line_takes_the_secret_and_nothing_else() -> None:
-    secret = "s" * 40
-    command = [sys.executable, "-m", "api", "token", "--subject", "ada@example.org"]
-    told = subprocess.run(
+def token_for(subject: str) -> subprocess.CompletedProcess[str]:
+    """What `berth token` prints."""
+    command = [sys.executable, "-m", "api", "token", "--subject", subject]
+    return subprocess.run(
         [*command, "--role", "member", "--days", "2"],
-        env={"PATH": os.environ["PATH"], "BERTH_SECRET": secret},
+        env={"PATH": os.environ["PATH"], "BERTH_SECRET": "s" * 40},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    person = Signer(secret.encode()).verify(told.stdout.strip())
+
+
+def test_a_token_from_the_command_line_takes_the_secret_and_nothing_else() -> None:
+    token = token_for("ada@example.org").stdout.strip()
+    person = Signer(b"s" * 40).verify(token)
     assert (person.subject, person.role) == ("ada@example.org", Role.MEMBER)
+
+
+def test_the_command_line_gives_no_token_that_would_be_refused() -> None:
+    refusal = token_for("berth:time")
+    assert (refusal.returncode, refusal.stdout) == (1, "")
+    assert refusal.stderr == "berth: subject is not the name of a person\n"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from domain import token as tokens
-from domain.errors import TokenNotFound, Unauthenticated
+from domain.errors import Invalid, TokenNotFound, Unauthenticated
 from domain.token import (
     DAYS,
     IssueToken,
@@ -38,6 +39,12 @@ def test_a_token_lasts_for_thirty_days_unless_asked_otherwise() -> None:
 def test_a_token_lasts_for_the_days_asked_for() -> None:
     command = IssueToken(by=OWNER, name="ci", secret_sha256="x", days=1)
     given().when(command, at(0)).then(TokenIssued("ci", "x", NOON + timedelta(days=1)))
+
+
+@pytest.mark.parametrize("name", ["anonymous", "berth:time", "erased:4f1d0a2b9c3e"])
+def test_no_token_speaks_for_a_name_of_berths_own(name: str) -> None:
+    command = IssueToken(by=OWNER, name=name, secret_sha256="x")
+    given().when(command, at(0)).refused(Invalid)
 
 
 def test_the_secret_is_not_in_the_event() -> None:

@@ -104,13 +104,3 @@ def test_what_nobody_takes_hides_nothing(board: psycopg.Connection) -> None:
     # From either end of the crowd, and each once.
     assert crowd == [f"crowd{n}" for n in (*range(1, 101), *range(201, 301))]
     assert {"of another queue", "of another priority"} < set(found)
-
-
-def test_tasks_are_counted_by_queue_and_state(board: psycopg.Connection) -> None:
-    counts = board.execute(statements["count_tasks"].encode()).fetchall()
-    told = {(queue, state): count for queue, state, count, _ in counts}
-    assert told == {
-        ("local", "pending"): TASKS * 98 // 100,
-        ("local", "running"): TASKS // 100,
-        ("local", "cancelling"): TASKS // 100,
-    }

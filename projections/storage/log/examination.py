@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from msgspec import Struct
 from psycopg import Connection, OperationalError
@@ -70,6 +70,16 @@ def examine(
         database.close()
 
 
+class Leaves(NamedTuple):
+    """By position: the hash that was sealed, that of what is there now, if anything is;
+    and all of the event where these differ.
+    """
+
+    sealed: Mapping[int, bytes]
+    actual: Mapping[int, bytes]
+    altered: Mapping[int, Leaf]
+
+
 class _Examination:
     """`sealed` grows from the kept leaves, `actual` from the journal's events."""
 
@@ -106,20 +116,28 @@ class _Examination:
         return Examined(size, unsealed, self._checkpoints, len(self._kept), findings)
 
     def _go_through(self, after: int, upto: int) -> None:
-        found = all_leaves(self._connection, after, upto)
-        leaves = {leaf.position: leaf for leaf in found}
-        sealed = self._sealed_leaves(after, upto)
+        leaves = self._leaves(after, upto)
         known = self._connection.execute(CHECKPOINTS, [after, upto]).fetchall()
         at = after
         for checkpoint, is_ours in self._between(after, upto, known):
-            self._grow(at, checkpoint.size, sealed, leaves)
+            self._grow(at, checkpoint.size, leaves)
             at = checkpoint.size
             self._compare(checkpoint, is_ours=is_ours)
-        self._grow(at, upto, sealed, leaves)
+        self._grow(at, upto, leaves)
         for tile, added in self._sealed.taken().items():
             if tile.level:
                 self._above.setdefault(tile, []).extend(added)
         self._actual.taken()
+
+    def _leaves(self, after: int, upto: int) -> Leaves:
+        """One event after the other: together they may be more than fits in memory."""
+        sealed = self._sealed_leaves(after, upto)
+        actual, altered = {}, {}
+        for leaf in all_leaves(self._connection, after, upto):
+            actual[leaf.position] = leaf.hash()
+            if actual[leaf.position] != sealed[leaf.position]:
+                altered[leaf.position] = leaf
+        return Leaves(sealed, actual, altered)
 
     def _sealed_leaves(self, after: int, upto: int) -> Mapping[int, bytes]:
         """What is kept of them; nothing at all, where that was removed."""
@@ -153,20 +171,14 @@ class _Examination:
             return None
         return checkpoint
 
-    def _grow(
-        self,
-        after: int,
-        upto: int,
-        sealed: Mapping[int, bytes],
-        leaves: Mapping[int, Leaf],
-    ) -> None:
+    def _grow(self, after: int, upto: int, leaves: Leaves) -> None:
         for position in range(after + 1, upto + 1):
-            leaf = leaves.get(position)
-            actual = leaf.hash() if leaf else b""
-            self._sealed.append([sealed[position]])
+            sealed, actual = leaves.sealed[position], leaves.actual.get(position, b"")
+            self._sealed.append([sealed])
             self._actual.append([actual])
-            if actual != sealed[position] and len(self._altered) < ALTERED_MAX:
-                self._altered.append(Altered(position, sealed[position], leaf))
+            if actual != sealed and len(self._altered) < ALTERED_MAX:
+                found = leaves.altered.get(position)
+                self._altered.append(Altered(position, sealed, found))
 
     def _compare(self, checkpoint: Checkpoint, *, is_ours: bool) -> None:
         """Once a history has forked, it is another one for ever."""
