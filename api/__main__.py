@@ -11,6 +11,8 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from api import commands, log_commands, verification
+from api.bounds import bound_of
+from api.log_export import Form
 from domain.errors import (
     Conflict,
     EnvironmentNotFound,
@@ -20,7 +22,7 @@ from domain.errors import (
 )
 from domain.roles import Role
 from projections.storage.beside import RebuildError
-from projections.storage.log.export import Question
+from projections.storage.log.selection import Question
 from workers.embedded import ServerStartError
 from workers.events.stream import StreamRefused
 from workers.settings import SettingsError
@@ -36,6 +38,16 @@ DataDir = Path | None
 Days = Annotated[int, Parameter(validator=Number(gte=1, lte=3_650))]
 Overlap = Annotated[int, Parameter(validator=Number(gte=0, lte=3_650))]
 Position = Annotated[int, Parameter(validator=Number(gte=1, lte=10**15))]
+
+
+def is_bound(_: type, text: str | None) -> None:
+    """`ValueError`, for the command line to tell, unless it is one."""
+    if text is None:
+        return
+    try:
+        bound_of(text, "it")
+    except Invalid as error:
+        raise ValueError(str(error)) from None
 
 
 @app.command
@@ -185,11 +197,12 @@ def export(
     out: Path,
     environment: str | None = None,
     repository: str | None = None,
-    first: Annotated[Position, Parameter(name="--from")] = 1,
-    last: Annotated[Position | None, Parameter(name="--to")] = None,
+    first: Annotated[str, Parameter(name="--from", validator=is_bound)] = "1",
+    last: Annotated[str | None, Parameter(name="--to", validator=is_bound)] = None,
     earlier: Position | None = None,
+    format_: Annotated[Form, Parameter(name="--format")] = "ndjson",
 ) -> int:
-    """Write a bundle of events, each with the proof that it was sealed.
+    """Write a bundle of events, each with the proof that it was sealed, or a table.
 
     Parameters
     ----------
@@ -200,15 +213,24 @@ def export(
     repository
         A repository: all that is of it.
     first
-        The position from which on; 1 is the very first event.
+        The position from which on, 1 being the very first event; or an instant with
+        its zone, such as 2026-01-05T08:00:00Z.
     last
-        The position up to which; the newest checkpoint's, if none is given.
+        The position, or the instant, up to which; the newest checkpoint's, if none is
+        given.
     earlier
         The size of an earlier checkpoint: prove, too, that the log goes on from it.
+    format_
+        ndjson, the bundle for `berth verify`; or csv, a table for people, which has no
+        proofs.
     """
     if environment and repository:
         raise SettingsError("give --environment or --repository, not both")
-    question = Question(environment, repository, first, last, earlier)
+    until = None if last is None else bound_of(last, "--to")
+    since = bound_of(first, "--from")
+    question = Question(environment, repository, since, until, earlier)
+    if format_ == "csv":
+        return log_commands.export_table(question, out)
     return log_commands.export(question, out)
 
 

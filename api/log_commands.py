@@ -1,19 +1,22 @@
-"""What the commands about the log do: its keys, and bundles of events with proof."""
+"""What the commands about the log do: its keys, bundles with proof, and tables."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from api.event_table import event_table
 from domain.errors import DomainError
-from domain.seal.bundle import Header
+from domain.seal.bundle import Asked
+from projections.sealed_events import SealedEvents
 from projections.storage.database import Database
 from projections.storage.keyring import Keyring
-from projections.storage.log.export import Bundle, Question
+from projections.storage.log.export import Bundle
 from projections.storage.log.keys import LogKey, LogKeys
+from projections.storage.log.selection import Question
 from projections.storage.subjects import subjects_of
 from projections.storage.vault import Vault
 from workers.settings import SettingsError, from_environment
@@ -43,6 +46,39 @@ def show_keys() -> int:
 
 def export(question: Question, out: Path) -> int:
     """Write a bundle; `SettingsError` if there is nothing of the kind."""
+    with _reading() as database:
+        bundle = Bundle(database, question)
+        with out.open("wb") as file:
+            for piece in bundle.lines():
+                file.write(piece)
+    size = bundle.header.size
+    print(
+        f"{out}: {_about(bundle.header.asked)}, under the checkpoint of {size} events"
+    )
+    return 0
+
+
+def export_table(question: Question, out: Path) -> int:
+    """Write a CSV; `SettingsError` if there is nothing of the kind."""
+    if question.earlier is not None:
+        raise SettingsError("a table has no proofs: --earlier is for --format ndjson")
+    with _reading() as database:
+        asked = asyncio.run(_write_table(SealedEvents(database), question, out))
+    print(f"{out}: {_about(asked)}")
+    return 0
+
+
+async def _write_table(events: SealedEvents, question: Question, out: Path) -> Asked:
+    asked = await events.asked(question)
+    with out.open("wb") as file:
+        async for piece in event_table(events, asked):
+            file.write(piece)
+    return asked
+
+
+@contextmanager
+def _reading() -> Iterator[Database]:
+    """The database of the settings; what it refuses is one line for a person."""
     settings = from_environment()
     url = settings.database_url
     with (
@@ -52,21 +88,16 @@ def export(question: Question, out: Path) -> int:
         ) as database,
     ):
         try:
-            bundle = Bundle(database, question)
+            yield database
         except DomainError as error:
             raise SettingsError(str(error)) from None
-        with out.open("wb") as file:
-            for piece in bundle.lines():
-                file.write(piece)
-    print(f"{out}: {_about(bundle.header)}")
-    return 0
 
 
-def _about(header: Header) -> str:
-    asked = header.asked
+def _about(asked: Asked) -> str:
     what = asked.environment or asked.repository or "everything"
-    positions = f"positions {asked.first} to {asked.last}"
-    return f"{what}, {positions}, under the checkpoint of {header.size} events"
+    if asked.first > asked.last:
+        return f"{what}, where nothing was sealed in that time"
+    return f"{what}, positions {asked.first} to {asked.last}"
 
 
 def _show(keys: Sequence[LogKey]) -> None:
