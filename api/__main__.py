@@ -10,8 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from api import commands, log_commands, verification
-from api.up_folder import environment_of
+from api import auditing, commands
 from domain.errors import (
     Conflict,
     EnvironmentNotFound,
@@ -21,22 +20,20 @@ from domain.errors import (
 )
 from domain.roles import Role
 from projections.storage.beside import RebuildError
-from projections.storage.log.export import Question
 from workers.embedded import ServerStartError
 from workers.events.stream import StreamRefused
-from workers.settings import SettingsError, from_environment
+from workers.settings import SettingsError
 from workers.supervisor import AlreadyRunningError
 
 app = App(name="berth", help="An open server for shared deployment environments.")
 vault = App(name="vault", help="The keys that credentials are encrypted with.")
 app.command(vault)
-log = App(name="log", help="The seal over the journal, and its keys.")
-app.command(log)
+app.command(auditing.log)
+app.command(auditing.export)
+app.command(auditing.verify)
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65_535))]
 DataDir = Path | None
 Days = Annotated[int, Parameter(validator=Number(gte=1, lte=3_650))]
-Overlap = Annotated[int, Parameter(validator=Number(gte=0, lte=3_650))]
-Position = Annotated[int, Parameter(validator=Number(gte=1, lte=10**15))]
 
 
 @app.command
@@ -164,110 +161,6 @@ def rotate(*, data_dir: Path | None = None) -> int:
         The folder of a `berth up` that does not run: it is given a new key.
     """
     return commands.rotate_vault(data_dir)
-
-
-@log.command
-def keys(*, data_dir: DataDir = None) -> int:
-    """Print the public keys of the log: give them to whoever is to verify it.
-
-    Parameters
-    ----------
-    data_dir
-        The folder of a `berth up` that runs, in place of settings.
-    """
-    return log_commands.show_keys(from_environment(environment_of(data_dir)))
-
-
-@log.command(name="rotate")
-def rotate_log(*, overlap_days: Overlap = 30, data_dir: DataDir = None) -> int:
-    """Have a new key sign the log's checkpoints.
-
-    Parameters
-    ----------
-    overlap_days
-        How long the keys before it sign along.
-    data_dir
-        The folder of a `berth up` that runs, in place of settings.
-    """
-    settings = from_environment(environment_of(data_dir))
-    return log_commands.rotate(settings, timedelta(days=overlap_days))
-
-
-@app.command
-def export(
-    *,
-    out: Path,
-    environment: str | None = None,
-    repository: str | None = None,
-    first: Annotated[Position, Parameter(name="--from")] = 1,
-    last: Annotated[Position | None, Parameter(name="--to")] = None,
-    since: str | None = None,
-    until: str | None = None,
-    earlier: Position | None = None,
-    data_dir: DataDir = None,
-) -> int:
-    """Write a bundle of events, each with the proof that it was sealed.
-
-    Parameters
-    ----------
-    out
-        The file to write; - is standard output.
-    environment
-        The id of an environment: all that is about it, also if it was deleted.
-    repository
-        A repository: all that is of it.
-    first
-        The position from which on; 1 is the very first event.
-    last
-        The position up to which; the newest checkpoint's, if none is given.
-    since
-        In place of --from, an instant with its zone, such as 2026-01-05T08:00:00Z.
-    until
-        In place of --to, an instant that has passed.
-    earlier
-        The size of an earlier checkpoint: prove, too, that the log goes on from it.
-    data_dir
-        The folder of a `berth up` that runs, in place of settings.
-    """
-    if environment and repository:
-        raise SettingsError("give --environment or --repository, not both")
-    if (since and first > 1) or (until and last):
-        raise SettingsError("give positions or instants, not both")
-    question = Question(environment, repository, first, last, earlier)
-    settings = from_environment(environment_of(data_dir))
-    return log_commands.export(settings, question, (since, until), out)
-
-
-@app.command
-def verify(
-    bundle: Path | None = None,
-    *,
-    key: list[str] | None = None,
-    checkpoint: Path | None = None,
-    database: bool = False,
-    data_dir: DataDir = None,
-) -> int:
-    """Say what a bundle proves, or which event in it was altered first.
-
-    It needs neither server nor network. Exits with 0, with 1 if something was altered,
-    with 2 if the bundle cannot be read.
-
-    Parameters
-    ----------
-    bundle
-        A file that `berth export` or the API has written.
-    key
-        The log's public key, as it was told and kept; several, if it was replaced.
-    checkpoint
-        A file with checkpoints that were kept elsewhere: they, too, must hold.
-    database
-        In place of a bundle, go through all of the journal in BERTH_DATABASE_URL.
-    data_dir
-        The folder of a `berth up` that runs, in place of BERTH_DATABASE_URL.
-    """
-    return verification.verify(
-        bundle, key or [], checkpoint, data_dir, database=database
-    )
 
 
 def main() -> None:

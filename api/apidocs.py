@@ -27,6 +27,7 @@ CUT_SHORT = {
 }
 EVENTS = "/sfp/api/events"
 HISTORY = "/history"
+TABLES = ("/holds", "/log/export")
 LINES, STREAM = "application/x-ndjson", "text/event-stream"
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -68,9 +69,11 @@ def complete(document: Document, task_types: Sequence[str]) -> Document:
 
 
 def _also_sent(path: str) -> Sequence[str]:
-    """In place of JSON, to whoever accepts it."""
+    """In place of JSON, to whoever accepts it; a table, to whoever asks for one."""
     if path == EVENTS:
         return (LINES, STREAM)
+    if path.endswith(TABLES):
+        return ("text/csv",)
     return (LINES,) if path.endswith(HISTORY) else ()
 
 

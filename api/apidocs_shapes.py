@@ -53,7 +53,8 @@ def _correct_parameter(parameter: Document) -> None:
         schema.setdefault("minimum", 0)  # To Litestar, no minimum and 0 are the same.
     if parameter["name"] == "environmentId":
         schema["format"] = "uuid"
-    if parameter["name"] in INSTANTS and schema.get("type") == "string":
+    is_text = schema.get("type") == "string" and "pattern" not in schema
+    if parameter["name"] in INSTANTS and is_text:
         schema["format"] = "date-time"
 
 

@@ -32,6 +32,7 @@ from api.holds import HoldsById, HoldsByName, RepositoryHoldsController
 from api.idempotency import IdempotencyKeys
 from api.locks import LockById, LockByName
 from api.log import LogController
+from api.log_export import LogExportController
 from api.metrics import metrics
 from api.observations import Observations
 from api.orchestration import OrchestrationController
@@ -83,6 +84,7 @@ ROUTES: list[Any] = [
     WebhooksController,
     WebhookDeliveriesController,
     LogController,
+    LogExportController,
     SubjectsController,
     ping,
     live,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import field
 
@@ -114,25 +114,42 @@ class HoldsAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     summary: HoldsSummary
 
 
+class Page(NamedTuple):
+    """`earliest` is the position of the first grant among them, if there is one."""
+
+    holds: list[HoldAnswer]
+    earliest: int | None
+
+
 async def holds_answer(
     reader: Reader, known: Sequence[Known], period: Period, limit: int, offset: int
 ) -> HoldsAnswer:
     """A page of the holds of these environments, newest first, and the sums of all."""
     names = {one.id: one.name for one in known}
+    page = await holds_page(reader, names, period, limit, offset)
     values = period._asdict() | {"environment_ids": [*names]}
-    page = {"limit": limit, "offset": offset}
-    found = await reader.read(holds, sql["holds_between"], values | page, prepare=False)
-    under = await _under(reader, found.rows)
     sums = await reader.read(holds, sql["summary_of_holds"], values, prepare=False)
     summary = _summary(sums.rows, names, period)
     return HoldsAnswer(
-        holds=[
-            _hold(row, names, under[row["ticket_id"]], found.at) for row in found.rows
-        ],
+        holds=page.holds,
         total_count=summary.holds,
         limit=limit,
         offset=offset,
         summary=summary,
+    )
+
+
+async def holds_page(
+    reader: Reader, names: Mapping[str, str], period: Period, limit: int, offset: int
+) -> Page:
+    """Newest first; of the environments that are named, by their ids."""
+    values = period._asdict() | {"environment_ids": [*names]}
+    values |= {"limit": limit, "offset": offset}
+    found = await reader.read(holds, sql["holds_between"], values, prepare=False)
+    under = await _under(reader, found.rows)
+    return Page(
+        [_hold(row, names, under[row["ticket_id"]], found.at) for row in found.rows],
+        found.rows[-1]["granted_position"] if found.rows else None,
     )
 
 

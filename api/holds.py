@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from litestar import Controller, get
+from litestar import Controller, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 
 from api.auth import allow
+from api.csv_table import csv_response
 from api.deps import AtDesk
 from api.hold_answers import HoldsAnswer, holds_answer
+from api.hold_table import hold_table
 from api.past import From, To, ever, may_look_back, period_of
 from api.place import BY_ID, ONCE_BY_NAME, AtPlace
 from api.projects import one
@@ -21,6 +23,14 @@ from projections.history import ENVIRONMENTS_MAX
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=100)]
 Offset = Annotated[int, QueryParameter(name="offset", ge=0, le=1_000_000_000)]
+Format = Annotated[
+    Literal["json", "csv"],
+    QueryParameter(
+        name="format",
+        description="`csv` for a table of all holds in the period, without a summary;"
+        " `limit` and `offset` are for JSON",
+    ),
+]
 
 
 class HoldRoutes(Controller):
@@ -36,7 +46,8 @@ class HoldRoutes(Controller):
         to: To = None,
         limit: Limit = 50,
         offset: Offset = 0,
-    ) -> HoldsAnswer:
+        format_: Format = "json",
+    ) -> HoldsAnswer | Response[Any]:
         """Newest first, and a summary of all in the period: 30 days up to now.
 
         One that was deleted is for owners to see.
@@ -44,6 +55,9 @@ class HoldRoutes(Controller):
         period = await period_of(place.desk, from_, to)
         known = await ever(place)
         reader = place.desk.services.reader
+        if format_ == "csv":
+            name = f"berth-{known.id}-holds"
+            return csv_response(hold_table(reader, [known], period), name)
         return await holds_answer(reader, [known], period, limit, offset)
 
 
@@ -79,7 +93,8 @@ class RepositoryHoldsController(Controller):
         to: To = None,
         limit: Limit = 50,
         offset: Offset = 0,
-    ) -> HoldsAnswer:
+        format_: Format = "json",
+    ) -> HoldsAnswer | Response[Any]:
         """Of all that there were in the period; owners also see those deleted since.
 
         400 if these are more than 500 environments.
@@ -105,4 +120,7 @@ class RepositoryHoldsController(Controller):
             for environment in known
             if may_look_back(desk.actor, environment)
         ]
+        if format_ == "csv":
+            table = hold_table(services.reader, seen, period)
+            return csv_response(table, f"berth-{identifier}-holds")
         return await holds_answer(services.reader, seen, period, limit, offset)

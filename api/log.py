@@ -1,30 +1,23 @@
-"""The seal over the journal: checkpoints, proofs and bundles (docs/log.md)."""
+"""The seal over the journal: checkpoints, keys and proofs (docs/log.md)."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated
 
 from litestar import Controller, MediaType, Response, get
 from litestar.params import QueryParameter
-from litestar.response import Stream
 from msgspec import Struct, field
 
 from api.auth import allow
 from api.deps import AtDesk
 from api.health import OPEN, AnyRequest
-from domain.errors import Invalid
-from domain.ids import parse_id
 from domain.roles import Role
 from domain.seal.bundle import shown
 from domain.seal.note import encoded
-from projections.storage.log.export import Bundle, Question
 from projections.storage.log.reading import Proof
 
 POSITION_MAX = 10**15
-NDJSON = "application/x-ndjson"
 SIZE_OF = "How many events the checkpoint is of; default, the newest"
 
 Size = Annotated[
@@ -56,47 +49,6 @@ NewSize = Annotated[
         ge=1,
         le=POSITION_MAX,
         description="How many the later one is of; default, the newest",
-    ),
-]
-First = Annotated[
-    int,
-    QueryParameter(
-        name="from", ge=1, le=POSITION_MAX, description="The position to begin at"
-    ),
-]
-Last = Annotated[
-    int | None,
-    QueryParameter(
-        name="to",
-        ge=1,
-        le=POSITION_MAX,
-        description="The last position; default, that of the newest checkpoint",
-    ),
-]
-EarlierSize = Annotated[
-    int | None,
-    QueryParameter(
-        name="earlier",
-        ge=1,
-        le=POSITION_MAX,
-        description="The size of a checkpoint from which the log must be proven to go"
-        " on",
-    ),
-]
-EnvironmentId = Annotated[
-    str | None,
-    QueryParameter(
-        name="environmentId",
-        description="Only what is about this environment, also if it was deleted",
-    ),
-]
-Repository = Annotated[
-    str | None,
-    QueryParameter(
-        name="repositoryIdentifier",
-        min_length=1,
-        max_length=255,
-        description="Only what is of this repository",
     ),
 ]
 
@@ -197,41 +149,3 @@ class LogController(Controller):
         return ConsistencyProof(
             from_, found.size, encoded(found.root), [*shown(found.proof)], found.note
         )
-
-    @get(
-        "/export",
-        guards=[allow(Role.OWNER)],
-        media_type=NDJSON,
-        summary="Events with the proof that each was sealed",
-    )
-    async def export_log(
-        self,
-        desk: AtDesk,
-        from_: First = 1,
-        to: Last = None,
-        environment_id: EnvironmentId = None,
-        repository_identifier: Repository = None,
-        earlier: EarlierSize = None,
-    ) -> Stream:
-        """A bundle for `berth verify`, as NDJSON: a header, the events, the end.
-
-        All of the journal up to the newest checkpoint, or what is about an
-        environment, or of a repository. It has the events as they are stored.
-        """
-        if environment_id is not None:
-            environment_id = parse_id(environment_id, "environmentId")
-            if repository_identifier is not None:
-                raise Invalid(
-                    "give environmentId or repositoryIdentifier, not both",
-                    field="repositoryIdentifier",
-                )
-        question = Question(environment_id, repository_identifier, from_, to, earlier)
-        bundle = await desk.services.log.bundle(question)
-        return Stream(_pieces(bundle), media_type=NDJSON)
-
-
-async def _pieces(bundle: Bundle) -> AsyncIterator[bytes]:
-    """Each made in a thread when the one before has been taken."""
-    lines = bundle.lines()
-    while piece := await asyncio.to_thread(next, lines, b""):
-        yield piece

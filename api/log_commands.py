@@ -1,30 +1,29 @@
-"""What the commands about the log do: its keys, and bundles of events with proof."""
+"""What the commands about the log do: its keys, bundles with proof, and tables."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
-from contextlib import closing, nullcontext
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
-from msgspec.structs import replace
-
-from domain.errors import DomainError, Invalid
-from domain.instant import instant_of
-from domain.seal.bundle import Header
+from api.event_table import event_table
+from domain.errors import DomainError
+from domain.seal.bundle import Asked
+from projections.sealed_events import SealedEvents
 from projections.storage.database import Database
-from projections.storage.instants import first_since, moment_of
 from projections.storage.keyring import Keyring
-from projections.storage.log.export import Bundle, Question
+from projections.storage.log.export import Bundle
 from projections.storage.log.keys import LogKey, LogKeys
+from projections.storage.log.selection import Question
 from projections.storage.subjects import subjects_of
 from projections.storage.vault import Vault
 from workers.settings import Settings, SettingsError
 
 PIPED = "-"
-Period = tuple[str | None, str | None]
 
 
 def ensured_keys(url: str, vault_keys: Keyring) -> Sequence[LogKey]:
@@ -47,11 +46,56 @@ def show_keys(settings: Settings) -> int:
     return 0
 
 
-def export(settings: Settings, question: Question, period: Period, out: Path) -> int:
+def export(settings: Settings, question: Question, out: Path) -> int:
     """Write a bundle, to standard output if `out` is `-`.
 
     `SettingsError` if there is nothing of the kind.
     """
+    with _reading(settings) as database:
+        bundle = Bundle(database, question)
+        with _opened(out) as file:
+            for piece in bundle.lines():
+                file.write(piece)
+    about = _about(bundle.header.asked)
+    _tell(out, f"{about}, under the checkpoint of {bundle.header.size} events")
+    return 0
+
+
+def export_table(settings: Settings, question: Question, out: Path) -> int:
+    """Write a CSV, as above."""
+    if question.earlier is not None:
+        raise SettingsError("a table has no proofs: --earlier is for --format ndjson")
+    with _reading(settings) as database:
+        asked = asyncio.run(_write_table(SealedEvents(database), question, out))
+    _tell(out, _about(asked))
+    return 0
+
+
+async def _write_table(events: SealedEvents, question: Question, out: Path) -> Asked:
+    asked = await events.asked(question)
+    with _opened(out) as file:
+        async for piece in event_table(events, asked):
+            file.write(piece)
+    return asked
+
+
+@contextmanager
+def _opened(out: Path) -> Iterator[BinaryIO]:
+    if str(out) == PIPED:
+        yield sys.stdout.buffer
+    else:
+        with out.open("wb") as file:
+            yield file
+
+
+def _tell(out: Path, what: str) -> None:
+    """Not amid the bytes, if those go to standard output."""
+    print(f"{out}: {what}", file=sys.stderr if str(out) == PIPED else None)
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[Database]:
+    """The database of the settings; what it refuses is one line for a person."""
     url = settings.database_url
     with (
         closing(subjects_of(url, settings.vault_keys)) as subjects,
@@ -60,46 +104,16 @@ def export(settings: Settings, question: Question, period: Period, out: Path) ->
         ) as database,
     ):
         try:
-            asked = asyncio.run(_within(database, question, period))
-            bundle = Bundle(database, asked)
+            yield database
         except DomainError as error:
             raise SettingsError(str(error)) from None
-        is_piped = str(out) == PIPED
-        with nullcontext(sys.stdout.buffer) if is_piped else out.open("wb") as file:
-            for piece in bundle.lines():
-                file.write(piece)
-    print(f"{out}: {_about(bundle.header)}", file=sys.stderr if is_piped else None)
-    return 0
 
 
-async def _within(database: Database, question: Question, period: Period) -> Question:
-    """The same question, of the positions between two instants; each may be None."""
-    since, until = period
-    first, last = question.first, question.last
-    if since is not None:
-        first = await first_since(database, instant_of(since, "--since"))
-    if until is not None:
-        last = await _last_until(database, instant_of(until, "--until"))
-    if since is not None and last is not None and first > last:
-        raise Invalid("nothing happened between --since and --until", field="--since")
-    return replace(question, first=first, last=last)
-
-
-async def _last_until(database: Database, until: datetime) -> int:
-    """`Invalid` where that is not known yet, or is before everything."""
-    moment = await moment_of(database, until)
-    if until > moment.now:
-        raise Invalid("--until lies in the future", field="--until")
-    if not moment.position:
-        raise Invalid("nothing had happened yet at --until", field="--until")
-    return moment.position
-
-
-def _about(header: Header) -> str:
-    asked = header.asked
+def _about(asked: Asked) -> str:
     what = asked.environment or asked.repository or "everything"
-    positions = f"positions {asked.first} to {asked.last}"
-    return f"{what}, {positions}, under the checkpoint of {header.size} events"
+    if asked.first > asked.last:
+        return f"{what}, where nothing was sealed in that time"
+    return f"{what}, positions {asked.first} to {asked.last}"
 
 
 def _show(keys: Sequence[LogKey]) -> None:

@@ -86,7 +86,9 @@ def told(proven: Proven) -> Sequence[str]:
             f"In {proven.hiding} of them people were sealed in cipher: who they are,"
             " and where they came from, is as the server told it, and not proven."
         )
-    if asked.is_everything:
+    if asked.is_everything and asked.first > asked.last:
+        lines.append("They are of no position: nothing is told of that time.")
+    elif asked.is_everything:
         lines.append(
             f"They are all of positions {asked.first} to {asked.last}: none is missing."
         )

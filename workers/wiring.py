@@ -21,6 +21,7 @@ from projections.gauges import Gauges
 from projections.history import History
 from projections.recent_holds import RecentHolds
 from projections.schedule_board import sql as schedule_sql
+from projections.sealed_events import SealedEvents
 from projections.storage.answers import Answers
 from projections.storage.append import Appender
 from projections.storage.artifact_cache import ArtifactCache
@@ -111,6 +112,7 @@ class Services:
     recent_holds: RecentHolds
     webhooks: Webhooks
     log: Log
+    sealed_events: SealedEvents
     log_keys: LogKeys
     sealing: Sealing
 
@@ -186,6 +188,7 @@ async def running(
         recent_holds=RecentHolds(reader),
         webhooks=hooks,
         log=Log(database),
+        sealed_events=SealedEvents(database),
         log_keys=log_keys,
         sealing=sealing(
             secrets,

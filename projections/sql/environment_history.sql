@@ -66,6 +66,18 @@ WHERE project = %(project)s AND since <= %(last)s
 ORDER BY environment_id, since DESC
 LIMIT %(limit)s;
 
+-- name: names_between
+-- Those that each had at some time between two positions, and the last one it had if it
+-- was retired before. The latest come first.
+SELECT environment_id, since, repository, name FROM environment_name AS found
+WHERE environment_id = ANY(%(ids)s::text[]) AND since <= %(last)s
+    AND (until IS NULL OR until >= %(first)s OR NOT EXISTS (
+        SELECT FROM environment_name AS later
+        WHERE later.environment_id = found.environment_id
+            AND later.since > found.since
+    ))
+ORDER BY since DESC;
+
 -- name: known_environment
 -- By its id, or as the one that had the name last, up to a position.
 SELECT

@@ -46,7 +46,7 @@ CROSS JOIN LATERAL (
         SELECT * FROM (
             SELECT * FROM hold
             WHERE hold.environment_id = wanted.environment_id
-                AND granted_position < %(first)s
+                AND granted_position < least(%(first)s::bigint, %(last)s::bigint + 1)
             ORDER BY granted_position DESC LIMIT 1
         ) AS earlier
         WHERE coalesce(ended_at, expires_at) > %(since)s

@@ -68,9 +68,14 @@ def first_since_sync(database: Database, instant: datetime) -> int:
     return _find(database, instant, inclusive=False).position + 1
 
 
-def _find(database: Database, instant: datetime, *, inclusive: bool) -> Moment:
-    values: dict[str, Any] = {"instant": instant, "inclusive": inclusive}
-    with database.cursor() as cursor:
-        row = cursor.execute(UP_TO, values, prepare=False).fetchone()
+def moment_in(cursor: Any, instant: datetime, *, inclusive: bool) -> Moment:
+    """As this transaction sees the journal; not `inclusive`: the last before it."""
+    values = {"instant": instant, "inclusive": inclusive}
+    row = cursor.execute(UP_TO, values, prepare=False).fetchone()
     assert row is not None
     return Moment(row["position"], row["now"], row["first"])
+
+
+def _find(database: Database, instant: datetime, *, inclusive: bool) -> Moment:
+    with database.cursor() as cursor:
+        return moment_in(cursor, instant, inclusive=inclusive)

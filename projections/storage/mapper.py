@@ -26,6 +26,8 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Stored).decode
+# What `decode` raises for what Berth has not written.
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 
 class EventMapper(Mapper[str]):

@@ -213,7 +213,6 @@ ROUTES = {
 }
 
 NOT_LIMITS = ("-1", "0", "1001", "1000000000", "1.5", "abc", "", DIGITS, "NaN")
-NOT_POSITIONS = ("0", "-1", "1.5", "x", "", "null", "9" * 17, DIGITS)
 QUERIES = {
     "/environments/{id}/audit?limit=": ("limit", NOT_LIMITS),
     "/environments/{id}/audit?offset=": ("offset", ("-1", "1e30", "9" * 30, "x", "")),
@@ -250,19 +249,6 @@ QUERIES = {
     "/tasks/{recurring}/recurring-instances?limit=": ("limit", (*NOT_LIMITS, "101")),
     "/tasks/{recurring}/recurring-instances?after=": ("after", ("", "1", "null")),
     "/tasks/{operation}/logs?attempt=": ("attempt", ("0", "-1", "x", "", "null")),
-    "/log/checkpoint?size=": ("size", NOT_POSITIONS),
-    "/log/proof/inclusion?position=": ("position", NOT_POSITIONS),
-    "/log/proof/inclusion?position=1&size=": ("size", NOT_POSITIONS),
-    "/log/proof/consistency?from=": ("from", NOT_POSITIONS),
-    "/log/proof/consistency?from=1&to=": ("to", NOT_POSITIONS),
-    "/log/export?from=": ("from", NOT_POSITIONS),
-    "/log/export?to=": ("to", NOT_POSITIONS),
-    "/log/export?earlier=": ("earlier", NOT_POSITIONS),
-    "/log/export?environmentId=": ("environmentId", ("", "1", "null", "0" * 32)),
-    "/log/export?environmentId={id}&repositoryIdentifier=": (
-        "repositoryIdentifier",
-        ("", "acme/shop", "a" * 256),
-    ),
     "/events?limit=": ("limit", NOT_LIMITS),
     "/events?wait=": ("wait", ("-1", "61", "1.5", "x", "", "NaN", DIGITS)),
     "/events?after=": ("after", ("-1", "x", "", "1e3", "9" * 19, DIGITS, "null")),

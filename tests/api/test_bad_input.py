@@ -14,6 +14,7 @@ from tests.api.bad_history import HISTORY_QUERIES
 from tests.api.bad_input import NOT_JSON, ODD_IDS, Route
 from tests.api.bad_input import QUERIES as OTHER_QUERIES
 from tests.api.bad_input import ROUTES as OTHERS
+from tests.api.bad_log import LOG_QUERIES
 from tests.api.bad_webhooks import WEBHOOK_ROUTES
 from tests.support.client import Caller, Json, made, refused
 from tests.support.running import Api
@@ -22,7 +23,7 @@ from tests.support.tasks import recurring, submitted
 Places = dict[str, str]
 BOMB = gzip.compress(b"\0" * 100_000_000, 9)
 ROUTES = OTHERS | WEBHOOK_ROUTES
-QUERIES = OTHER_QUERIES | HISTORY_QUERIES
+QUERIES = OTHER_QUERIES | HISTORY_QUERIES | LOG_QUERIES
 FIELDS = [(name, field) for name, route in ROUTES.items() for field in route.bad]
 
 

@@ -16,10 +16,11 @@ from domain.seal.note import Checkpoint, Key, checkpoint_of, key_of, note_of
 from projections.storage.database import Database
 from projections.storage.keyring import Keyring
 from projections.storage.log.examination import Examined, examine
-from projections.storage.log.export import Bundle, Question
+from projections.storage.log.export import Bundle
 from projections.storage.log.keys import LogKeys
 from projections.storage.log.reading import Log
 from projections.storage.log.sealing import SealStore
+from projections.storage.log.selection import Question
 from projections.storage.subjects import Subjects
 from projections.storage.vault import Vault
 

@@ -14,7 +14,7 @@ from domain.project_events import ProjectRegistered
 from domain.seal.findings import Tampered
 from domain.seal.note import Checkpoint
 from domain.seal.verdict import Verdict
-from projections.storage.log import export
+from projections.storage.log import selection
 from projections.storage.log.signing import is_signed, new_private_key, public_half
 from tests.projections.bundle_stage import (
     E1,
@@ -82,10 +82,10 @@ def test_it_takes_many_pieces_as_well_as_one(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, of_one = stage.bundle(), stage.bundle(environment=E1)
-    monkeypatch.setattr(export, "SCAN_MAX", 2)
+    monkeypatch.setattr(selection, "SCAN_MAX", 2)
     assert (stage.bundle(), stage.bundle(environment=E1)) == (whole, of_one)
-    monkeypatch.setattr(export, "SCAN_MAX", 100)
-    monkeypatch.setattr(export, "FOUND_MAX", 2)
+    monkeypatch.setattr(selection, "SCAN_MAX", 100)
+    monkeypatch.setattr(selection, "FOUND_MAX", 2)
     assert (stage.bundle(), stage.bundle(environment=E1)) == (whole, of_one)
 
 

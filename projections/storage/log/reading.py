@@ -13,8 +13,9 @@ from psycopg.rows import DictRow
 from domain.errors import Invalid, JournalUnavailable, NotFound
 from domain.seal.note import Checkpoint
 from projections.storage.database import Database
-from projections.storage.log.export import Bundle, Question
+from projections.storage.log.export import Bundle
 from projections.storage.log.newest import NEWEST, NOTHING
+from projections.storage.log.selection import Question
 from projections.storage.log.tiles import Tiles, TilesDamaged
 from projections.storage.threads import in_thread
 
