@@ -160,12 +160,14 @@ class Bundle:
         with self._database.cursor() as cursor:
             # Planned for what is asked: the filter makes all the difference.
             rows = cursor.execute(PIECE, values, prepare=False).fetchall()
-            is_cut = len(rows) == FOUND_MAX
-            is_cut = is_cut or sum(len(r["state"]) for r in rows) >= BATCH_BYTES_MAX
-            if is_cut:
-                until = rows[-1]["position"]
+        is_cut = len(rows) == FOUND_MAX
+        is_cut = is_cut or sum(len(r["state"]) for r in rows) >= BATCH_BYTES_MAX
+        if is_cut:
+            until = rows[-1]["position"]
+        # Between the two cursors: it asks the database, where this may be the only one.
+        found = self._wanted([Leaf(**row) for row in rows])
+        with self._database.cursor() as cursor:
             self._tiles.use(cursor)
-            found = self._wanted([Leaf(**row) for row in rows])
             return until, [line_of(self._line(leaf)) for leaf in found]
 
     def _line(self, leaf: Leaf) -> Any:
