@@ -139,7 +139,8 @@ class Flood:
 def _path_of(connection: Connection) -> str:
     """What was asked for; without a person's name, which is not to be kept in plain."""
     scope: Any = connection.scope
-    if scope["route_handler"].opt.get("names_a_person"):
+    handler = scope.get("route_handler")  # None if there is no such route
+    if handler is not None and handler.opt.get("names_a_person"):
         return str(scope["path_template"])
     return str(scope["path"])
 

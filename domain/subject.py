@@ -11,7 +11,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from domain.decider import Decider
+from domain.decider import Decider, Reach
 from domain.errors import Conflict
 from domain.event import Command, Event
 
@@ -67,4 +67,8 @@ def evolve(erased: Erased, event: SubjectErased) -> Erased:
     return Erased((*erased.key_ids, event.key_id))
 
 
-subject = Decider(initial=Erased(), decide=decide, evolve=evolve)
+def belongs_to(_: EraseSubject, __: Erased) -> Reach:
+    return Reach.INSTALLATION
+
+
+subject = Decider(initial=Erased(), decide=decide, evolve=evolve, belongs_to=belongs_to)

@@ -16,6 +16,10 @@ from tests.support.running import Api
 
 NAMES = ("uat", "sit", "prod")
 NOW = "SELECT clock_timestamp(), coalesce(max(notification_id), 0) FROM berth_events"
+LATEST = """
+SELECT convert_from(state, 'UTF8')::json->'origin'->>'at'
+FROM berth_events ORDER BY notification_id DESC LIMIT 1
+"""
 
 
 @dataclass
@@ -101,6 +105,13 @@ class Run:
         """The database's time, and where the journal ends."""
         [found] = self.connection.execute(NOW).fetchall()
         return found[0], found[1]
+
+    def latest(self) -> datetime:
+        """When the latest event happened: to the journal nothing is between that and
+        the next one, which may be dated a little before the database's time.
+        """
+        [(at,)] = self.connection.execute(LATEST).fetchall()
+        return datetime.fromisoformat(at)
 
     def listed(self, **query: Any) -> Json:
         here: Json = {"repositoryIdentifier": self.repository}

@@ -66,6 +66,9 @@ def test_what_was_kept_up_live_comes_out_the_same(
     # Whoever reads a view brings it up to date.
     assert owner.releases(kept)["totalCount"] == 1
     assert owner.look(kept)["orchestrationOrder"] == 1
+    # That look is put on record a moment later: no event may come after these.
+    read = f"/environments/{kept['id']}/history"
+    until(lambda: bool(made(owner.get(read, types="access.read"))["events"]))
     assert owner.audit(kept)
     for past in ("history", "holds"):
         assert made(owner.get(f"/environments/{kept['id']}/{past}"))

@@ -119,11 +119,11 @@ def test_one_environment_is_told_as_it_was_under_the_name_it_had(
     here = {"repositoryIdentifier": one["repositoryIdentifier"]}
     lock = owner.lock(one)
     ticket = lock.hold(reason="Release")["ticketId"]
-    held, held_at = owner.look(one), run.now()[0]
+    held, held_at = owner.look(one), run.latest()
     made(lock.release(ticket))
     path = f"/environments/{one['id']}"
     made(owner.patch(path, {"name": "renamed", "description": None}))
-    renamed, renamed_at = owner.look(one), run.now()[0]
+    renamed, renamed_at = owner.look(one), run.latest()
 
     for asked in (
         member.get(path, at=told(held_at)),
@@ -173,9 +173,9 @@ def test_what_was_deleted_is_for_owners_to_look_back_at(
     path = f"/environments/{one['id']}"
     here = {"repositoryIdentifier": one["repositoryIdentifier"]}
     by_name = "/environments/by-name/short-lived"
-    seen, at = owner.look(one), told(run.now()[0])
+    seen, at = owner.look(one), told(run.latest())
     assert owner.delete(path).is_success
-    over = told(run.now()[0])
+    over = told(run.latest())
     assert made(owner.get(path, at=at)) == seen
     assert made(owner.get(by_name, at=at, **here)) == seen
     assert [e["id"] for e in made(owner.get("/environments", at=at, **here))["test"]]
@@ -196,7 +196,7 @@ def test_what_was_deleted_is_for_owners_to_look_back_at(
 def test_the_list_is_filtered_as_it_was(owner: Caller, run: Run) -> None:
     one = owner.environment(tags=["a", "b"], branch="main")
     here = {"repositoryIdentifier": one["repositoryIdentifier"], "category": "test"}
-    at = told(run.now()[0])
+    at = told(run.latest())
     changed: Json = {"tags": [], "branch": None, "isActive": False, "category": "dev"}
     made(owner.patch(f"/environments/{one['id']}", changed))
 
@@ -206,7 +206,7 @@ def test_the_list_is_filtered_as_it_was(owner: Caller, run: Run) -> None:
 
     for query in ({}, {"tags": "b,a"}, {"branch": "main"}, {"isActive": "true"}):
         assert found(**query) == [one["id"]]
-        assert found(**query, at=told(run.now()[0])) == []
+        assert found(**query, at=told(run.latest())) == []
     for query in ({"tags": "c"}, {"branch": "x"}, {"isActive": "false"}):
         assert found(**query) == []
     assert found(category="dev") == []

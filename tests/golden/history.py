@@ -39,6 +39,7 @@ from domain.project_events import ProjectEvent
 from domain.record import Recorded
 from domain.release import ReleasePublished, release
 from domain.review_index import ReviewEnvironmentChosen, review_index
+from domain.subject import SubjectErased, subject
 from domain.task.concurrency import TaskKeyEvent, concurrency
 from domain.task.events import TaskEvent
 from domain.task.lifecycle import lifecycle
@@ -95,6 +96,7 @@ DECIDERS: Mapping[type[Event], AnyDecider] = {
     ReleasePublished: release,
     ReviewEnvironmentChosen: review_index,
     RequestCarriedOut: once,
+    SubjectErased: subject,
 }
 
 

@@ -20,6 +20,7 @@ from projections.storage.log.export import Bundle, Question
 from projections.storage.log.keys import LogKeys
 from projections.storage.log.reading import Log
 from projections.storage.log.sealing import SealStore
+from projections.storage.subjects import Subjects
 from projections.storage.vault import Vault
 
 KEYS = Keyring({1: base64.b64encode(secrets.token_bytes(32))[:32]})
@@ -67,8 +68,8 @@ class Stage:
 
 
 @contextmanager
-def sealing_stage(url: str) -> Iterator[Stage]:
-    with closing(Database(url, pool_max=2)) as database:
+def sealing_stage(url: str, subjects: Subjects | None = None) -> Iterator[Stage]:
+    with closing(Database(url, pool_max=2, subjects=subjects)) as database:
         keys = LogKeys(database, Vault(database, KEYS))
         store = SealStore(database, apart_seconds=0)
         yield Stage(url, database, keys, Log(database), store)

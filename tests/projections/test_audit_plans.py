@@ -89,3 +89,19 @@ def test_the_page_is_the_newest_of_all(long_log: psycopg.Connection) -> None:
     assert page(long_log, ALL, ["create"]) == list(range(ENVIRONMENTS, 0, -1))
     mine = range(RECORDS - ENVIRONMENTS + 7, 0, -ENVIRONMENTS)
     assert page(long_log, ["e7"], ACCESS_TYPES) == list(mine[:100])
+
+
+def test_strangers_are_looked_for_among_the_new_records_alone(
+    long_log: psycopg.Connection,
+) -> None:
+    remove: Any = "EXPLAIN (ANALYZE, FORMAT JSON) " + statements["remove_strangers"]
+    rows = f'[{{"first": {RECORDS - 500}, "last": {RECORDS}}}]'
+    long_log.execute("DELETE FROM audited_environment WHERE id = 'e7'")
+    for _ in range(2):
+        [[told]] = long_log.execute(remove, {"rows": rows}).fetchall()
+        assert "Seq Scan" not in {how for how, _ in reads_of(told[0]["Plan"])}
+        long_log.execute("ANALYZE")
+    left = long_log.execute(
+        "SELECT count(*) FROM audit_record WHERE environment_id = 'e7'"
+    ).fetchall()
+    assert left == [(RECORDS // ENVIRONMENTS - 12,)]

@@ -19,6 +19,8 @@ from domain.project import (
     project,
     stream_of,
 )
+from domain.subject import EraseSubject, subject
+from domain.subject import stream_of as stream_of_subject
 from domain.token import RevokeToken, token
 from domain.token import stream_of as stream_of_token
 from domain.webhook.events import (
@@ -63,6 +65,14 @@ def housekeeping(simulation: Simulation, cast: Cast, every: timedelta) -> Proces
     yield from an_org(simulation, pause)
     yield from a_project(simulation, pause)
     yield from a_token(simulation, cast, pause)
+    erase_somebody(simulation)
+
+
+def erase_somebody(simulation: Simulation) -> None:
+    """Who has left, and is on record under a digest alone."""
+    erased_as, by = "erased:4f1d0a2b9c3e", asking(simulation, OWNER)
+    erase = EraseSubject(by=by, erased_as=erased_as, key_id=1)
+    simulation.attempt(Step(subject, stream_of_subject(erased_as), erase))
 
 
 def revise(simulation: Simulation, place: Place, **changed: Any) -> None:

@@ -103,6 +103,10 @@ def test_what_is_appended_is_sealed_and_whoever_dies_is_followed(stage: Stage) -
         async with running(stage) as second:
             await sealed(stage, 3)
             async with running(stage) as first:
+
+                async def one_leads() -> bool:
+                    return second.is_leading != first.is_leading
+
                 assert (second.is_leading, first.is_leading) == (True, False)
                 append(stage.url, story(2))
                 await sealed(stage, 5)
@@ -113,7 +117,7 @@ def test_what_is_appended_is_sealed_and_whoever_dies_is_followed(stage: Stage) -
                     )
                 append(stage.url, story(2))
                 await sealed(stage, 7)
-                assert second.is_leading != first.is_leading
+                await until(one_leads)
 
     asyncio.run(scene())
     assert stage.examined().findings == []
