@@ -1,0 +1,106 @@
+"""docs/audit.md is asked as it stands, of a smaller week, and answers as it shows."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.test_readme import ROOT, of, started
+from tests.support.running import free_port
+
+PAGE = (ROOT / "docs" / "audit.md").read_text()
+BLOCK = re.compile(
+    r"^```sh\n(.*?)^```(?:\n\n```\n(.*?)^```)?", re.MULTILINE | re.DOTALL
+)
+WEEK = ("tests.support.week", "--days", "1", "--environments", "5")
+STARTS = (
+    ".venv/bin/python -m tests.support.week --data-dir .week",
+    "BERTH_CHECKPOINT_FILE=checkpoints .venv/bin/berth up --data-dir .week",
+)
+QUESTIONS_SECONDS_MAX = 180
+CUT = "..."
+END = "-- that was the answer --"
+# Of the words of an answer, those that are others in another week.
+OTHERS = (
+    (r"(release|nightly|hotfix)-(pipeline|tests)", "<pipeline>"),
+    (r"acme/app-\d|acme%2Fapp-\d", "<repository>"),
+    (r"[0-9a-f]{8}-[0-9a-f-]{27}", "<id>"),
+    (r"\b[0-9a-f]{8,12}\b", "<hash>"),
+    (r"\b(dev|test|uat|staging|production)\b", "<environment>"),
+    (r"\b(core|billing|portal)\b", "<domain>"),
+    (r"developer-\d", "<developer>"),
+    (r"[\d.:,-]*\d", "0"),
+    (r"\s+", " "),
+)
+
+
+def test_every_question_of_the_page_is_answered_as_it_shows(tmp_path: Path) -> None:
+    for program in "curl", "jq":
+        if not shutil.which(program):
+            pytest.skip(f"the questions take {program}")
+    (starts, _), *blocks = BLOCK.findall(PAGE)
+    assert [line.split("  ")[0] for line in starts.splitlines()] == list(STARTS)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    port, folder = free_port(), of("data-dir", tmp_path / ".week")
+    fill = [sys.executable, "-m", *WEEK, *folder]
+    subprocess.run(fill, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    kept = str(tmp_path / "checkpoints")
+    up = ("api", "up", *folder, *of("port", port))
+    with started(tmp_path, "Berth is ready", *up, BERTH_CHECKPOINT_FILE=kept):
+        script = "".join(f"{asked}echo '{END}'\n" for asked, _ in blocks)
+        told = answers(tmp_path, smaller(script, port))
+    assert len(told) == len(blocks)
+    for (asked, shown), answer in zip(blocks, told, strict=True):
+        check_form(asked, shown, answer)
+
+
+def smaller(script: str, port: int) -> str:
+    """The week of this test has the first repository alone."""
+    script = script.replace(":8080", f":{port}")
+    return script.replace("acme%2Fapp-4", "acme%2Fapp-1").replace("app-4", "app-1")
+
+
+def answers(folder: Path, script: str) -> list[str]:
+    """What each block printed; any command that fails ends it."""
+    shell = subprocess.run(
+        ["bash", "-eu", "-o", "pipefail"],
+        cwd=folder,
+        input=script,
+        capture_output=True,
+        text=True,
+        timeout=QUESTIONS_SECONDS_MAX,
+        check=False,
+    )
+    assert shell.returncode == 0, shell.stderr + shell.stdout[-2_000:]
+    *told, rest = shell.stdout.split(f"{END}\n")
+    assert rest == ""
+    return told
+
+
+def check_form(asked: str, shown: str, answer: str) -> None:
+    """All that is shown comes, but for what is another's; nothing else, unless cut."""
+    expected = {form(line) for line in shown.splitlines() if line != CUT}
+    found = {form(line) for line in answer.splitlines() if line}
+    assert expected <= found, asked
+    if CUT not in shown.splitlines():
+        assert found <= expected, asked
+
+
+def form(line: str) -> str:
+    """The keys of an object; of a sentence, what is the same in every week."""
+    if line.startswith("{"):
+        return json.dumps(keys_of(json.loads(line)))
+    for pattern, name in OTHERS:
+        line = re.sub(pattern, name, line)
+    return line.strip()
+
+
+def keys_of(value: Any) -> Any:
+    return {k: keys_of(v) for k, v in value.items()} if isinstance(value, dict) else 0
