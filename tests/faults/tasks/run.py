@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from domain.record import Recorded
@@ -39,7 +40,7 @@ class Result:
 
 
 def run(folder: Path, *, tasks: int, seed: str) -> Result:
-    """So many tasks and faults meanwhile, then every check. `folder` keeps the data."""
+    """So many tasks or more, faults meanwhile, then every check; data in `folder`."""
     watch, findings, ledger = Stopwatch(), Findings(), folder / "ledger"
     ledger.touch()
     settings = {
@@ -48,9 +49,10 @@ def run(folder: Path, *, tasks: int, seed: str) -> Result:
         "BERTH_TASK_GRACE_SECONDS": "0",  # What runs is given back.
     }
     with Cluster(folder, **settings) as cluster, ThreadPoolExecutor(1) as thread:
-        world = asyncio.run(prepare(cluster, watch, ledger, tasks))
-        crowd = thread.submit(asyncio.run, submit(world, seed))
         nemesis = TaskNemesis(cluster, watch, seed)
+        numbers = enough(tasks, nemesis)
+        world = asyncio.run(prepare(cluster, watch, ledger, numbers))
+        crowd = thread.submit(asyncio.run, submit(world, seed))
         nemesis.rage(lambda: not crowd.done() or len(nemesis.faults) < FAULTS_MIN)
         crowd.result()
         shown = asyncio.run(see_the_end(world, cluster))
@@ -63,6 +65,14 @@ def run(folder: Path, *, tasks: int, seed: str) -> Result:
         )
     lives = list(check.lives.values())
     return Result(world.operations, nemesis.faults, findings, lives, len(runs))
+
+
+def enough(tasks: int, nemesis: TaskNemesis) -> Iterator[int]:
+    """That many at least, and more until each kind of fault has had its turn."""
+    for number in count():
+        if number >= tasks and len(nemesis.faults) >= FAULTS_MIN:
+            return
+        yield number
 
 
 def judge(

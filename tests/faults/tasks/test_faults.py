@@ -10,8 +10,7 @@ from tests.faults.history import FaultKind
 from tests.faults.tasks.report import lines
 from tests.faults.tasks.run import run
 
-# So many that they still come in when each kind of fault has had its turn.
-TASKS = 800
+TASKS = 400
 
 
 @pytest.mark.faults

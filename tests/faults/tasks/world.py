@@ -39,7 +39,7 @@ SELECT (
 
 
 async def prepare(
-    cluster: Cluster, watch: Stopwatch, ledger: Path, tasks: int
+    cluster: Cluster, watch: Stopwatch, ledger: Path, numbers: Iterator[int]
 ) -> World:
     """Clients with a bearer token each, and two schedules that fire each second."""
     signer = Signer(cluster.secret.encode())
@@ -51,7 +51,7 @@ async def prepare(
         bearers=bearers,
         watch=watch,
         ledger=ledger,
-        numbers=iter(range(tasks)),
+        numbers=numbers,
     )
     owner = Asking(OWNER, world, random.Random())
     for recurrence in ({"every": 1_000}, {"pattern": "* * * * * *"}):
