@@ -23,7 +23,6 @@ from projections.storage.subjects import subjects_of
 from projections.storage.vault import Vault
 from workers.settings import Settings, SettingsError
 
-PIPED = "-"
 Period = tuple[str | None, str | None]
 
 
@@ -47,8 +46,10 @@ def show_keys(settings: Settings) -> int:
     return 0
 
 
-def export(settings: Settings, question: Question, period: Period, out: Path) -> int:
-    """Write a bundle, to standard output if `out` is `-`.
+def export(
+    settings: Settings, question: Question, period: Period, out: Path | None
+) -> int:
+    """Write a bundle, to standard output if `out` is None.
 
     `SettingsError` if there is nothing of the kind.
     """
@@ -64,11 +65,11 @@ def export(settings: Settings, question: Question, period: Period, out: Path) ->
             bundle = Bundle(database, asked)
         except DomainError as error:
             raise SettingsError(str(error)) from None
-        is_piped = str(out) == PIPED
-        with nullcontext(sys.stdout.buffer) if is_piped else out.open("wb") as file:
+        with out.open("wb") if out else nullcontext(sys.stdout.buffer) as file:
             for piece in bundle.lines():
                 file.write(piece)
-    print(f"{out}: {_about(bundle.header)}", file=sys.stderr if is_piped else None)
+    if out:
+        print(f"{out}: {_about(bundle.header)}")
     return 0
 
 
