@@ -62,7 +62,7 @@ def rotate_log(*, overlap_days: Overlap = 30, data_dir: DataDir = None) -> int:
 
 def export(
     *,
-    out: Path,
+    out: Path | None = None,
     environment: str | None = None,
     repository: str | None = None,
     first: Annotated[str, Parameter(name="--from", validator=is_bound)] = "1",
@@ -76,7 +76,7 @@ def export(
     Parameters
     ----------
     out
-        The file to write; - is standard output.
+        The file to write; standard output, if none is given.
     environment
         The id of an environment: all that is about it, also if it was deleted.
     repository

@@ -23,8 +23,6 @@ from projections.storage.subjects import subjects_of
 from projections.storage.vault import Vault
 from workers.settings import Settings, SettingsError
 
-PIPED = "-"
-
 
 def ensured_keys(url: str, vault_keys: Keyring) -> Sequence[LogKey]:
     """The newest first; made if there is none yet."""
@@ -46,8 +44,8 @@ def show_keys(settings: Settings) -> int:
     return 0
 
 
-def export(settings: Settings, question: Question, out: Path) -> int:
-    """Write a bundle, to standard output if `out` is `-`.
+def export(settings: Settings, question: Question, out: Path | None) -> int:
+    """Write a bundle, to standard output if `out` is None.
 
     `SettingsError` if there is nothing of the kind.
     """
@@ -61,7 +59,7 @@ def export(settings: Settings, question: Question, out: Path) -> int:
     return 0
 
 
-def export_table(settings: Settings, question: Question, out: Path) -> int:
+def export_table(settings: Settings, question: Question, out: Path | None) -> int:
     """Write a CSV, as above."""
     if question.earlier is not None:
         raise SettingsError("a table has no proofs: --earlier is for --format ndjson")
@@ -71,7 +69,9 @@ def export_table(settings: Settings, question: Question, out: Path) -> int:
     return 0
 
 
-async def _write_table(events: SealedEvents, question: Question, out: Path) -> Asked:
+async def _write_table(
+    events: SealedEvents, question: Question, out: Path | None
+) -> Asked:
     asked = await events.asked(question)
     with _opened(out) as file:
         async for piece in event_table(events, asked):
@@ -80,17 +80,18 @@ async def _write_table(events: SealedEvents, question: Question, out: Path) -> A
 
 
 @contextmanager
-def _opened(out: Path) -> Iterator[BinaryIO]:
-    if str(out) == PIPED:
+def _opened(out: Path | None) -> Iterator[BinaryIO]:
+    if out is None:
         yield sys.stdout.buffer
     else:
         with out.open("wb") as file:
             yield file
 
 
-def _tell(out: Path, what: str) -> None:
+def _tell(out: Path | None, what: str) -> None:
     """Not amid the bytes, if those go to standard output."""
-    print(f"{out}: {what}", file=sys.stderr if str(out) == PIPED else None)
+    where = "standard output" if out is None else out
+    print(f"{where}: {what}", file=sys.stderr if out is None else None)
 
 
 @contextmanager

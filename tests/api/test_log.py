@@ -91,7 +91,7 @@ def said(*words: str, **environment: str) -> Said:
         check=False,
     )
     assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout + done.stderr
 
 
 def hashes(texts: list[str]) -> list[bytes]:

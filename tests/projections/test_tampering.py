@@ -21,6 +21,11 @@ SWAP_STATES: LiteralString = """
 UPDATE berth_events AS one SET state = other.state FROM berth_events AS other
 WHERE (one.notification_id, other.notification_id) IN ((20, 40), (40, 20))
 """
+SWAP_CONTENTS: LiteralString = """
+UPDATE berth_events AS one SET topic = other.topic, state = other.state
+FROM berth_events AS other
+WHERE (one.notification_id, other.notification_id) IN ((20, 21), (21, 20))
+"""
 FAKE: LiteralString = """
 UPDATE berth_events SET state = '{}' WHERE notification_id = 300
 """
@@ -98,6 +103,19 @@ def test_an_untouched_journal_is_as_it_was_sealed(stage: Stage) -> None:
                 ),
                 (
                     "swapped: the event at position 40 (version 40 of e-1) is what was"
+                    " sealed at 20"
+                ),
+            ],
+        ),
+        (
+            SWAP_CONTENTS,
+            [
+                (
+                    "swapped: the event at position 20 (version 20 of e-1) is what was"
+                    " sealed at 21"
+                ),
+                (
+                    "swapped: the event at position 21 (version 21 of e-1) is what was"
                     " sealed at 20"
                 ),
             ],
@@ -181,12 +199,12 @@ def test_who_seals_anew_what_he_altered_is_found_by_what_was_kept_elsewhere(
 
 
 def test_truncation_shows_beside_a_checkpoint_kept_elsewhere(stage: Stage) -> None:
-    late = stage.checkpoint()
+    kept = stage.checkpoint(250), stage.checkpoint()
     stage.do("DELETE FROM berth_events WHERE notification_id > 590")
     stage.do("TRUNCATE log_tile, log_checkpoint")
     stage.seal()
     assert stage.examined().findings == []
-    [finding] = stage.examined(late).findings
+    [finding] = stage.examined(*kept).findings
     assert finding == (
         "removed: a checkpoint kept elsewhere is of 600 events, and only 590 are"
         " sealed here"
