@@ -129,6 +129,7 @@ class Erasing:
                 command = EraseSubject(by=by, erased_as=known.erased_as, key_id=key_id)
                 await self.journal.execute(Step(subject, stream, command))
             await in_thread(self.erasure.forget_snapshots, name)
+            await in_thread(self.subjects.look)
             views = [*VIEWS.values()]
             rows = await in_thread(self.erasure.show_erased, views, name, known)
             await in_thread(self.erasure.finish, key_ids)
