@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from api.corked import Corked
 from api.errors import error_body
 from domain.ids import new_id
 
@@ -48,7 +49,7 @@ class LimitedProtocol(HttpToolsProtocol):
     _stalling: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]
         self._expect(HEAD_SECONDS_MAX)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from projections.view import View
 from projections.views import VIEWS
-from tests.support.client import Caller, Json, made
+from tests.support.client import Caller, Json, made, unique
 from tests.support.running import Installation, until
 from tests.support.tasks import HOURLY, submitted
 
@@ -17,6 +17,7 @@ TABLES = (
     "SELECT * FROM environment ORDER BY id",
     "SELECT * FROM lock_ticket ORDER BY id",
 )
+URL = "https://hooks.example.org/in"
 COMMAND = ("rebuild", "environment_listing")
 
 
@@ -59,6 +60,8 @@ def test_what_was_kept_up_live_comes_out_the_same(
     made(application.delete(f"/tasks/{submitted(application)}"))
     submitted(application)
     hourly = submitted(application, **HOURLY)
+    told = {"name": unique("hook"), "event": "lock.*", "config": {"url": URL}}
+    made(owner.post("/webhooks", told))
     assert owner.delete(f"/environments/{gone['id']}").is_success
     # Whoever reads a view brings it up to date.
     assert owner.releases(kept)["totalCount"] == 1
@@ -66,6 +69,7 @@ def test_what_was_kept_up_live_comes_out_the_same(
     assert owner.audit(kept)
     assert owner.get("/projects").is_success
     assert owner.get("/tasks").is_success
+    assert owner.get("/webhooks").is_success
     assert owner.get(f"/tasks/{hourly}/status").is_success
 
     before = [rows(installation, table) for table in view.tables]

@@ -1,6 +1,7 @@
 """Receivers of webhooks, one a port, in a process of their own: `python -m` PORT....
 
-The first port is told how they are to be (`/control`) and tells what came (`/report`).
+The first port is told how they are to be (`/control`), and tells what came (`/report`)
+and how late (`/late`).
 A receiver that is dead does not listen; one that is slow answers after a while.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,25 +25,26 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s"
 
 @dataclass
 class Receiver:
-    """What one has received: how often each event, and how late at first."""
+    """What one has received: which events, how many in all, and how late at first."""
 
     seconds: float = 0
-    times: Counter[str] = field(default_factory=Counter)
+    events: set[str] = field(default_factory=set)
+    total: int = 0
     late_ms: list[float] = field(default_factory=list)
     server: asyncio.Server | None = None
 
     def take(self, event: str, body: bytes) -> None:
-        self.times[event] += 1
-        if self.times[event] == 1:
+        self.total += 1
+        if event not in self.events:
+            self.events.add(event)
             happened = datetime.fromisoformat(json.loads(body)["timestamp"])
             self.late_ms.append((utc_now() - happened).total_seconds() * 1_000)
 
+    def forget(self) -> None:
+        self.events, self.total, self.late_ms = set(), 0, []
+
     def report(self) -> dict[str, Any]:
-        return {
-            "unique": len(self.times),
-            "total": self.times.total(),
-            "late_ms": self.late_ms,
-        }
+        return {"unique": len(self.events), "total": self.total}
 
 
 class Connection(asyncio.Protocol):
@@ -99,6 +100,9 @@ class Receivers:
         if path.endswith(b"/report"):
             told = {port: one.report() for port, one in self.known.items()}
             return json.dumps(told).encode()
+        if path.endswith(b"/late"):
+            late = {port: one.late_ms for port, one in self.known.items()}
+            return json.dumps(late).encode()
         if path.endswith(b"/control"):
             task = asyncio.create_task(self._become(**json.loads(body)))
             self._tasks.add(task)
@@ -116,7 +120,7 @@ class Receivers:
         for port, one in self.known.items():
             one.seconds = seconds if port in slow else 0
             if forget:
-                one.times, one.late_ms = Counter(), []
+                one.forget()
             if port in dead and one.server:
                 one.server.close()
                 one.server = None

@@ -62,6 +62,11 @@ class WebhookSite:
         told = self._ask("/report", {})
         return {int(port): report for port, report in told.items()}
 
+    def late_ms(self, ports: Sequence[int]) -> list[float]:
+        """How late each event came to each of these, the first time."""
+        told = self._ask("/late", {})
+        return [ms for port in ports for ms in told[str(port)]]
+
     def ask(self, count: int, per_second: float) -> None:
         """That many events, evenly, each by a request."""
         began = monotonic()

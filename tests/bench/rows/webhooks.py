@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
 from time import monotonic
 
 from domain.clock import utc_now
@@ -36,45 +35,53 @@ def rows(bench: Bench) -> Iterator[Row]:
     with webhook_site(bench.servers, bench.folder) as site:
         steadily(site, int(EVENTS_PER_SECOND))  # to be warm
         limit = asyncio.run(bare_posts(site, bench.seconds))
+        happen, how = (WebhookSite.append, "all at once") if wanted else SLOWLY
         count = wanted or int(bench.seconds * EVENTS_DRAINED_PER_SECOND)
-        drained = drain(site, count)
+        seconds, without = undisturbed(site, count, WebhookSite.append)
+        drained = count * RECEIVERS / seconds
         yield Row(
             what=f"webhooks: {count:,} events to {RECEIVERS} receivers",
             limit=f"{limit:,.0f} bare posts/s",
             reached=f"{drained:,.0f} deliveries/s",
             ratio=drained / limit,
         )
-        if wanted:
-            yield isolation(site, wanted, WebhookSite.append, "all at once")
-        else:
+        if not wanted:
             count = int(bench.seconds * EVENTS_PER_SECOND * STEADY_FOR)
-            yield isolation(site, count, steadily, f"{EVENTS_PER_SECOND:g}/s")
+            _, without = undisturbed(site, count, happen)
+        yield isolation(site, count, happen, how, without)
 
 
-def drain(site: WebhookSite, count: int) -> float:
-    """All appended at once, to all receivers."""
+def undisturbed(
+    site: WebhookSite, count: int, happen: Happen
+) -> tuple[float, Sequence[float]]:
+    """How many seconds it takes until all have all; how late, but to two, it came."""
     site.become()
     began = monotonic()
-    site.append(count)
+    happen(site, count)
     site.await_unique(count, site.ports)
-    return count * RECEIVERS / (monotonic() - began)
+    return monotonic() - began, site.late_ms(site.ports[2:])
 
 
 def steadily(site: WebhookSite, count: int) -> None:
     site.ask(count, EVENTS_PER_SECOND)
 
 
-def isolation(site: WebhookSite, count: int, happen: Happen, how: str) -> Row:
-    """How late the events come to those who are well, without the others and with."""
+SLOWLY = steadily, f"{EVENTS_PER_SECOND:g}/s"
+
+
+def isolation(
+    site: WebhookSite,
+    count: int,
+    happen: Happen,
+    how: str,
+    without: Sequence[float],
+) -> Row:
+    """How late the events come to those who are well beside one dead and one slow."""
     dead, slow, *well = site.ports
-    site.become()
-    happen(site, count)
-    site.await_unique(count, site.ports)
-    without = late(site, well)
     site.become(dead=[dead], slow=[slow])
     happen(site, count)
     site.await_unique(count, well)
-    with_them, told, waiting = late(site, well), site.report(), site.left()
+    with_them, told, waiting = site.late_ms(well), site.report(), site.left()
     site.become(forget=False)
     site.hurry()
     site.await_unique(count, [dead, slow])
@@ -102,11 +109,6 @@ def repeated(told: Mapping[int, Mapping[str, int]]) -> float:
     sent = sum(report["total"] for report in told.values())
     unique = sum(report["unique"] for report in told.values())
     return (sent - unique) / unique
-
-
-def late(site: WebhookSite, ports: Sequence[int]) -> list[float]:
-    told = site.report()
-    return [*chain(*(told[port]["late_ms"] for port in ports))]
 
 
 async def bare_posts(site: WebhookSite, seconds: float) -> float:
