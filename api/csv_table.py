@@ -17,16 +17,28 @@ from unicodedata import category, normalize
 
 import msgspec
 from litestar.response import Stream
+from litestar.response.base import ASGIResponse
 
 from domain.instant import told
 
-CSV = "text/csv; charset=utf-8"
+CSV = "text/csv"
 APOSTROPHE = "'"
 SIGNS = frozenset("=+-@\N{MINUS SIGN}")
 # Controls, spaces, marks and what cannot be seen: a spreadsheet may pass over them.
 UNSEEN = frozenset("CZM")
 ENDS = re.compile("([;\t\r\n])")
 Cell = str | int | float | datetime | None
+
+
+class Table(Stream):
+    """A file to be kept, sent as it is made."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], name: str) -> None:
+        super().__init__(pieces, headers=attachment(f"{name}.csv"))
+
+    def to_asgi_response(self, *args: Any, **kwargs: Any) -> ASGIResponse:
+        """Litestar's own has the media type of the handler, which is another."""
+        return super().to_asgi_response(*args, **kwargs | {"media_type": CSV})
 
 
 def lines(rows: Iterable[Sequence[Cell]]) -> bytes:
@@ -51,11 +63,6 @@ def in_json(value: Any) -> str:
     return head + "".join(
         ("\\u003b" if _is_formula(part) else ";") + part for part in parts
     )
-
-
-def csv_response(pieces: AsyncIterator[bytes], name: str) -> Stream:
-    """A file to be kept, sent as it is made."""
-    return Stream(pieces, media_type=CSV, headers=attachment(f"{name}.csv"))
 
 
 def attachment(name: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 
 from api.auth import allow
-from api.csv_table import csv_response
+from api.csv_table import Table
 from api.deps import AtDesk
 from api.hold_answers import HoldsAnswer, holds_answer
 from api.hold_table import hold_table
@@ -57,7 +57,7 @@ class HoldRoutes(Controller):
         reader = place.desk.services.reader
         if format_ == "csv":
             name = f"berth-{known.id}-holds"
-            return csv_response(hold_table(reader, [known], period), name)
+            return Table(hold_table(reader, [known], period), name)
         return await holds_answer(reader, [known], period, limit, offset)
 
 
@@ -122,5 +122,5 @@ class RepositoryHoldsController(Controller):
         ]
         if format_ == "csv":
             table = hold_table(services.reader, seen, period)
-            return csv_response(table, f"berth-{identifier}-holds")
+            return Table(table, f"berth-{identifier}-holds")
         return await holds_answer(services.reader, seen, period, limit, offset)

@@ -12,7 +12,7 @@ from litestar.response import Stream
 
 from api.auth import allow
 from api.bounds import EITHER, bound_of
-from api.csv_table import attachment, csv_response
+from api.csv_table import Table, attachment
 from api.deps import AtDesk
 from api.event_table import event_table
 from api.log import POSITION_MAX
@@ -125,7 +125,7 @@ class LogExportController(Controller):
                 raise Invalid(NO_PROOFS, field="earlier")
             events = desk.services.sealed_events
             asked = await events.asked(question)
-            return csv_response(event_table(events, asked), name)
+            return Table(event_table(events, asked), name)
         bundle = await desk.services.log.bundle(question)
         headers = attachment(f"{name}.ndjson")
         return Stream(_pieces(bundle), media_type=NDJSON, headers=headers)
