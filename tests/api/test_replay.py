@@ -22,11 +22,6 @@ SELECT convert_from(state, 'UTF8')::json->'origin'->>'at' AS at
 FROM berth_events ORDER BY notification_id DESC LIMIT 1
 """
 
-LATEST = """
-SELECT convert_from(state, 'UTF8')::json #>> '{origin,at}' AS at FROM berth_events
-ORDER BY notification_id DESC LIMIT 1
-"""
-
 
 @pytest.fixture
 def told(installation: Installation, capsys: pytest.CaptureFixture[str]) -> Telling:
@@ -78,14 +73,6 @@ class Telling:
         [row] = self._installation.query("SELECT clock_timestamp() AS now")
         now: datetime = row["now"]
         return now.isoformat()
-
-    def latest(self) -> str:
-        """When the latest event happened: PostgreSQL's clock may be ahead of that of
-        the next one, which is decided by what this clock was when it last answered.
-        """
-        [row] = self._installation.query(LATEST)
-        at: str = row["at"]
-        return at
 
 
 def has_ended(command: Command) -> bool:
