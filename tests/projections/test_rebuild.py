@@ -115,8 +115,10 @@ def test_all_at_once_while_events_come_and_readers_read(
         assert rows(early_url, view) == rows(live_url, view)
 
 
-@pytest.mark.parametrize("view", ALL, ids=VIEWS)
-def test_one_by_itself(live_url: str, view: View) -> None:
+@pytest.mark.parametrize("name", ["environment_listing", "task_board"])
+def test_one_by_itself(live_url: str, name: str) -> None:
+    """One of tables that refer to each other, and one of shelves."""
+    view = VIEWS[name]
     before = rows(live_url, view)
     assert any(before.values())
     with closing(Database(live_url, patient=True)) as database:
