@@ -176,5 +176,5 @@ def check_erased(own: Installation, owner: Caller, person: Caller) -> None:
     # Another process hears of it within a second.
     until(lambda: registered()["who"].startswith("erased:"), 10)
     row = registered()
-    assert (row["ip"], row["userAgent"]) == ("", "")
+    assert (row["ip"], row["userAgent"]) == ("erased", "erased")
     assert person.name not in str(row)
