@@ -23,8 +23,10 @@ def test_it_goes_to_standard_output_unless_a_file_is_named(
     variables = installation.environment
     code, told = said(*words, "--from", PAST, **variables)
     assert code == 0, told
-    header = json.loads(told.splitlines()[0])
+    lines = [line for line in told.splitlines() if line.startswith("{")]
+    header, *events, _ = map(json.loads, lines)
     assert header["asked"]["repository"] == repository
+    assert "project.registered" in {event["topic"] for event in events}
     out = tmp_path / "none.ndjson"
     code, told = said(
         *words, "--out", str(out), "--from", PAST.removesuffix("Z"), **variables
