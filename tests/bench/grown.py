@@ -26,11 +26,12 @@ from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.heads import snapshots_due
 from projections.storage.mapper import EventMapper
-from projections.storage.subjects import subjects_of
+from projections.storage.subjects import Subjects, subjects_of
 from projections.storage.uuid7 import event_id
 from projections.view import View
 from projections.views import VIEWS
 from tests.bench.installation import KEYS
+from tests.bench.sealed import FORGET
 from tests.support.journal_rows import TIDY, copy_rows, rows_of
 
 EVENTS = 1_000_000
@@ -69,7 +70,8 @@ def fill(url: str, ids: Sequence[str]) -> None:
         cursor = connection.cursor()
         cursor.execute("LOCK TABLE berth_events IN EXCLUSIVE MODE")
         history = History(cursor, mapper, ids)
-        history.date_back(cursor, mapper)
+        history.date_back(cursor, subjects)
+        cursor.execute(FORGET)  # The seal over those.
         copy_rows(cursor, rows_of(history.lock_cycles(), subjects))
         deciders = dict.fromkeys(ids, environment)
         cursor.executemany(KEEP, snapshots_due(history.heads, deciders))
@@ -112,12 +114,14 @@ class History:
         commands = (EVENTS - self._position) // EVENTS_PER_CYCLE * 3
         self._at = utc_now() - commands * BETWEEN_COMMANDS
 
-    def date_back(self, cursor: psycopg.Cursor[DictRow], mapper: EventMapper) -> None:
+    def date_back(self, cursor: psycopg.Cursor[DictRow], subjects: Subjects) -> None:
         """What was there before happened before, as in any journal."""
-        for record in self._before:
-            dated = replace(record, origin=replace(record.origin, at=self._at))
-            state = mapper.to_stored_event(dated).state
-            cursor.execute(DATE_BACK, [state, record.position])
+        dated = [
+            replace(record, origin=replace(record.origin, at=self._at))
+            for record in self._before
+        ]
+        for _, _, _, state, position in rows_of(dated, subjects):
+            cursor.execute(DATE_BACK, [state, position])
 
     def lock_cycles(self) -> Iterator[Recorded]:
         first, *others = self.heads
