@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import structlog
+
 from projections.storage.checkpoint import ViewStore
 from projections.view import View
 
 # Who is further behind reads for itself, and keeps nobody waiting.
 BEHIND_MAX = 10_000
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,16 @@ class CatchUp:
 
     def _together(self, views: Collection[View], after: int, tip: int) -> int:
         news = self.store.news(views, after, tip)
+        try:
+            moved = self.store.follow(views, after, news)
+        except Exception as error:  # noqa: BLE001 - whose it is, its own turn will tell
+            log.warning("the views go on one by one", error=str(error))
+            moved = set()
+        views = [view for view in views if view.name not in moved]
         failures: list[Exception] = []
         for view in views:
             try:
-                self.store.follow(view, after, news)
+                self.store.advance(view)
             except Exception as error:  # noqa: BLE001 - raised once all had their turn
                 failures.append(error)
         if failures:

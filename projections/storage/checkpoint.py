@@ -30,6 +30,16 @@ BATCH_BYTES_MAX = 8 << 20
 # The row's lock makes the projectors of one view take turns, in whatever processes.
 # A plan made while a view was empty would read all of it for ever, however large it
 # grows: during a turn, each statement is planned for the sizes of that moment.
+FREE_TURNS: LiteralString = """
+SELECT
+    application_name AS name, notification_id AS checkpoint,
+    set_config('plan_cache_mode', 'force_custom_plan', true)
+FROM berth_tracking WHERE application_name = ANY(%s)
+FOR UPDATE SKIP LOCKED
+"""
+MOVE: LiteralString = """
+UPDATE berth_tracking SET notification_id = %s WHERE application_name = ANY(%s)
+"""
 TURN: LiteralString = """
 INSERT INTO berth_tracking (application_name, notification_id) VALUES (%s, 0)
 ON CONFLICT (application_name)
@@ -127,16 +137,27 @@ class ViewStore(PostgresTrackingRecorder):
             page = read(cursor.connection, topics, after, upto, self._subjects)
         return page._replace(erasures=known)
 
-    def follow(self, view: View, after: int, news: Page) -> None:
-        """Project of the `news` since `after` what the view has not read yet."""
+    def follow(self, views: Collection[View], after: int, news: Page) -> set[str]:
+        """Project of the `news` since `after` what each view has not read yet.
+
+        All in one transaction: most of what a small batch costs is its own round trips.
+        Returns the names of those that have read the news. Whom somebody else is moving
+        just now is not among them, and neither is anybody if the news may name a person
+        who was erased since.
+        """
+        names = [view.name for view in views]
         with self.datastore.transaction(commit=True) as cursor:
-            checkpoint, _ = self.turn(cursor, view.name)
-            if not after <= checkpoint < news.upto:
-                return  # Somebody else has moved it meanwhile.
+            rows = cursor.execute(FREE_TURNS, [names], prepare=True).fetchall()
+            known = {row["name"]: row["checkpoint"] for row in rows}
             if self.noticed(cursor) != news.erasures:
-                return  # They may name somebody who was erased since.
-            shown = view.shown(news.records, after=checkpoint)
-            self.write(cursor, view.name, news.upto, view.project(shown))
+                return set()
+            late = [v for v in views if after <= known.get(v.name, -1) < news.upto]
+            for view in late:
+                shown = view.shown(news.records, after=known[view.name])
+                self._write(cursor, view.project(shown))
+            moved = {view.name for view in late}
+            cursor.execute(MOVE, [news.upto, [*moved]], prepare=True)
+        return moved | {name for name, at in known.items() if at >= news.upto}
 
     def advance(self, view: View, limit: int = BATCH_MAX) -> int:
         """Project the next events of the journal; return how many there were."""
@@ -171,6 +192,10 @@ class ViewStore(PostgresTrackingRecorder):
         self, cursor: Cursor[DictRow], name: str, upto: int, writes: Iterable[Write]
     ) -> None:
         """Whoever writes has the turn; with this, the view has read up to `upto`."""
+        self._write(cursor, writes)
+        self._insert_tracking(cursor, Tracking(name, upto))
+
+    def _write(self, cursor: Cursor[DictRow], writes: Iterable[Write]) -> None:
         for target, rows in writes:
             if not rows:
                 continue
@@ -179,7 +204,6 @@ class ViewStore(PostgresTrackingRecorder):
             else:
                 values = {"rows": msgspec.json.encode(rows).decode()}
                 cursor.execute(target, values, prepare=True)
-        self._insert_tracking(cursor, Tracking(name, upto))
 
 
 def read(
