@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from time import monotonic
@@ -43,6 +44,7 @@ class Appender:
     def __init__(self, database: Database) -> None:
         self.heads = Heads()
         self.parking = Parking()
+        self.meanwhile: Callable[[], None] = _nothing  # Called once PostgreSQL is busy.
         self._recorder = Recorder(database)
         self._subjects = database.subjects
         self._mapper = EventMapper(JSONTranscoder(), self._subjects)
@@ -136,6 +138,7 @@ class Appender:
         if snapshots_due(batch.heads, batch.deciders):
             return False
         events = await self._stored(batch.records)
+        asyncio.get_running_loop().call_soon(self.meanwhile)
         now = await self._recorder.append_if(batch.after, batch.at, events)
         self._is_alone = now is not None
         if now is None:
@@ -168,6 +171,7 @@ class Appender:
         # Where others append, too, what was current most likely is not so any more.
         current = self._current if self._is_alone else frozenset()
         stale = [stream for stream in deciders if stream not in current]
+        asyncio.get_running_loop().call_soon(self.meanwhile)
         tip, news = await self._recorder.begin(self._versions(stale))
         self._read_at = (tip.at, monotonic())
         calls += others.take_known(self.heads)
@@ -276,3 +280,7 @@ class Appender:
 
 def _streams_of(calls: Sequence[Call]) -> Deciders:
     return {s.stream: s.decider for c in calls for s in c.steps if not s.fresh}
+
+
+def _nothing() -> None:
+    pass

@@ -22,6 +22,7 @@ from projections.traces import TRACES
 TOUCHED_MAX = 1_000
 RETRY_SECONDS = 0.5
 PATIENCE_SECONDS = 8
+UNHURRIED_SECONDS = 0.001
 log = structlog.get_logger()
 
 Announce = Callable[[Collection[str]], None]
@@ -42,10 +43,12 @@ class StoredJournal:
         self._appender = appender
         self._parking: Parking = appender.parking
         self._calls = Arrivals()
+        self._unhurried: list[tuple[Call, Outcome | Exception]] = []
         self._touched: Deciders = {}
         self._patience: asyncio.TimerHandle | None = None
         self._wake_up: asyncio.TimerHandle | None = None
         self.meet = appender.meet
+        appender.meanwhile = self._tell_the_unhurried
         self._read_at = (appender.first_tip().at, monotonic())
         self._told = self._read_at[0]  # What `now` said last.
 
@@ -159,10 +162,7 @@ class StoredJournal:
             self._read_at = (batch.at, batch.read_at)
         if batch.records and not batch.error:
             self.announce(batch.unheard)
-        # First who was waiting for his turn: others wait for what he does next.
-        outcomes = sorted(batch.outcomes, key=lambda answer: answer[0].cause is None)
-        for call, outcome in outcomes:
-            call.settle(_failure(batch.error) if batch.error else outcome)
+        self._tell(batch)
         for call in batch.calls:
             if call.is_overdue or call.answer.done():
                 self._give_up(call)  # Its time ran out while it was being parked.
@@ -171,6 +171,29 @@ class StoredJournal:
         self._look_again_when_due(RETRY_SECONDS if batch.error else 0)
         if not batch.error:
             event_metrics.count(batch.records, batch.before)
+
+    def _tell(self, batch: Batch) -> None:
+        """First whose turn has come; the others once the next append is on its way.
+
+        What the new holder does next is what everybody waits for: it must not come
+        behind the answers to others, and what those ask for then. They wait no longer
+        than that it can be seen whether he does anything just now.
+        """
+        for call, outcome in batch.outcomes:
+            if batch.error:
+                call.settle(_failure(batch.error))
+            elif batch.has_woken and call.cause is None:
+                self._unhurried.append((call, outcome))
+            else:
+                call.settle(outcome)
+        if self._unhurried:
+            loop = asyncio.get_running_loop()
+            loop.call_later(UNHURRIED_SECONDS, self._tell_the_unhurried)
+
+    def _tell_the_unhurried(self) -> None:
+        unhurried, self._unhurried = self._unhurried, []
+        for call, outcome in unhurried:
+            call.settle(outcome)
 
     def _give_up(self, call: Call) -> None:
         """The caller's time to wait is over."""

@@ -104,6 +104,31 @@ def test_who_joins_a_queue_goes_along_with_the_next_hand_over(
     asyncio.run(scenario())
 
 
+def test_what_a_new_holder_does_next_comes_before_what_others_do(
+    journal_url: str,
+) -> None:
+    async def scenario() -> None:
+        async with alone(journal_url) as rig:
+            waiting = wait_for(rig, "b")
+            await parked(rig, 1)
+            given_back = asyncio.ensure_future(
+                rig.journal.execute(to("e", release("a")))
+            )
+            then = {}
+
+            async def go_on(before: Any, name: str, command: Any) -> None:
+                await before
+                then[name] = (await do(rig, command)).at
+
+            await asyncio.gather(
+                go_on(given_back, "a", request("z")),
+                go_on(waiting, "b", release("b")),
+            )
+            assert then["b"] < then["a"]
+
+    asyncio.run(scenario())
+
+
 def test_what_others_appended_meanwhile_undoes_it(
     journal_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
