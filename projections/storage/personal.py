@@ -26,7 +26,7 @@ from msgspec import Raw, Struct, inspect
 from msgspec.structs import force_setattr
 
 from domain.hidden import MARK, NAME
-from domain.person import ERASED, OF_ACTOR, PERSONAL
+from domain.person import ERASED, PERSONAL
 
 KEY_BITS = 512
 BACKSLASH = b"\\"
@@ -99,9 +99,10 @@ def places_in(kind: type[Struct], *, by_machine: bool = False) -> Places:
     for field in msgspec.structs.fields(kind):
         for part in _parts(inspect.type_info(field.type)):
             match part:
-                case inspect.Metadata(extra={"personal": True} as extra):
-                    if not (by_machine and OF_ACTOR in extra):
-                        found.append((field.name, None))
+                case inspect.Metadata(extra={"of_actor": True}) if by_machine:
+                    pass
+                case inspect.Metadata(extra={"personal": True}):
+                    found.append((field.name, None))
                 case inspect.StructType(cls=cls):
                     if within := places_in(cls, by_machine=by_machine):
                         found.append((field.name, within))

@@ -56,5 +56,5 @@ def test_what_only_a_newer_version_can_read(
         for chosen in {}, about, {"types": "lock.*"}:
             refused("/events", after=after, **chosen)
     assert page(f"{path}/history") == history
-    assert page(path, at=told(utc_now()))["currentLock"]
+    assert page(path, at=told(utc_now()))["isLocked"]
     assert int(page("/events", after=after)["events"][0]["sequence"]) == position

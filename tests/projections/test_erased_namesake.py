@@ -19,6 +19,7 @@ from domain.event import Actor
 from domain.release import PublishRelease, release
 from domain.roles import Role
 from domain.token import IssueToken, token
+from domain.webhook.events import WebhookCreated
 from domain.webhook.webhook import CreateWebhook, webhook
 from projections.storage.database import Database
 from projections.storage.rebuild import rebuild
@@ -50,6 +51,8 @@ def deeds(by: Actor, whose: str) -> list[Step]:
         name="v1",
         domain="core",
     )
+    created = WEBHOOKS[0]
+    assert isinstance(created, WebhookCreated)
     issued = IssueToken(by=by, name="ci", secret_sha256="ab" * 32)
     return [
         to(
@@ -66,7 +69,7 @@ def deeds(by: Actor, whose: str) -> list[Step]:
         Step(
             webhook,
             f"webhooks/{whose}",
-            CreateWebhook(by=by, created=WEBHOOKS[0]),
+            CreateWebhook(by=by, created=created),
             fresh=True,
         ),
     ]
