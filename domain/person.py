@@ -11,9 +11,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-PERSONAL = "personal"
+PERSONAL, OF_ACTOR = "personal", "of_actor"
 # A field of an event that may name a person. It is stored under that person's own key.
 PersonName = Annotated[str, Meta(extra={PERSONAL: True})]
+# One that names whoever did what the event tells: an application, if it was one.
+ActorName = Annotated[str, Meta(extra={PERSONAL: True, OF_ACTOR: True})]
 
 ANONYMOUS = "anonymous"  # Whoever has shown no token that is good.
 OF_BERTH = "berth:"

@@ -23,7 +23,7 @@ from domain.decider import Decider
 from domain.errors import Invalid, ReleaseExists, StaleFence
 from domain.event import Command, Event
 from domain.naming import fold
-from domain.person import PersonName
+from domain.person import ActorName
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCKS_APART = timedelta(minutes=5)  # How far ahead of ours a caller's may be.
@@ -39,7 +39,7 @@ class ReleasePublished(Event, frozen=True, tag="release.published"):
     name: str
     domain: str
     published_at: datetime
-    published_by: PersonName
+    published_by: ActorName
     metadata: dict[str, Any] = {}
     ticket_id: str | None = None
     fence: int | None = None

@@ -213,10 +213,15 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
 
 environment_listing = View(
     "environment_listing",
-    ("environment", "lock_ticket"),
+    ("environment", "lock_ticket", "chosen_default"),
     project,
     get_args(Shown),
-    erase=(sql["erase_environments"], sql["erase_tickets"]),
+    erase=(
+        sql["erase_registrars"],
+        sql["erase_revisers"],
+        sql["erase_reviewers"],
+        sql["erase_tickets"],
+    ),
 )
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from domain.access import EnvironmentRead
 from domain.catalog import AnyEvent, tag
 from domain.environment.events import EnvironmentRegistered
-from domain.errors import EnvironmentNotFound, Invalid
+from domain.errors import EnvironmentNotFound, Invalid, JournalUnavailable
 from domain.ids import parse_id
 from domain.naming import fold
 from domain.outward.subject import ENVIRONMENT, kind_of, subject_of
@@ -24,6 +24,7 @@ from projections.history import History
 from projections.storage.database import Database
 from projections.storage.events_read import EventsRead
 from projections.storage.instants import Moment
+from projections.storage.mapper import NEWER
 from projections.storage.past import Past
 from projections.storage.reader import Reader
 
@@ -87,7 +88,10 @@ class Stories:
         return Known(last.id, last.begin, [one.id for one in before])
 
     async def told(self, known: Known, upto: int) -> AsyncIterator[Recorded]:
-        """All that concerns it up to a position, in order, but for who looked at it."""
+        """All that concerns it up to a position, in order, but for who looked at it.
+
+        `JournalUnavailable` where only a newer version of Berth can tell what comes.
+        """
         position = known.begin.position - 1
         while position < upto:
             piece = await self._events.after(
@@ -102,6 +106,8 @@ class Stories:
                     return
                 if subject_of(found.record).id == known.id:
                     yield found.record
+            if piece.is_cut and piece.until < upto:
+                raise JournalUnavailable(NEWER)
             position = piece.until
 
     async def as_of(self, known: Known, position: int, at: datetime) -> Listed | None:

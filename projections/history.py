@@ -122,7 +122,7 @@ class History:
         return await with_past_holds(self._reader, found, position)
 
     async def keep_snapshots(self, most: int) -> int:
-        """Of environments that have grown since their last; returns of how many.
+        """Of environments that have grown since their last; returns how many.
 
         From some `most` events, so that it costs little beside what appends them.
         """
@@ -133,8 +133,7 @@ class History:
         }
         rows = await self._reader.peek(sql["grown_environments"], values)
         streams = [row["stream"] for row in rows]
-        await self._travel.keep(chronicle, streams, most)
-        return len(streams)
+        return await self._travel.keep(chronicle, streams, most)
 
     async def forget_others(self) -> None:
         """Snapshots that only another version of Berth could read."""

@@ -11,6 +11,10 @@ from projections.storage.rebuild import Progress
 from projections.storage.subjects import subjects_of
 from projections.view import View
 
+# Nobody else waits for its new tables: on a machine that is very busy, its threads may
+# pause for long in a transaction. Where somebody waits, it has as little time as any.
+IDLE_MS = 60_000
+
 
 def rebuild(
     url: str,
@@ -29,6 +33,7 @@ def rebuild(
         pool_max=len(views),
         patient=True,
         durable=False,
+        idle_ms=IDLE_MS,
         subjects=subjects,
     )
     try:

@@ -18,7 +18,7 @@ class HistoryKeeper:
     has_tidied: bool = False
 
     async def run_once(self) -> int:
-        """Returns of how many environments there were too few snapshots."""
+        """Returns how many snapshots were missing."""
         if not self.has_tidied:
             await self.history.forget_others()
             self.has_tidied = True

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from domain.environment.review_events import ReviewEvent
 from domain.event import Event
-from domain.person import PersonName
+from domain.person import ActorName, PersonName
 
 
 class Category(StrEnum):
@@ -116,7 +116,7 @@ class LockReleased(Event, frozen=True, tag="lock.released"):
     ticket_id: str
     requested_by: PersonName
     fence: int
-    released_by: PersonName
+    released_by: ActorName
     forced: bool = False
 
 
@@ -125,7 +125,7 @@ class LockWithdrawn(Event, frozen=True, tag="lock.withdrawn"):
 
     ticket_id: str
     requested_by: PersonName
-    withdrawn_by: PersonName
+    withdrawn_by: ActorName
     forced: bool = False
 
 

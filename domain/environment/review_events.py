@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.event import Event
-from domain.person import PersonName
+from domain.person import ActorName
 
 
 class ReviewStatus(StrEnum):
@@ -26,7 +26,7 @@ class ReviewAssigned(Event, frozen=True, tag="review.assigned"):
     assigned_at: datetime
     until: datetime
     operation_id: str
-    requested_by: PersonName
+    requested_by: ActorName
 
 
 class ReviewExtended(Event, frozen=True, tag="review.extended"):
@@ -35,7 +35,7 @@ class ReviewExtended(Event, frozen=True, tag="review.extended"):
     issue: str
     until: datetime
     operation_id: str
-    extended_by: PersonName
+    extended_by: ActorName
 
 
 class ReviewTransitioned(Event, frozen=True, tag="review.transitioned"):
@@ -44,7 +44,7 @@ class ReviewTransitioned(Event, frozen=True, tag="review.transitioned"):
     issue: str
     status: ReviewStatus
     operation_id: str
-    transitioned_by: PersonName
+    transitioned_by: ActorName
 
 
 class ReviewUnassigned(Event, frozen=True, tag="review.unassigned"):
@@ -52,7 +52,7 @@ class ReviewUnassigned(Event, frozen=True, tag="review.unassigned"):
 
     issue: str
     operation_id: str | None
-    unassigned_by: PersonName
+    unassigned_by: ActorName
 
 
 class ReviewExpired(Event, frozen=True, tag="review.expired"):

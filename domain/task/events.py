@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from domain.event import Event
-from domain.person import PersonName
+from domain.person import ActorName, PersonName
 from domain.roles import Role
 
 LOCK_DURATION_MS = 300_000
@@ -174,7 +174,7 @@ class TaskCancellationRequested(Event, frozen=True, tag="task.cancellation_reque
     """The worker is told to end this attempt."""
 
     attempt: int
-    requested_by: PersonName
+    requested_by: ActorName
 
 
 class TaskCancelled(Event, frozen=True, tag="task.cancelled"):

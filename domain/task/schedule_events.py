@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.event import Event
-from domain.person import PersonName
+from domain.person import ActorName
 from domain.task.events import Order, Submitter
 from domain.task.recurrence import Recurrence
 
@@ -71,7 +71,7 @@ class ScheduleMissed(Event, frozen=True, tag="schedule.missed"):
 class ScheduleStopped(Event, frozen=True, tag="schedule.stopped"):
     """Nothing more is fired; the instance that runs goes on."""
 
-    stopped_by: PersonName
+    stopped_by: ActorName
     stopped_at: datetime
 
 

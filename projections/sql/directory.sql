@@ -84,4 +84,10 @@ WHERE revoked_at IS NULL
 ORDER BY created_at, id;
 
 -- name: erase_token_issuers
-UPDATE application_token SET created_by = %(erased_as)s WHERE created_by = %(name)s;
+-- Not where it was an application that is called alike.
+UPDATE application_token SET created_by = %(erased_as)s
+WHERE created_by = %(name)s AND (
+    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    FROM berth_events
+    WHERE originator_id = 'tokens/' || application_token.id AND originator_version = 1
+) IS NULL;

@@ -1,7 +1,10 @@
 -- name: add_environments
 INSERT INTO environment
-    (id, project, name_key, details, created_at, created_by, updated_at, updated_by)
-SELECT id, project, name_key, details, at, by, at, by
+    (id, project, name_key, is_default, details, created_at, created_by, updated_at,
+    updated_by)
+SELECT id, project, name_key,
+    EXISTS (SELECT FROM chosen_default WHERE chosen_default.id = new.id),
+    details, at, by, at, by
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
     id text, project text, name_key text, details jsonb, at timestamptz, by text
 );
@@ -19,9 +22,19 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
 WHERE environment.id = new.id;
 
 -- name: set_defaults
+-- One that is new is chosen before it is registered, and maybe in an earlier batch.
+WITH new AS (
+    SELECT id, is_default
+    FROM jsonb_to_recordset(%(rows)s::jsonb) AS rows (id text, is_default boolean)
+), chosen AS (
+    INSERT INTO chosen_default SELECT id FROM new WHERE is_default
+    ON CONFLICT DO NOTHING
+), left_off AS (
+    DELETE FROM chosen_default USING new
+    WHERE chosen_default.id = new.id AND NOT new.is_default
+)
 UPDATE environment SET is_default = new.is_default
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (id text, is_default boolean)
-WHERE environment.id = new.id;
+FROM new WHERE environment.id = new.id;
 
 -- name: set_places
 UPDATE environment SET orchestration_order = new.place
@@ -64,6 +77,8 @@ WITH gone AS (
     SELECT id FROM jsonb_to_recordset(%(rows)s::jsonb) AS old (id text)
 ), tickets AS (
     DELETE FROM lock_ticket USING gone WHERE lock_ticket.environment_id = gone.id
+), defaults AS (
+    DELETE FROM chosen_default USING gone WHERE chosen_default.id = gone.id
 )
 DELETE FROM environment USING gone WHERE environment.id = gone.id;
 
@@ -106,14 +121,33 @@ UNION
 SELECT id FROM environment WHERE review_until <= statement_timestamp()
 LIMIT 1000;
 
--- name: erase_environments
+-- name: erase_registrars
+-- Not where it was an application that is called alike, here and in the next two.
+UPDATE environment SET created_by = %(erased_as)s
+WHERE created_by = %(name)s AND (
+    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    FROM berth_events
+    WHERE originator_id = environment.id AND topic = 'environment.registered'
+) IS NULL;
+
+-- name: erase_revisers
+UPDATE environment SET updated_by = %(erased_as)s
+WHERE updated_by = %(name)s AND (
+    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    FROM berth_events WHERE originator_id = environment.id
+        AND topic IN ('environment.registered', 'environment.revised')
+    ORDER BY originator_version DESC LIMIT 1
+) IS NULL;
+
+-- name: erase_reviewers
 UPDATE environment SET
-    created_by = CASE created_by WHEN %(name)s THEN %(erased_as)s ELSE created_by END,
-    updated_by = CASE updated_by WHEN %(name)s THEN %(erased_as)s ELSE updated_by END,
-    review = CASE review ->> 'requested_by'
-        WHEN %(name)s THEN review || jsonb_build_object('requested_by', %(erased_as)s::text)
-        ELSE review END
-WHERE %(name)s IN (created_by, updated_by, review ->> 'requested_by');
+    review = review || jsonb_build_object('requested_by', %(erased_as)s::text)
+WHERE review ->> 'requested_by' = %(name)s AND (
+    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    FROM berth_events WHERE originator_id = environment.id
+        AND topic = 'review.assigned'
+    ORDER BY originator_version DESC LIMIT 1
+) IS NULL;
 
 -- name: erase_tickets
 UPDATE lock_ticket SET requested_by = %(erased_as)s

@@ -157,4 +157,9 @@ UPDATE hold SET requested_by = %(erased_as)s
 WHERE requested_by = %(name)s AND application IS NULL;
 
 -- name: erase_enders
-UPDATE hold SET ended_by = %(erased_as)s WHERE ended_by = %(name)s;
+-- Not where it was an application that is called alike.
+UPDATE hold SET ended_by = %(erased_as)s
+WHERE ended_by = %(name)s AND (
+    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    FROM berth_events WHERE notification_id = hold.ended_position
+) IS NULL;

@@ -36,4 +36,9 @@ LEFT JOIN LATERAL (
 ORDER BY page.published_at DESC, page.position DESC;
 
 -- name: erase_releases
-UPDATE release SET published_by = %(erased_as)s WHERE published_by = %(name)s;
+-- Not what an application published that is called alike.
+UPDATE release SET published_by = %(erased_as)s
+WHERE published_by = %(name)s AND (
+    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    FROM berth_events WHERE notification_id = release.position
+) IS NULL;

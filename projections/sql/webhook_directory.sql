@@ -43,4 +43,10 @@ SELECT facts->>'config_id' AS config_id, facts->>'secret_id' AS secret_id,
 FROM webhook WHERE status <> 'deleted';
 
 -- name: erase_webhooks
-UPDATE webhook SET created_by = %(erased_as)s WHERE created_by = %(name)s;
+-- Not where it was an application that is called alike.
+UPDATE webhook SET created_by = %(erased_as)s
+WHERE created_by = %(name)s AND (
+    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    FROM berth_events
+    WHERE originator_id = 'webhooks/' || webhook.id AND originator_version = 1
+) IS NULL;

@@ -104,11 +104,14 @@ class Appender:
     ) -> Batch:
         batch, began = Batch(self.heads, self.parking), monotonic()
         try:
-            is_ahead = await self._append_ahead(batch, calls, touched, others)
-            if not is_ahead:
+            is_ahead = is_there = await self._append_ahead(
+                batch, calls, touched, others
+            )
+            while not is_there:
                 calls += batch.undo()
+                self._forget_the_erased()
                 batch = Batch(self.heads, self.parking)
-                await self._append_locked(batch, calls, touched, others)
+                is_there = await self._append_locked(batch, calls, touched, others)
             append_metrics.count(batch, monotonic() - began, is_ahead=is_ahead)
         except Exception as error:  # noqa: BLE001 - it becomes the callers' answer
             batch.error = error
@@ -138,6 +141,8 @@ class Appender:
         if snapshots_due(batch.heads, batch.deciders):
             return False
         events = await self._stored(batch.records)
+        if self._names_the_erased:
+            return False
         asyncio.get_running_loop().call_soon(self.meanwhile)
         now = await self._recorder.append_if(batch.after, batch.at, events)
         self._is_alone = now is not None
@@ -162,8 +167,11 @@ class Appender:
 
     async def _append_locked(
         self, batch: Batch, calls: list[Call], touched: Deciders, others: Arrivals
-    ) -> None:
-        """Lock, see what others have appended, decide."""
+    ) -> bool:
+        """Lock, see what others have appended, decide.
+
+        False if somebody was erased meanwhile; then nothing has happened.
+        """
         await self._meet_people(calls)
         await self._recorder.open()
         await self._load(_streams_of(calls) | touched)
@@ -186,10 +194,14 @@ class Appender:
             await self._load(more)
             await self._learn(batch, more)
         events = await self._stored(batch.records)
+        if self._names_the_erased:
+            self._recorder.close()
+            return False
         snapshots = snapshots_due(batch.heads, batch.deciders)
         await self._recorder.end(tip.position, events, snapshots, self._erasures)
         kept = {s.stream: batch.heads[s.stream].kept() for s in snapshots}
         self._keep(batch, batch.heads | kept)
+        return True
 
     async def _stored(self, records: Sequence[Recorded]) -> list[StoredEvent]:
         """Whoever acts for the first time is given a key, on disk before the event."""
@@ -208,9 +220,16 @@ class Appender:
         if strangers := self._subjects.strangers(actors):
             await in_thread(self._subjects.meet, strangers)
 
+    @property
+    def _names_the_erased(self) -> bool:
+        """What is known of streams may tell of somebody who was erased since then.
+
+        Whatever is hidden from then on would have that name in plain.
+        """
+        return self._subjects is not None and self._subjects.erasures > self._erasures
+
     def _forget_the_erased(self) -> None:
-        """What is known of streams may tell of somebody who was erased since then."""
-        if self._subjects is not None and self._subjects.erasures > self._erasures:
+        if self._subjects is not None and self._names_the_erased:
             self._erasures = self._subjects.erasures
             self.heads.keep_none()
             self._current.clear()

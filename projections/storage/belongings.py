@@ -1,6 +1,7 @@
 """Looks up whose events are: in themselves, else in the first one of a stream.
 
-What a first event says of that is never revised, so it may be remembered.
+What a first event says of that is never revised, so it may be remembered. Of one that
+only a newer Berth can read, it is for owners of all that there is to know whose it is.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from typing import LiteralString
 from domain.outward.belonging import NOBODYS, Belonging, said_by, told_by
 from domain.record import Recorded
 from projections.storage.database import Database
-from projections.storage.mapper import decode
+from projections.storage.mapper import KNOWN, decode
 
 REMEMBERED_MAX = 10_000
 FIRST: LiteralString = """
-SELECT originator_id AS stream, first.state
+SELECT originator_id AS stream, topic, first.state
 FROM unnest(%s::text[]) AS wanted (stream), LATERAL (
-    SELECT originator_id, state FROM berth_events
+    SELECT originator_id, topic, state FROM berth_events
     WHERE originator_id = wanted.stream
     ORDER BY originator_version LIMIT 1
 ) AS first
@@ -51,5 +52,9 @@ class Belongings:
         with self._database.cursor() as cursor:
             rows = cursor.execute(FIRST, [streams], prepare=True).fetchall()
         # Whatever is hidden there is no matter here.
-        said = {row["stream"]: said_by(decode(row["state"]).event) for row in rows}
-        return {stream: whose or NOBODYS for stream, whose in said.items()}
+        said = {
+            row["stream"]: said_by(decode(row["state"]).event)
+            for row in rows
+            if row["topic"] in KNOWN
+        }
+        return {row["stream"]: said.get(row["stream"]) or NOBODYS for row in rows}

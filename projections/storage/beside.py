@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import LiteralString
 
-from eventsourcing.persistence import OperationalError
+from eventsourcing.persistence import InternalError, OperationalError
 from psycopg import Cursor
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import IdleInTransactionSessionTimeout, LockNotAvailable
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Composed, Identifier
 
@@ -20,11 +20,12 @@ from projections.view import View
 BATCH = 10_000
 # So many are projected while the live view waits.
 LAST_MAX = 1_000
-# Nobody else waits for these tables: a machine that is very busy may take its time.
-NO_HURRY: LiteralString = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
+# As anybody else for whom others wait: who pauses for longer begins again.
+HURRY: LiteralString = "SET LOCAL idle_in_transaction_session_timeout = '2s'"
 # Whoever reads goes first: nobody waits for longer than this, and no reader is one of
 # two that wait for each other.
 LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '200ms'"
+TRY_AGAIN = (LockNotAvailable, IdleInTransactionSessionTimeout)
 TRIES_MAX = 100
 SORT_MEMORY: LiteralString = "SET LOCAL maintenance_work_mem = '128MB'"
 COPY_OF: LiteralString = "CREATE TABLE {new} (LIKE {old} INCLUDING DEFAULTS)"
@@ -87,7 +88,6 @@ class Beside:
         """Of `page`, what concerns the view, and how far that is."""
         writes = [*self._view.project(self._view.shown(page.records))]
         with self._beside_the_live_ones() as cursor:
-            cursor.execute(NO_HURRY)
             self._store.write(cursor, self._name, page.upto, writes)
         self._position = page.upto
 
@@ -102,33 +102,36 @@ class Beside:
 
         While somebody reads them nothing happens, and it is tried again.
         """
-        self._catch_up()
         for _ in range(TRIES_MAX):
+            self._catch_up()
             try:
                 with self._beside_the_live_ones() as cursor:
                     self._take_over(cursor)
-            except OperationalError as error:
-                if not isinstance(error.__cause__, LockNotAvailable):
+            except (OperationalError, InternalError) as error:
+                if not isinstance(error.__cause__, TRY_AGAIN):
                     raise
             else:
                 return
-        raise RebuildError(f"the tables of {self._view.name} are always being read")
+        raise RebuildError(
+            f"the tables of {self._view.name} are always being read, or this machine"
+            " is too busy"
+        )
 
     def _catch_up(self) -> None:
         """But for the last few, as events may come all the time."""
         is_far = True
         while is_far:
-            with self._beside_the_live_ones() as cursor:
-                cursor.execute(NO_HURRY)
-                read = self._advance(cursor)
-            self._position += read
-            is_far = read == LAST_MAX
+            tip = self.tip
+            is_far = tip - self._position > LAST_MAX
+            if self._position < tip:
+                self.write(self._store.news([self._view], self._position, tip))
 
     def _advance(self, cursor: Cursor[DictRow]) -> int:
         return self._store.advance_within(cursor, self._name, self._view, LAST_MAX)
 
     def _take_over(self, cursor: Cursor[DictRow]) -> None:
         # From here on, whoever projects the live view waits.
+        cursor.execute(HURRY)
         self._store.turn(cursor, self._view.name)
         if erasures(cursor) != self._erasures:
             raise RebuildError("somebody was erased meanwhile: begin again")

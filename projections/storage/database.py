@@ -40,9 +40,13 @@ class Database(PostgresDatastore):
         name: str = "berth",
         patient: bool = False,
         durable: bool = True,
+        idle_ms: int = IDLE_IN_TRANSACTION_MS,
         subjects: Subjects | None = None,
     ) -> None:
         """`patient` is for work in the background, which may take its time.
+
+        A transaction that pauses for `idle_ms` is lost; more is for those that keep
+        nobody else waiting.
 
         Not `durable` is for what can be made again from the journal: a commit does not
         wait for the disk, and a crash loses the latest ones, never a part of one.
@@ -50,7 +54,9 @@ class Database(PostgresDatastore):
         `subjects` are needed to read or append events that speak of people.
         """
         self.subjects = subjects
-        self._params = _params_of(url, name=name, patient=patient, durable=durable)
+        self._params = _params_of(
+            url, name=name, patient=patient, durable=durable, idle_ms=idle_ms
+        )
         super().__init__(
             dbname="",
             host="",
@@ -58,7 +64,7 @@ class Database(PostgresDatastore):
             user="",
             password="",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            idle_in_transaction_session_timeout=IDLE_IN_TRANSACTION_MS / 1000,
+            idle_in_transaction_session_timeout=idle_ms / 1000,
             pool_size=1,
             max_overflow=pool_max - 1,
             originator_id_type="text",
@@ -75,14 +81,16 @@ class Database(PostgresDatastore):
         return await AsyncConnection.connect(**self._params, autocommit=True)
 
 
-def _params_of(url: str, *, name: str, patient: bool, durable: bool) -> dict[str, Any]:
+def _params_of(
+    url: str, *, name: str, patient: bool, durable: bool, idle_ms: int
+) -> dict[str, Any]:
     given = {k: v for k, v in conninfo_to_dict(url).items() if v is not None}
     options = {
         "timezone": "UTC",
         "lock_timeout": LOCK_TIMEOUT_MS,
         "synchronous_commit": "on" if durable else "off",
         "statement_timeout": 0 if patient else STATEMENT_TIMEOUT_MS,
-        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_MS,
+        "idle_in_transaction_session_timeout": idle_ms,
     }
     flags = " ".join(f"-c {key}={value}" for key, value in options.items())
     return {

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 from typing import Any, LiteralString, get_args
 
 from msgspec import Struct
 
 from domain.catalog import AnyEvent, tag
 from domain.environment.events import EnvironmentEvent
+from domain.errors import JournalUnavailable
 from domain.outward.belonging import Belonging
 from domain.outward.subject import ENVIRONMENT, kind_of
 from domain.record import Recorded
 from projections.storage.belongings import Belongings
 from projections.storage.database import Database
 from projections.storage.installation import installation_id
-from projections.storage.mapper import recorded_in
+from projections.storage.mapper import KNOWN, NEWER, recorded_in
 from projections.storage.threads import in_thread
 
 # How many positions one read looks at, whatever it finds there.
@@ -26,7 +28,7 @@ SELECT coalesce((
     SELECT notification_id FROM berth_events ORDER BY notification_id DESC LIMIT 1
 ), 0) AS position
 """
-KNOWN: LiteralString = "SELECT FROM berth_events WHERE originator_id = %s LIMIT 1"
+EXISTS: LiteralString = "SELECT FROM berth_events WHERE originator_id = %s LIMIT 1"
 # What is about an environment but not in its stream names it in its own text.
 ELSEWHERE = [
     tag(event_type)
@@ -38,12 +40,13 @@ PIECE: LiteralString = """
 SELECT * FROM (
     SELECT found.*, sum(octet_length(state)) OVER (ORDER BY notification_id) AS bytes
     FROM (
-        SELECT originator_id, originator_version, notification_id, state
+        SELECT originator_id, originator_version, notification_id, topic, state
         FROM berth_events
         WHERE notification_id > %(after)s AND notification_id <= %(until)s
-            AND (%(topics)s::text[] IS NULL OR topic = ANY(%(topics)s))
+            AND (%(topics)s::text[] IS NULL OR topic = ANY(%(topics)s)
+                OR topic <> ALL(%(known)s))
             AND (%(about)s::text IS NULL OR originator_id = %(about)s
-                OR topic = ANY(%(elsewhere)s)
+                OR (topic = ANY(%(elsewhere)s) OR topic <> ALL(%(known)s))
                 AND position(convert_to(%(about)s, 'UTF8') IN state) > 0)
         ORDER BY notification_id LIMIT %(limit)s
     ) AS found
@@ -55,7 +58,7 @@ AT: LiteralString = """
 SELECT * FROM (
     SELECT found.*, sum(octet_length(state)) OVER (ORDER BY notification_id) AS bytes
     FROM (
-        SELECT originator_id, originator_version, notification_id, state
+        SELECT originator_id, originator_version, notification_id, topic, state
         FROM berth_events WHERE notification_id = ANY(%(positions)s)
     ) AS found
 ) AS piece
@@ -75,12 +78,14 @@ class Found(Struct, frozen=True):
 class Piece(Struct, frozen=True):
     """What was found in the positions after one asked for, and up to `until`.
 
-    `tip` is where the journal ended.
+    `tip` is where the journal ended. If it `is_cut`, what comes next only a newer
+    version of Berth can tell, and nobody may be led past it.
     """
 
     until: int
     tip: int
     found: Sequence[Found] = ()
+    is_cut: bool = False
 
 
 class EventsRead:
@@ -116,11 +121,16 @@ class EventsRead:
             "topics": None if topics is None else sorted(topics),
             "about": about,
             "elsewhere": ELSEWHERE,
+            "known": [*KNOWN],
         }
         return await in_thread(self._after, values)
 
     async def at(self, positions: Sequence[int], bytes_max: int) -> Sequence[Found]:
-        """The events at these positions, in order, until `bytes_max` are together."""
+        """The events at these positions, in order, until `bytes_max` are together.
+
+        It ends before one that only a newer version of Berth can tell;
+        `JournalUnavailable` if that is the first.
+        """
         values = {"positions": [*positions], "bytes_max": bytes_max}
         return await in_thread(self._at, values)
 
@@ -130,7 +140,7 @@ class EventsRead:
 
     def _knows(self, stream: str) -> bool:
         with self._database.cursor() as cursor:
-            return cursor.execute(KNOWN, [stream], prepare=True).fetchone() is not None
+            return cursor.execute(EXISTS, [stream], prepare=True).fetchone() is not None
 
     def _tip(self) -> int:
         with self._database.cursor() as cursor:
@@ -149,17 +159,29 @@ class EventsRead:
             # Planned for what is asked: the filters make all the difference.
             cursor.execute(PIECE, values | {"until": until}, prepare=False)
             rows = cursor.fetchall()
-        found = self._found(rows)
+        told = _told(rows)
+        if len(told) < len(rows):
+            until = rows[len(told)]["notification_id"] - 1
+            return Piece(until, tip, self._found(told), is_cut=True)
         is_full = len(rows) == values["limit"]
         if rows and (is_full or rows[-1]["bytes"] >= values["bytes_max"]):
-            until = found[-1].record.position
-        return Piece(until, tip, found)
+            until = rows[-1]["notification_id"]
+        return Piece(until, tip, self._found(rows))
 
     def _at(self, values: dict[str, Any]) -> Sequence[Found]:
         with self._database.cursor() as cursor:
-            return self._found(cursor.execute(AT, values, prepare=False).fetchall())
+            rows = cursor.execute(AT, values, prepare=False).fetchall()
+        told = _told(rows)
+        if rows and not told:
+            raise JournalUnavailable(NEWER)
+        return self._found(told)
 
     def _found(self, rows: Sequence[dict[str, Any]]) -> Sequence[Found]:
         records = [recorded_in(row, self._database.subjects) for row in rows]
         sizes = [len(row["state"]) for row in rows]
         return [*map(Found, records, self._belongings.of(records), sizes)]
+
+
+def _told(rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Those before the first that only a newer version of Berth can read."""
+    return [*takewhile(lambda row: row["topic"] in KNOWN, rows)]

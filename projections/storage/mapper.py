@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from eventsourcing.domain import DomainEventProtocol
@@ -28,6 +28,9 @@ encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Stored).decode
 # What `decode` raises for what Berth has not written.
 UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError)
+# The topics that this version can decode. While versions change, there are others.
+KNOWN = frozenset(tag(event) for event in get_args(AnyEvent))
+NEWER = "a newer version of Berth has written what comes here: ask again"
 
 
 class EventMapper(Mapper[str]):

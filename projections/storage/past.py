@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, LiteralString, get_args
+from typing import Any, LiteralString
 from uuid import UUID
 
-from domain.catalog import AnyEvent, tag
+from domain.catalog import tag
 from domain.event import Event
 from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.instants import first_since_sync
-from projections.storage.mapper import recorded_in
+from projections.storage.mapper import KNOWN, recorded_in
 from projections.storage.threads import in_thread
 from projections.storage.uuid7 import EPOCH
 
@@ -60,7 +60,6 @@ SELECT coalesce(max(notification_id), 0) AS last FROM berth_events
 SAME_INSTANT_MAX = 10_000
 PIECE_MAX = 1_000
 PIECE_BYTES_MAX = 4 * 1024 * 1024
-KNOWN = [tag(event) for event in get_args(AnyEvent)]
 MILLISECONDS = 80  # below which a UUIDv7 has other bits
 MILLISECONDS_MAX = 253_402_300_799_999  # of what `datetime` can tell
 
@@ -73,7 +72,7 @@ class Past:
         """By position; left out is what is beyond the end, and what only a newer
         version of Berth knows.
         """
-        values = {"positions": [*positions], "topics": KNOWN}
+        values = {"positions": [*positions], "topics": [*KNOWN]}
         found = await in_thread(self._read, AT, values)
         return {record.position: record for record in found}
 

@@ -90,16 +90,21 @@ def ciphers_in(state: bytes) -> Iterator[Cipher]:
 
 
 @cache
-def places_in(kind: type[Struct]) -> Places:
-    """Every field that is a `PersonName`, and those that lead to one."""
+def places_in(kind: type[Struct], *, by_machine: bool = False) -> Places:
+    """Every field that is a `PersonName`, and those that lead to one.
+
+    Without an `ActorName`, if what `kind` tells was done `by_machine`.
+    """
     found: list[tuple[str, Places | None]] = []
     for field in msgspec.structs.fields(kind):
         for part in _parts(inspect.type_info(field.type)):
             match part:
+                case inspect.Metadata(extra={"of_actor": True}) if by_machine:
+                    pass
                 case inspect.Metadata(extra={"personal": True}):
                     found.append((field.name, None))
                 case inspect.StructType(cls=cls):
-                    if within := places_in(cls):
+                    if within := places_in(cls, by_machine=by_machine):
                         found.append((field.name, within))
                 case _:
                     pass

@@ -26,15 +26,22 @@ SECRET_BYTES = 32
 OF_THE_SECRET = b""  # What stands in the place of a digest for it.
 SHOWN_DIGITS = 12
 
+# That there is none is known as of so many erasures, too. A key that was destroyed is
+# found until the erasure is finished; before the one in use, if there is one again.
 FIND: LiteralString = """
-SELECT id, digest, erased_as, key_version, wrapped_key,
-    coalesce((SELECT number FROM erasure), 0) AS erasures
-FROM subject_key WHERE digest = ANY(%s) AND wrapped_key IS NOT NULL
+SELECT id, digest, erased_as, key_version, wrapped_key, erasures
+FROM (SELECT coalesce(max(number), 0) AS erasures FROM erasure) AS known
+LEFT JOIN LATERAL (
+    SELECT * FROM subject_key WHERE digest = ANY(%(wanted)s) AND wrapped_key IS NULL
+    UNION ALL
+    SELECT * FROM subject_key WHERE digest = ANY(%(wanted)s) AND wrapped_key IS NOT NULL
+) AS key ON true
+ORDER BY wrapped_key IS NOT NULL
 """
 LOAD: LiteralString = """
-SELECT id, digest, erased_as, key_version, wrapped_key,
-    coalesce((SELECT number FROM erasure), 0) AS erasures
-FROM subject_key WHERE id = ANY(%s)
+SELECT id, digest, erased_as, key_version, wrapped_key, erasures
+FROM (SELECT coalesce(max(number), 0) AS erasures FROM erasure) AS known
+LEFT JOIN subject_key ON id = ANY(%(wanted)s)
 """
 # Whoever comes second finds the key of the first.
 MAKE: LiteralString = """
@@ -68,9 +75,6 @@ class Found(NamedTuple):
     keys: Collection[Key]
 
 
-NOTHING = Found(-1, ())
-
-
 class SubjectKeys:
     """`database` is one whose commits wait for the disk."""
 
@@ -95,23 +99,23 @@ class SubjectKeys:
         return Known(digest, f"{ERASED_AS}{told.hex()[:SHOWN_DIGITS]}")
 
     def find(self, subjects: Collection[Known], *, make: bool) -> Found:
-        """Those in use, by digest; `make` makes those that are not there yet.
+        """By digest, those in use come last; `make` makes those that are missing.
 
-        A key is on disk before anything is hidden with it.
+        A key is on disk before anything is hidden with it. One that is being erased is
+        found without its cipher.
         """
         digests = [known.digest for known in subjects]
-        with self._database.cursor() as cursor:
-            found = self._found(cursor, FIND, digests)
-        there = {key.digest for key in found.keys}
-        missing = [known for known in subjects if known.digest not in there]
-        if make and missing:
+        while True:
+            with self._database.cursor() as cursor:
+                found = self._found(cursor, FIND, digests)
+            there = {key.digest for key in found.keys if key.cipher is not None}
+            missing = [known for known in subjects if known.digest not in there]
+            if not (make and missing):
+                return found
             with self._database.transaction(commit=True) as cursor:
                 # In one order, lest two who make the same ones wait for each other.
                 for known in sorted(missing):
                     self._make(cursor, known.digest, known.erased_as)
-            with self._database.cursor() as cursor:
-                found = self._found(cursor, FIND, digests)
-        return found
 
     def load(self, key_ids: Collection[int]) -> Found:
         """`VaultClosed` if one is not there, or was wrapped by a key not given here."""
@@ -129,11 +133,12 @@ class SubjectKeys:
 
     def _find_secret(self) -> bytes:
         with self._database.cursor() as cursor:
-            rows = cursor.execute(FIND, [[OF_THE_SECRET]]).fetchall()
-            if not rows:
+            values = {"wanted": [OF_THE_SECRET]}
+            [row] = cursor.execute(FIND, values).fetchall()
+            if row["id"] is None:
                 self._make(cursor, OF_THE_SECRET, "", os.urandom(SECRET_BYTES))
-                rows = cursor.execute(FIND, [[OF_THE_SECRET]]).fetchall()
-        return self._unwrap(rows[0])
+                [row] = cursor.execute(FIND, values).fetchall()
+        return self._unwrap(row)
 
     def _make(
         self,
@@ -153,9 +158,7 @@ class SubjectKeys:
         query: LiteralString,
         wanted: list[bytes] | list[int],
     ) -> Found:
-        rows = cursor.execute(query, [wanted], prepare=True).fetchall()
-        if not rows:
-            return NOTHING
+        rows = cursor.execute(query, {"wanted": wanted}, prepare=True).fetchall()
         keys = [
             Key(
                 row["id"],
@@ -164,6 +167,7 @@ class SubjectKeys:
                 AESSIV(self._unwrap(row)) if row["wrapped_key"] is not None else None,
             )
             for row in rows
+            if row["id"] is not None
         ]
         return Found(rows[0]["erasures"], keys)
 

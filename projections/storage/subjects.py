@@ -97,9 +97,10 @@ class Subjects:
         """Copies to be stored; `SubjectUnknown` if a name in them must be learned."""
         memory = self._memory
         try:
-            if places := places_in(type(event)):
+            by_machine = origin.application is not None
+            if places := places_in(type(event), by_machine=by_machine):
                 event = with_names(event, places, memory.names)
-            if origin.application is not None:
+            if by_machine:
                 return event, origin
             by: Any = _by(memory, origin)
         except KeyError as error:
@@ -131,12 +132,12 @@ class Subjects:
         people: set[str] = set()
         others: set[str] = set()
         for record in records:
-            origin = record.origin
-            if origin.application is None:
+            event, origin = record.event, record.origin
+            by_machine = origin.application is not None
+            if not by_machine:
                 people.add(origin.by)
-            for name, is_certain in names_in(
-                record.event, places_in(type(record.event))
-            ):
+            places = places_in(type(event), by_machine=by_machine)
+            for name, is_certain in names_in(event, places):
                 (people if is_certain else others).add(name)
         memory = self._memory
         self._learn({n for n in people if n not in memory.people}, make=True)
@@ -202,7 +203,7 @@ class Subjects:
         """Where these are remembered by now; None if they were found too long ago."""
         self.notice(found.erasures)
         memory = self._memory
-        if found.keys and found.erasures < memory.erasures:
+        if found.erasures < memory.erasures:
             return None
         for key in found.keys:
             _remember(memory.keys, key.id, key)
@@ -227,8 +228,10 @@ def _plain(cipher: Cipher, key: Key) -> bytes:
 
 
 def _hidden(name: str, key: Key | None) -> Raw | None:
-    if key is None or key.cipher is None:
+    if key is None:
         return None
+    if key.cipher is None:  # Whoever still speaks of them read it in a snapshot.
+        return Raw(name_in_json(key.erased_as))
     return hidden(NAME, key.id, key.cipher, name_in_json(name))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, NamedTuple, TypeVar
 
 import msgspec
 
@@ -20,7 +20,7 @@ from domain.errors import JournalUnavailable
 from domain.fold import Fold
 from projections.storage.database import Database
 from projections.storage.heads import shape_of_state
-from projections.storage.mapper import recorded_in
+from projections.storage.mapper import KNOWN, NEWER, recorded_in
 from projections.storage.threads import in_thread
 
 S = TypeVar("S")
@@ -42,8 +42,8 @@ NEXT: LiteralString = """
 SELECT event.*
 FROM unnest(%(streams)s::text[], %(versions)s::bigint[]) AS known (stream, version),
 LATERAL (
-    SELECT originator_id, originator_version, notification_id, state FROM berth_events
-    WHERE originator_id = stream AND originator_version > version
+    SELECT originator_id, originator_version, notification_id, topic, state
+    FROM berth_events WHERE originator_id = stream AND originator_version > version
         AND originator_version <= version + %(limit)s AND notification_id <= %(upto)s
     ORDER BY originator_version LIMIT %(limit)s
 ) AS event
@@ -64,11 +64,23 @@ FORGET: LiteralString = "DELETE FROM history_snapshot WHERE shape <> ALL(%s)"
 
 @dataclass(slots=True)
 class Reached:
-    """How far a stream has been folded; `version` 0: nothing of it was there."""
+    """How far a stream has been folded; `version` 0: nothing of it was there.
+
+    What comes after one that `is_cut` only a newer version of Berth can read.
+    """
 
     state: Any
     version: int = 0
     position: int = 0
+    is_cut: bool = False
+
+
+class Journey(NamedTuple):
+    """Where each stream has come to, those with more to read, and snapshots kept."""
+
+    reached: Mapping[str, Reached]
+    left: Collection[str]
+    kept: int
 
 
 class TimeTravel:
@@ -81,18 +93,22 @@ class TimeTravel:
         """By stream, of those that had begun at `position`.
 
         `JournalUnavailable` if it takes more than `EVENTS_MAX` events: what was folded
-        so far is kept for the next time.
+        so far is kept for the next time. Also if only a newer version of Berth can tell
+        what one of them was by then.
         """
-        reached, is_there = await in_thread(
+        reached, left, _ = await in_thread(
             self._travel, fold, streams, position, EVENTS_MAX
         )
-        if not is_there:
+        if any(one.is_cut for one in reached.values()):
+            raise JournalUnavailable(NEWER)
+        if left:
             raise JournalUnavailable("so much past takes a while: ask again")
         return {stream: one.state for stream, one in reached.items() if one.version}
 
-    async def keep(self, fold: Fold[Any], streams: Collection[str], most: int) -> None:
-        """Make the snapshots of these ahead, from some `most` events of them."""
-        await in_thread(self._travel, fold, streams, LATEST, most)
+    async def keep(self, fold: Fold[Any], streams: Collection[str], most: int) -> int:
+        """Make the snapshots of these ahead, from some `most` events; how many."""
+        made = await in_thread(self._travel, fold, streams, LATEST, most)
+        return made.kept
 
     async def forget_others(self, folds: Collection[Fold[Any]]) -> None:
         """Drop what no code reads any more."""
@@ -104,8 +120,7 @@ class TimeTravel:
 
     def _travel(
         self, fold: Fold[S], streams: Collection[str], position: int, most: int
-    ) -> tuple[Mapping[str, Reached], bool]:
-        """Where each has come to, and whether that is all the way to `position`."""
+    ) -> Journey:
         subjects = self._database.subjects
         erasures = subjects.look() if subjects else 0
         reached = self._nearest(fold, streams, position)
@@ -116,17 +131,23 @@ class TimeTravel:
             found = self._next(reached, left, position, limit)
             counts = Counter(row["originator_id"] for row in found)
             for row in found:
+                one = reached[row["originator_id"]]
+                one.is_cut |= row["topic"] not in KNOWN
+                if one.is_cut:
+                    continue
                 record = recorded_in(row, subjects)
-                one = reached[record.originator_id]
                 one.state = fold.follow(one.state, record)
                 one.version, one.position = record.originator_version, record.position
                 if one.version % SNAPSHOT_EVERY == 0:
                     kept[record.originator_id, one.position] = replace(one)
-            left = {stream for stream in left if counts[stream] == limit}
+            left = {
+                stream
+                for stream in left
+                if counts[stream] == limit and not reached[stream].is_cut
+            }
             read += len(found)
         kept |= {(stream, reached[stream].position): reached[stream] for stream in left}
-        self._keep(fold, kept, erasures)
-        return reached, not left
+        return Journey(reached, left, self._keep(fold, kept, erasures))
 
     def _nearest(
         self, fold: Fold[S], streams: Collection[str], position: int
@@ -162,10 +183,10 @@ class TimeTravel:
 
     def _keep(
         self, fold: Fold[S], kept: Mapping[tuple[str, int], Reached], erasures: int
-    ) -> None:
-        """Unless there have been more `erasures` than when it was begun."""
+    ) -> int:
+        """None if there have been more `erasures` than when it was begun."""
         if not kept:
-            return
+            return 0
         values = {
             "streams": [stream for stream, _ in kept],
             "positions": [position for _, position in kept],
@@ -175,7 +196,7 @@ class TimeTravel:
             "erasures": erasures,
         }
         with self._database.transaction(commit=True) as cursor:
-            cursor.execute(KEEP, values, prepare=False)
+            return cursor.execute(KEEP, values, prepare=False).rowcount
 
 
 @cache

@@ -131,6 +131,8 @@ STORY: Sequence[tuple[str, Event]] = [
     ("uat", requested("f")),
     ("uat", granted("f", 3, until=600)),
     ("uat", forced("f", 3)),
+    ("project/acme/shop", DefaultChosen(Category.DEV, "dev", None)),
+    ("dev", registered(name="dev", category=Category.DEV)),
     ("uat", requested("g")),
     ("uat", lent("ISSUE-1", until=60)),
     ("uat", ReviewExtended("ISSUE-1", at(90), "task", "ci")),

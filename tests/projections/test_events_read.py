@@ -11,6 +11,7 @@ import pytest
 
 from projections.storage.database import Database
 from projections.storage.events_read import ELSEWHERE, PIECE, SCAN_MAX, EventsRead
+from projections.storage.mapper import KNOWN
 from tests.golden.examples import ENVIRONMENT, EXAMPLES
 from tests.projections.test_journal_plans import (
     BY_POSITION,
@@ -49,6 +50,7 @@ def test_a_piece_is_read_by_position(
                     "limit": 100,
                     "bytes_max": 1_000_000,
                     "elsewhere": ELSEWHERE,
+                    "known": [*KNOWN],
                 }
                 explain = f"EXPLAIN (FORMAT JSON) {PIECE}"
                 [[plan]] = connection.execute(explain.encode(), values).fetchall()

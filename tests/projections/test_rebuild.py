@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from domain.record import Recorded
+from projections.rebuild import IDLE_MS
 from projections.storage.beside import BATCH, RebuildError
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
@@ -69,7 +70,7 @@ def live_url(
 
 
 def keep_up(url: str) -> None:
-    with closing(Database(url)) as database:
+    with closing(Database(url, idle_ms=IDLE_MS)) as database:
         store = ViewStore(database)
         for view in ALL:
             while store.advance(view):
@@ -93,7 +94,9 @@ def test_all_at_once_while_events_come_and_readers_read(
     coming = [past[at : at + CHUNK] for at in range(EVENTS - LATE, EVENTS, CHUNK)]
     stages: list[Stage] = []
     with (
-        closing(Database(early_url, pool_max=len(ALL), patient=True)) as database,
+        closing(
+            Database(early_url, pool_max=len(ALL), patient=True, idle_ms=IDLE_MS)
+        ) as database,
         psycopg.connect(early_url, autocommit=True) as connection,
     ):
         store = ViewStore(database)
@@ -121,7 +124,7 @@ def test_one_by_itself(live_url: str, name: str) -> None:
     view = VIEWS[name]
     before = rows(live_url, view)
     assert any(before.values())
-    with closing(Database(live_url, patient=True)) as database:
+    with closing(Database(live_url, patient=True, idle_ms=IDLE_MS)) as database:
         [*_, last] = rebuild(database, [view])
     assert (last.position, last.tip) == (EVENTS, EVENTS)
     assert rows(live_url, view) == before
@@ -131,7 +134,7 @@ def test_whoever_reads_one_table_and_then_the_other_is_not_in_its_way(
     own_journal_url: str,
 ) -> None:
     with (
-        closing(Database(own_journal_url, patient=True)) as database,
+        closing(Database(own_journal_url, patient=True, idle_ms=IDLE_MS)) as database,
         psycopg.connect(own_journal_url) as reader,
         psycopg.connect(own_journal_url, autocommit=True) as looking,
         ThreadPoolExecutor(max_workers=1) as threads,
@@ -149,7 +152,7 @@ def test_a_view_that_is_always_read_is_left_as_it_is(
 ) -> None:
     monkeypatch.setattr("projections.storage.beside.TRIES_MAX", 2)
     with (
-        closing(Database(own_journal_url, patient=True)) as database,
+        closing(Database(own_journal_url, patient=True, idle_ms=IDLE_MS)) as database,
         psycopg.connect(own_journal_url) as reader,
     ):
         reader.execute("SELECT FROM audit_record")

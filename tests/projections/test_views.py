@@ -50,7 +50,8 @@ SELECT n::text, 'p', 'n', false, 0, '{}', now(), 'o', now(), 'o'
 FROM generate_series(1, 50000) AS n;
 INSERT INTO lock_ticket
 SELECT n::text, 'e', n, 'queued', 'c', NULL, NULL, 60, now(), now()
-FROM generate_series(1, 50000) AS n
+FROM generate_series(1, 50000) AS n;
+INSERT INTO chosen_default SELECT n::text FROM generate_series(1, 50000) AS n
 """
 
 

@@ -12,10 +12,12 @@ from contextlib import asynccontextmanager, suppress
 
 from msgspec import Struct
 
+from domain.errors import JournalUnavailable
 from domain.event import Actor
 from domain.outward.choice import Choice
 from domain.token import TokenRevoked, token_id_of
 from projections.storage.events_read import SCAN_MAX, EventsRead, Piece
+from projections.storage.mapper import NEWER
 from workers.feed.entry import Entry
 from workers.feed.window import Window
 
@@ -86,6 +88,7 @@ class Feed:
 
         At most `limit` events, some `bytes_max` at most, after a look at `SCAN_MAX`
         positions or few more. It may well be empty, and not be the last one.
+        `JournalUnavailable` if only a newer version of Berth can tell what comes next.
         """
         found: list[Entry] = []
         until, size, at_once = after, 0, max(limit, 100)
@@ -98,8 +101,10 @@ class Feed:
                 if len(found) == limit:
                     return Page(found, entry.position, piece.tip)
             until = piece.until
+            if piece.is_cut and until == after:
+                raise JournalUnavailable(NEWER)
             is_enough = size >= bytes_max or until - after >= SCAN_MAX
-            if is_enough or until >= piece.tip:
+            if is_enough or piece.is_cut or until >= piece.tip:
                 return Page(found, until, piece.tip)
 
     async def newest(
@@ -163,6 +168,8 @@ class Feed:
                     self.revoked.add(token_id_of(found.record.originator_id))
             window.add(entries)
             self._tell()
+            if piece.is_cut:
+                raise JournalUnavailable(NEWER)
             if piece.until >= piece.tip:
                 return
 

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
+from domain.errors import JournalUnavailable
 from domain.event import Event
 from domain.outward.choice import Choice, tags_of
 from domain.project_events import ProjectRegistered
@@ -19,6 +20,7 @@ from projections.storage.database import Database
 from projections.storage.events_read import EventsRead
 from tests.projections.test_views import append
 from tests.support.builders import MEMBER, OWNER, at
+from tests.support.newer import newer
 from workers.feed import Feed, Page, Wanted, window
 from workers.loop import run_forever
 
@@ -233,3 +235,39 @@ def test_once_it_closes_nobody_waits(database: Database) -> None:
         await until_news(feed, 10)
 
     asyncio.run(scene())
+
+
+def test_what_only_a_newer_version_can_tell_is_not_passed_over(
+    database: Database, own_journal_url: str
+) -> None:
+    append(own_journal_url, tokens(4))
+    with newer(own_journal_url, 3):
+        (first,) = pages(database, (ALL, 0, {}))
+        assert (positions(first), first.until, first.is_last) == ([1, 2], 2, False)
+        with pytest.raises(JournalUnavailable, match="newer version"):
+            pages(database, (ALL, 2, {}))
+    (rest,) = pages(database, (ALL, 2, {}))
+    assert (positions(rest), rest.is_last) == ([3, 4], True)
+
+
+def test_who_follows_is_told_it_once_it_can_be_told(
+    database: Database, own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.feed.feed.LOOK_EVERY_SECONDS", 60)
+    append(own_journal_url, tokens(1))
+
+    async def following() -> None:
+        feed = Feed(EventsRead(database))
+        async with running(feed), feed.following():
+            await until_news(feed, 0)
+            append(own_journal_url, tokens(3))
+            with newer(own_journal_url, 3):
+                feed.nudge()
+                await until_news(feed, 1)
+                page = await feed.newest(ALL, 1)
+                assert (positions(page), page.until) == ([2], 2)
+            feed.nudge()
+            await until_news(feed, 2)
+            assert positions(await feed.newest(ALL, 2)) == [3, 4]
+
+    asyncio.run(following())
