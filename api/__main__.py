@@ -10,7 +10,9 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from api import auditing, commands
+from api import auditing, commands, erasing, first_start, vault_rotation
+from api.replay import replay as tell_story
+from api.up_folder import journal_of, settings_of
 from domain.errors import (
     Conflict,
     EnvironmentNotFound,
@@ -20,9 +22,10 @@ from domain.errors import (
 )
 from domain.roles import Role
 from projections.storage.beside import RebuildError
+from projections.storage.migrate import migrate as apply_migrations
 from workers.embedded import ServerStartError
 from workers.events.stream import StreamRefused
-from workers.settings import SettingsError
+from workers.settings import SettingsError, from_environment
 from workers.supervisor import AlreadyRunningError
 
 app = App(name="berth", help="An open server for shared deployment environments.")
@@ -47,7 +50,7 @@ def up(*, data_dir: Path = Path(".berth"), port: Port = 8080) -> None:
     port
         Where the API listens, on 127.0.0.1.
     """
-    commands.up(data_dir, port)
+    first_start.up(data_dir, port)
 
 
 @app.command
@@ -65,7 +68,7 @@ def worker() -> int:
 @app.command
 def migrate() -> None:
     """Bring the database's schema up to date."""
-    for name in commands.migrate_database():
+    for name in apply_migrations(from_environment().database_url):
         print(f"applied {name}")
 
 
@@ -109,9 +112,8 @@ def replay(
     data_dir
         The folder of a `berth up` that runs, in place of BERTH_DATABASE_URL.
     """
-    commands.replay_environment(
-        environment, repository, until, data_dir, as_json=as_json
-    )
+    where = journal_of(data_dir)
+    tell_story(*where, environment, repository, until, as_json=as_json)
 
 
 @app.command
@@ -132,7 +134,7 @@ def erase(
     data_dir
         The folder of a `berth up` that runs, in place of settings.
     """
-    return commands.erase(subject, data_dir, is_sure=yes, force=force)
+    return erasing.erase(settings_of(data_dir), subject, is_sure=yes, force=force)
 
 
 @app.command
@@ -160,7 +162,9 @@ def rotate(*, data_dir: Path | None = None) -> int:
     data_dir
         The folder of a `berth up` that does not run: it is given a new key.
     """
-    return commands.rotate_vault(data_dir)
+    if data_dir is None:
+        return vault_rotation.rotate_by_settings()
+    return vault_rotation.rotate_in(data_dir)
 
 
 def main() -> None:

@@ -56,6 +56,7 @@ SOURCES = {
 
 
 def add_links(paths: Document) -> None:
+    """Written into the 201 of each POST, by the operations' ids."""
     for path, method, operation in list(_operations(paths)):
         for source, link in _sources(path, operation):
             answers = paths[source]["post"]["responses"]["201"]

@@ -33,6 +33,7 @@ td, th { text-align: left; vertical-align: top; padding: .25rem .8rem .25rem 0;
 
 
 def page(document: Document) -> str:
+    """HTML of the OpenAPI document, which may say anything: all of it is escaped."""
     info = document["info"]
     groups = _by_tag(document)
     links = "".join(f'<a href="#{_anchor(t)}">{escape(t)}</a>' for t in groups)

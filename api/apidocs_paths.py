@@ -13,6 +13,10 @@ ENVIRONMENT = "environment_id"
 
 
 def spelled(paths: Document) -> Document:
+    """The same paths, each and its parameters as callers spell them: `{ticketId}`.
+
+    The parameters are changed in place.
+    """
     for operations in paths.values():
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):

@@ -16,7 +16,10 @@ OPEN_PATHS = (
     *(SCHEMAS, CHECKPOINT),
 )
 # The whole installation's: what they list is never missing.
-LISTS = ("/projects", "/orgs", "/application-tokens", "/tasks", "/webhooks")
+LISTS = (
+    *("/projects", "/orgs", "/application-tokens", "/tasks", "/webhooks"),
+    "api/audit",
+)
 MAY_WAIT = ("/result", "/events")
 CHANGES = {"post", "put", "patch", "delete"}
 WAITS = ("/lock", "/acquire")
@@ -32,7 +35,8 @@ REFUSALS = {
     "415": "The body is not JSON, or is compressed",
     "429": "A limit on how much may wait or be open is reached",
     "431": "The head of the request is larger than 32 KiB",
-    "503": "The database did not answer, or a key is missing: ask again",
+    "503": "The database did not answer, a key is missing, or that much past takes"
+    " several requests: ask again",
 }
 NOT_YET = "Not yet: the ticket keeps its place; or the request did not arrive in time"
 

@@ -29,6 +29,7 @@ def shapes() -> Document:
 
 
 def correct(operation: Document) -> None:
+    """Changed in place."""
     for parameter in operation.get("parameters", ()):
         _correct_parameter(parameter)
     if body := operation.get("requestBody"):

@@ -13,7 +13,11 @@ from litestar.types import ASGIApp
 from api.access_log import AccessLog
 from api.apidocs import OPENAPI
 from api.artifacts import ArtifactsById, ArtifactsByName
-from api.audit import AuditController, RepositoryAuditController
+from api.audit import (
+    AuditController,
+    CallerAuditController,
+    RepositoryAuditController,
+)
 from api.auth import Authenticator
 from api.deps import provide_desk, provide_views
 from api.envelope import Envelope
@@ -71,6 +75,7 @@ ROUTES: list[Any] = [
     RepositoryHoldsController,
     AuditController,
     RepositoryAuditController,
+    CallerAuditController,
     FrontDoorController,
     ArtifactsById,
     ArtifactsByName,

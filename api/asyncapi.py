@@ -31,6 +31,7 @@ which has no gaps. To webhooks, those that each asked for, signed.\
 
 
 def document() -> Document:
+    """AsyncAPI 3.0, as JSON: what goes out over NATS, HTTP and webhooks."""
     events = EVENTS.values()
     return {
         "asyncapi": "3.0.0",

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from litestar import Controller, get
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, QueryParameter, SkipValidation
 
 from api.auth import allow
-from api.deps import Views
+from api.deps import AtDesk, Views
+from api.past import From, To, range_of
 from api.place import BY_ID, AtPlace, environments
 from api.projects import one
 from api.schemas import AuditRecord
@@ -20,6 +22,7 @@ from domain.roles import Role
 from projections.audit_log import ACCESS_TYPES, audit_log, sql
 from projections.storage.reader import Reader
 
+CALLER_LENGTH_MAX = 1_000
 AccessType = Annotated[
     str | None,
     QueryParameter(
@@ -29,63 +32,24 @@ AccessType = Annotated[
 ]
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1_000)]
 Offset = Annotated[int, QueryParameter(name="offset", ge=0, le=1_000_000_000)]
-
-
-class AuditController(Controller):
-    path = "/environments/{environment_id:str}/audit"
-    dependencies = BY_ID
-    tags = ["Environments"]
-
-    @get(guards=[allow(Role.MEMBER)], summary="Who did what to an environment")
-    async def get_audit(
-        self,
-        place: AtPlace,
-        access_type: AccessType = None,
-        limit: Limit = 100,
-        offset: Offset = 0,
-    ) -> list[AuditRecord]:
-        """Reads, changes, locks, credentials and refusals, newest first."""
-        found = await place.listed()
-        page = Page(access_type, limit, offset)
-        return await page.of(place.reader, [found.id])
-
-
-class RepositoryAuditController(Controller):
-    """The identifier has slashes of its own, which are decoded by the time we see them.
-
-    Only the last part of a route may have any, so "/audit" is told apart here.
-    """
-
-    path = "/environments/repository"
-    tags = ["Environments"]
-
-    @get(
-        "/{repository_identifier:path}",
-        guards=[allow(Role.MEMBER)],
-        summary="Who did what to the environments of a repository",
-    )
-    async def get_repository_audit(
-        self,
-        views: Views,
-        repository_identifier: FromPath[str],
-        access_type: AccessType = None,
-        limit: Limit = 100,
-        offset: Offset = 0,
-    ) -> list[AuditRecord]:
-        """Those that were deleted are left out."""
-        identifier, _, last = repository_identifier.removeprefix("/").rpartition("/")
-        if last != "audit":
-            raise NotFoundException
-        found = await environments(views, project=fold(identifier))
-        if not found:
-            await one(views, identifier)  # 404 if it is not registered.
-        page = Page(access_type, limit, offset)
-        return await page.of(views, [environment.id for environment in found])
+ACCESSED_BY = QueryParameter(
+    name="accessedBy",
+    min_length=1,
+    max_length=CALLER_LENGTH_MAX,
+    description="Whose doing it was, as `accessed_by` tells",
+)
+AccessedBy = Annotated[str | None, ACCESSED_BY]
+OneCaller = Annotated[str, ACCESSED_BY]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
+    """Of the records from the position `first` to `last`, newest first."""
+
+    reader: Reader
     access_type: str | None
+    first: int
+    last: int
     limit: int
     offset: int
 
@@ -94,16 +58,19 @@ class Page:
         return list(ACCESS_TYPES) if self.access_type is None else [self.access_type]
 
     async def of(
-        self, reader: Reader, environment_ids: Sequence[str]
+        self, environment_ids: Sequence[str] | None, accessed_by: str | None
     ) -> list[AuditRecord]:
-        """The records of these environments, newest first."""
+        """Those of these environments, or of all; and of one caller, or of all."""
         values = {
             "environment_ids": environment_ids,
             "access_types": self.access_types,
+            "accessed_by": accessed_by,
+            "first": self.first,
+            "last": self.last,
             "limit": self.limit,
             "offset": self.offset,
         }
-        records = await reader.read(audit_log, sql["audit_of_environments"], values)
+        found = await self.reader.read(audit_log, sql["audit_of_environments"], values)
         return [
             AuditRecord(
                 id=row["id"],
@@ -117,5 +84,82 @@ class Page:
                 user_agent=row["user_agent"],
                 accessed_at=row["accessed_at"],
             )
-            for row in records.rows
+            for row in found.rows
         ]
+
+
+async def page_of(
+    desk: AtDesk,
+    access_type: AccessType = None,
+    from_: From = None,
+    to: To = None,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Page:
+    """`Invalid` if `from` or `to` is no instant, or they are reversed."""
+    services = desk.services
+    first, last = await range_of(services.history, from_, to)
+    return Page(services.reader, access_type, first, last, limit, offset)
+
+
+AtPage = NamedDependency[SkipValidation[Page]]
+PAGE = {"page": Provide(page_of)}
+
+
+class AuditController(Controller):
+    path = "/environments/{environment_id:str}/audit"
+    dependencies = BY_ID | PAGE
+    tags = ["Environments"]
+
+    @get(guards=[allow(Role.MEMBER)], summary="Who did what to an environment")
+    async def get_audit(
+        self, place: AtPlace, page: AtPage, accessed_by: AccessedBy = None
+    ) -> list[AuditRecord]:
+        """Reads, changes, locks, credentials and refusals, newest first."""
+        found = await place.listed()
+        return await page.of([found.id], accessed_by)
+
+
+class RepositoryAuditController(Controller):
+    """The identifier has slashes of its own, which are decoded by the time we see them.
+
+    Only the last part of a route may have any, so "/audit" is told apart here.
+    """
+
+    path = "/environments/repository"
+    dependencies = PAGE
+    tags = ["Environments"]
+
+    @get(
+        "/{repository_identifier:path}",
+        guards=[allow(Role.MEMBER)],
+        summary="Who did what to the environments of a repository",
+    )
+    async def get_repository_audit(
+        self,
+        views: Views,
+        page: AtPage,
+        repository_identifier: FromPath[str],
+        accessed_by: AccessedBy = None,
+    ) -> list[AuditRecord]:
+        """Those that were deleted are left out."""
+        identifier, _, last = repository_identifier.removeprefix("/").rpartition("/")
+        if last != "audit":
+            raise NotFoundException
+        found = await environments(views, project=fold(identifier))
+        if not found:
+            await one(views, identifier)  # 404 if it is not registered.
+        return await page.of([environment.id for environment in found], accessed_by)
+
+
+class CallerAuditController(Controller):
+    path = "/audit"
+    dependencies = PAGE
+    tags = ["Environments"]
+
+    @get(guards=[allow(Role.MEMBER)], summary="What one caller did, wherever")
+    async def get_audit_of_caller(
+        self, page: AtPage, accessed_by: OneCaller
+    ) -> list[AuditRecord]:
+        """To all environments there are: those that were deleted are left out."""
+        return await page.of(None, accessed_by)

@@ -12,10 +12,10 @@ from cyclopts.validators import Number
 from api import log_commands, verification
 from api.bounds import bound_of
 from api.log_export import Form
-from api.up_folder import environment_of
+from api.up_folder import settings_of
 from domain.errors import Invalid
 from projections.storage.log.selection import Question
-from workers.settings import SettingsError, from_environment
+from workers.settings import SettingsError
 
 log = App(name="log", help="The seal over the journal, and its keys.")
 DataDir = Path | None
@@ -42,7 +42,7 @@ def keys(*, data_dir: DataDir = None) -> int:
     data_dir
         The folder of a `berth up` that runs, in place of settings.
     """
-    return log_commands.show_keys(from_environment(environment_of(data_dir)))
+    return log_commands.show_keys(settings_of(data_dir))
 
 
 @log.command(name="rotate")
@@ -56,7 +56,7 @@ def rotate_log(*, overlap_days: Overlap = 30, data_dir: DataDir = None) -> int:
     data_dir
         The folder of a `berth up` that runs, in place of settings.
     """
-    settings = from_environment(environment_of(data_dir))
+    settings = settings_of(data_dir)
     return log_commands.rotate(settings, timedelta(days=overlap_days))
 
 
@@ -100,7 +100,7 @@ def export(
     until = None if last is None else bound_of(last, "--to")
     since = bound_of(first, "--from")
     question = Question(environment, repository, since, until, earlier)
-    settings = from_environment(environment_of(data_dir))
+    settings = settings_of(data_dir)
     write = log_commands.export_table if format_ == "csv" else log_commands.export
     return write(settings, question, out)
 
@@ -110,13 +110,14 @@ def verify(
     *,
     key: list[str] | None = None,
     checkpoint: Path | None = None,
-    database: bool = False,
+    database: Annotated[bool, Parameter(negative="")] = False,
     data_dir: DataDir = None,
 ) -> int:
     """Say what a bundle proves, or which event in it was altered first.
 
-    It needs neither server nor network. Exits with 0, with 1 if something was altered,
-    with 2 if the bundle cannot be read.
+    That takes neither server nor network. With --data-dir or --database, go through
+    all of a journal, and name whatever was altered in it. Exits with 0, with 1 if
+    something was altered, with 2 if that cannot be said.
 
     Parameters
     ----------
@@ -127,9 +128,9 @@ def verify(
     checkpoint
         A file with checkpoints that were kept elsewhere: they, too, must hold.
     database
-        In place of a bundle, go through all of the journal in BERTH_DATABASE_URL.
+        In place of a bundle, the journal in BERTH_DATABASE_URL.
     data_dir
-        The folder of a `berth up` that runs, in place of BERTH_DATABASE_URL.
+        In place of a bundle, the journal of the `berth up` that runs in this folder.
     """
     return verification.verify(
         bundle, key or [], checkpoint, data_dir, database=database

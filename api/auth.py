@@ -177,6 +177,7 @@ def actor_of(connection: Connection, identity: Identity = ANYBODY) -> Actor:
 
 
 def actor_as(identity: Identity, request_id: str) -> Actor:
+    """Not dated if it is an application: its token's guard says whether it is good."""
     # An application's token is looked at by its guard.
     is_dated = identity is not ANYBODY and identity.token_id is None
     until = identity.expires_at if is_dated else None
@@ -206,6 +207,7 @@ def _bearer(connection: Connection) -> str:
 
 
 def bearer_in(authorization: str) -> str:
+    """The token; `Unauthenticated` if the header has none, or one that is too long."""
     scheme, _, bearer = authorization.partition(" ")
     if scheme.lower() != "bearer" or not bearer.strip():
         raise Unauthenticated("send a token: Authorization: Bearer <token>")

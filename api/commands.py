@@ -1,4 +1,4 @@
-"""What the commands of the command line do."""
+"""What `berth api`, `worker`, `rebuild` and `token` do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -14,33 +14,22 @@ from time import monotonic
 
 import uvloop
 
-from api import erasing, first_start, vault_rotation
 from api.access_log import FLUSH_EVERY_SECONDS, AccessLog
 from api.app import build, build_beside_worker
 from api.person_tokens import Signer
 from api.progress import progress_shown
-from api.replay import replay
 from api.server import serve, serving
-from api.up_folder import environment_of
+from api.up_folder import journal_of, settings_of
 from api.worker_desk import answering_workers
 from domain.errors import JournalUnavailable, Stopping
 from domain.roles import Role
 from projections.rebuild import rebuild
-from projections.storage.keyring import Keyring
-from projections.storage.migrate import migrate
 from projections.views import VIEWS
 from workers.erasing import check_is_a_person
 from workers.events.anew import make_anew
 from workers.logs import configure_logs
 from workers.loop import run_forever
-from workers.settings import (
-    Settings,
-    SettingsError,
-    database_url_from,
-    from_environment,
-    keyring_from,
-    secret_from,
-)
+from workers.settings import Settings, SettingsError, from_environment, secret_from
 from workers.tracing import tracing
 from workers.wiring import running
 
@@ -51,11 +40,8 @@ SWITCH_INTERVAL_SECONDS = 0.000_5
 GC_THRESHOLDS = (50_000, 20, 100)
 
 
-def up(data_dir: Path, port: int) -> None:
-    first_start.up(data_dir, port)
-
-
 def serve_api() -> int:
+    """Until a signal; the exit code. `SettingsError` if one makes no sense."""
     settings = _prepare()
     with tracing("api"):
         return uvloop.run(_serve_api(settings))
@@ -85,6 +71,7 @@ async def _serve_api(settings: Settings) -> int:
 
 
 def run_worker() -> int:
+    """As above."""
     settings = _prepare()
     with tracing("worker"):
         return uvloop.run(_run_worker(settings))
@@ -106,54 +93,24 @@ async def _run_worker(settings: Settings) -> int:
     return 0
 
 
-def migrate_database() -> Sequence[str]:
-    return migrate(from_environment().database_url)
-
-
 def rebuild_views(names: Sequence[str], data_dir: Path | None) -> str:
-    """All of them if none is named; what has become of them, in a line."""
+    """All of them if none is named; what has become of them, in a line.
+
+    `SettingsError` if there is no view of such a name.
+    """
     if unknown := set(names) - {*VIEWS, EVENTS}:
         known = ", ".join(sorted({*VIEWS, EVENTS}))
         raise SettingsError(f"no view {min(unknown)}; there are {known}")
-    environment = environment_of(data_dir)
     if EVENTS in names:
-        asyncio.run(make_anew(from_environment(environment)))
+        asyncio.run(make_anew(settings_of(data_dir)))
     views = [VIEWS[name] for name in VIEWS if name in names or not names]
     if not views:
         return f"{EVENTS}: will be published anew by a worker"
     began = monotonic()
     with progress_shown() as report:
-        rebuild(*_where(environment), views, report)
+        rebuild(*journal_of(data_dir), views, report)
     told = ", ".join(view.name for view in views)
     return f"{told}: rebuilt in {monotonic() - began:.1f} s"
-
-
-def replay_environment(
-    named: str,
-    repository: str | None,
-    until: str | None,
-    data_dir: Path | None,
-    *,
-    as_json: bool,
-) -> None:
-    where = _where(environment_of(data_dir))
-    replay(*where, named, repository, until, as_json=as_json)
-
-
-def _where(environment: Mapping[str, str]) -> tuple[str, Keyring]:
-    """The database and the vault's keys."""
-    return database_url_from(environment), keyring_from(environment)
-
-
-def erase(subject: str, data_dir: Path | None, *, is_sure: bool, force: bool) -> int:
-    settings = from_environment(environment_of(data_dir))
-    return erasing.erase(settings, subject, is_sure=is_sure, force=force)
-
-
-def rotate_vault(data_dir: Path | None) -> int:
-    if data_dir is None:
-        return vault_rotation.rotate_by_settings()
-    return vault_rotation.rotate_in(data_dir)
 
 
 def token(subject: str, role: Role, valid_for: timedelta) -> str:

@@ -60,6 +60,7 @@ def error_body(
     code: str | None = None,
     field: str | UnsetType = UNSET,
 ) -> ErrorBody:
+    """Without a `code` it is the status's own: `NOT_FOUND`."""
     phrase = HTTPStatus(status).phrase
     return ErrorBody(
         status_code=status,
@@ -85,10 +86,12 @@ def answer(
 
 
 def status_of(error: errors.DomainError) -> int:
+    """By the nearest of its classes in `STATUS`."""
     return next(status for kind, status in STATUS.items() if isinstance(error, kind))
 
 
 def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBody]:
+    """With what its status asks for: `WWW-Authenticate`, `Retry-After` in seconds."""
     status = status_of(error)
     if isinstance(error, errors.SalesforceRefused):
         request.scope["state"]["is_of_the_moment"] = (
@@ -143,6 +146,7 @@ def undecodable(request: AnyRequest, error: Exception) -> Response[ErrorBody]:
 
 
 def undecodable_body(error: Exception, request_id: str) -> ErrorBody:
+    """400, with the path of the field; what was sent is not repeated."""
     if not isinstance(error, ValidationError):
         message = f"the body is not JSON: {error}"
         return error_body(400, message, request_id, "INVALID_JSON", "body")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from api.log_commands import ensured_keys
 from api.person_tokens import Signer
+from api.private_file import private_file
 from domain.clock import utc_now
 from domain.errors import Unauthenticated
 from domain.roles import Role
@@ -78,6 +79,7 @@ def vault_keys_text(data_dir: Path) -> str:
 
 
 def write_vault_keys(data_dir: Path, keys: Mapping[int, bytes]) -> None:
+    """By version: all of them at once, in place of those that the file had."""
     texts = [f"{version}:{_key_text(key)}" for version, key in sorted(keys.items())]
     _write(data_dir / VAULT_KEYS, ",".join(texts))
 
@@ -132,20 +134,8 @@ def _kept(path: Path, new: Callable[[], str]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """All of it or nothing, for nobody else's eyes."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(f"{text}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # Else the name could still be lost with the power.
-    finally:
-        os.close(folder)
+    with private_file(path) as file:
+        file.write(f"{text}\n".encode())
 
 
 def _new_secret() -> str:

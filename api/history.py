@@ -76,6 +76,7 @@ class HistoryRoutes(Controller):
         until = events[-1].record.position if is_cut else read.until
         installation = await services.feed.events.installation()
         entries = [Entry(event, installation) for event in events]
+        await place.desk.note_read(known.id, known.repository)
         seen = [one for one in entries if one.is_for(place.desk.actor, Choice())]
         return shown(Page(seen, until, read.tip), form)
 

@@ -54,6 +54,7 @@ class HoldRoutes(Controller):
         """
         period = await period_of(place.desk, from_, to)
         known = await ever(place)
+        await place.desk.note_read(known.id, known.repository)
         reader = place.desk.services.reader
         if format_ == "csv":
             name = f"berth-{known.id}-holds"

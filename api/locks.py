@@ -205,6 +205,7 @@ async def long_past(place: Place, ticket_id: str) -> Ticket:
 
 
 async def find_ticket(place: Place, ticket_id: str) -> Ticket:
+    """Also one that ended long ago. `TicketNotFound` if it is of no such place."""
     values = {"environment_id": place.id, "ticket_id": ticket_id}
     found = await place.reader.read(environment_listing, sql["find_ticket"], values)
     if not found.rows:

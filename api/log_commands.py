@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from api.event_table import event_table
+from api.private_file import private_file
 from domain.errors import DomainError
 from domain.seal.bundle import Asked
 from projections.sealed_events import SealedEvents
@@ -84,7 +85,7 @@ def _opened(out: Path | None) -> Iterator[BinaryIO]:
     if out is None:
         yield sys.stdout.buffer
     else:
-        with out.open("wb") as file:
+        with private_file(out) as file:
             yield file
 
 

@@ -50,6 +50,7 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 def exposed(families: Sequence[Metric]) -> bytes:
+    """Those of this process and `families`, in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(Collected(families))
     return generate_latest(REGISTRY) + generate_latest(registry)

@@ -149,6 +149,7 @@ class OrgsController(Controller):
 
 
 def check_host(desk: Desk, auth_url: AuthUrl) -> None:
+    """`Invalid` unless `BERTH_SALESFORCE_HOSTS` allows the host of its login."""
     try:
         desk.services.settings.salesforce_hosts.origin(auth_url.host)
     except SalesforceRefused as refusal:

@@ -136,6 +136,7 @@ class Place:
 
 
 def by_id(request: AnyRequest, environment_id: FromPath[str]) -> Place:
+    """`Invalid` if the id is no UUID; the handler finds out whether it is there."""
     place = _place(request)
     place.id = parse_id(environment_id, "id")
     return place
@@ -144,6 +145,7 @@ def by_id(request: AnyRequest, environment_id: FromPath[str]) -> Place:
 def lock_by_id(
     request: AnyRequest, environment_id: FromPath[str], repository_name: RepositoryName
 ) -> Place:
+    """As above; the command carries the repository's name, and checks it."""
     place = by_id(request, environment_id)
     place.repository = repository_name
     return place
@@ -161,6 +163,7 @@ def once_by_name(
 async def by_name(
     request: AnyRequest, name: FromPath[str], repository_identifier: Repository
 ) -> Place:
+    """`EnvironmentNotFound` if none has the name now; with `at`, the handler looks."""
     place = once_by_name(request, name, repository_identifier)
     if request.method == "GET" and AT in request.query_params:
         return place

@@ -98,6 +98,7 @@ def with_credentials(
 def lock_status(
     queue: LockQueue, at: datetime, past_holds: Sequence[float]
 ) -> LockStatus:
+    """As of `at`. `past_holds` are seconds, from which waits are estimated."""
     holder = queue.holder
     current = None
     if holder and holder.expires_at:

@@ -141,6 +141,7 @@ def named(identifier: str) -> str:
 
 
 async def one(views: Reader, identifier: str) -> ProjectAnswer:
+    """`ProjectNotFound` if it is not registered."""
     found = await rows(views, fold(named(identifier)))
     if not found:
         raise ProjectNotFound("no such repository")
@@ -148,6 +149,7 @@ async def one(views: Reader, identifier: str) -> ProjectAnswer:
 
 
 async def rows(views: Reader, project_id: str | None) -> list[Mapping[str, Any]]:
+    """Of all repositories, or of the one with this folded identifier."""
     found = await views.read(directory, sql["list_projects"], {"id": project_id})
     return list(found.rows)
 

@@ -102,6 +102,7 @@ class RecurringController(Controller):
 
 
 async def position_of(after: str | None, schedule_id: str, views: Views) -> int:
+    """Of the instance that ended the page before; `Invalid` if it is another's."""
     if after is None:
         return POSITION_MAX
     values = {"operation_id": parse_id(after, "after")}
@@ -113,6 +114,7 @@ async def position_of(after: str | None, schedule_id: str, views: Views) -> int:
 
 
 async def schedule_row(desk: Desk, views: Views, operation_id: str) -> Row:
+    """`TaskNotFound` if the caller may not see it, or it recurs not."""
     row = await visible_schedule(desk, views, operation_id)
     if row is None:
         raise TaskNotFound("no such task, or it is not a recurring one")
@@ -145,6 +147,7 @@ def recurrence_of(body: TaskBody) -> Recurrence | None:
 
 
 def in_utc(instant: datetime | None, name: str) -> datetime | None:
+    """`Invalid` if its zone puts it out of the calendar."""
     try:
         return None if instant is None else instant.astimezone(UTC)
     except OverflowError:  # Its zone puts it before the first year, or after the last.

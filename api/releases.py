@@ -156,6 +156,7 @@ class ReleasesByName(ReleaseRoutes):
 
 
 def check_size(metadata: dict[str, Any] | None) -> None:
+    """`Invalid` if it is larger, as JSON, than `METADATA_BYTES_MAX`."""
     if len(msgspec.json.encode(metadata)) > METADATA_BYTES_MAX:
         raise Invalid(
             f"metadata is larger than {METADATA_BYTES_MAX // 1024} KiB",

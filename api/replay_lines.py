@@ -137,6 +137,7 @@ def clock(at: datetime) -> str:
 
 
 def colour(event: Event) -> str:
+    """As `rich` names it."""
     match event:
         case LockAcquired():
             return "green"

@@ -32,6 +32,7 @@ def result_answer(row: Row, at: datetime, *, with_stack: bool) -> TaskResultAnsw
 
 
 def facts(row: Row, at: datetime, *, with_stack: bool) -> dict[str, Any]:
+    """What status and result have in common. `progress` is a percentage."""
     state = TaskState(row["state"])
     is_pending = state is TaskState.PENDING
     percent: float = row["percent"]
@@ -88,6 +89,7 @@ def cursor_of(row: Row) -> str:
 
 
 def position_of(after: str | None) -> int:
+    """Of the last task of the page before, from its cursor; `Invalid` if it is none."""
     if after is None:
         return POSITION_MAX
     try:

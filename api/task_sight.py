@@ -46,6 +46,7 @@ def known_id(operation_id: str) -> str:
 
 
 def check_is_visible(desk: Desk, row: Row) -> None:
+    """`NotYourTask` to all but its submitter and owners; `Forbidden` out of reach."""
     by = desk.actor
     is_theirs = by.is_same_as(row["submitter_id"], row["submitter_application"])
     if not is_theirs and not by.role.includes(Role.OWNER):

@@ -7,8 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from api.first_start import NATS_URL, vault_keys_text
+from projections.storage.keyring import Keyring
 from workers.embedded import EmbeddedPostgres
-from workers.settings import SettingsError
+from workers.settings import (
+    Settings,
+    SettingsError,
+    database_url_from,
+    from_environment,
+    keyring_from,
+)
 
 KEPT = {"BERTH_SECRET": "secret", "BERTH_NATS_URL": NATS_URL}
 
@@ -32,3 +39,14 @@ def environment_of(data_dir: Path | None) -> Mapping[str, str]:
         if (path := data_dir / file).exists():
             found[name] = path.read_text().strip()
     return os.environ | found
+
+
+def settings_of(data_dir: Path | None) -> Settings:
+    """As above, all of them. `SettingsError` if one is missing or makes no sense."""
+    return from_environment(environment_of(data_dir))
+
+
+def journal_of(data_dir: Path | None) -> tuple[str, Keyring]:
+    """As above, what it takes to read: the database's URL and the vault's keys."""
+    environment = environment_of(data_dir)
+    return database_url_from(environment), keyring_from(environment)

@@ -29,21 +29,33 @@ def verify(
     *,
     database: bool,
 ) -> int:
-    """The exit code: 0 if all is as it was, 1 if not, 2 if that cannot be said."""
+    """The exit code: 0 if all is as it was, 1 if not, 2 if that cannot be said.
+
+    Of a bundle, or else of the journal: in `data_dir`, or in `database`, which is that
+    of the settings.
+    """
     try:
         keys = _keys_of(vkeys)
+        _check_is_one(bundle, is_journal=database or data_dir is not None)
         if bundle is not None:
             return _verify_bundle(bundle, keys, _kept(kept, keys))
-        if database:
-            url = database_url_from(environment_of(data_dir))
-            return _verify_database(url, keys, _kept(kept, keys))
-        raise Unreadable("there is nothing to verify: give a bundle, or --database")  # noqa: TRY301 - as any other
+        url = database_url_from(environment_of(data_dir))
+        return _verify_database(url, keys, _kept(kept, keys))
     except Tampered as error:
         print(f"TAMPERED: {error}.")
         return TAMPERED
     except (Unreadable, OSError, JournalUnavailable, SettingsError) as error:
         print(f"UNREADABLE: {error}.")
         return UNREADABLE
+
+
+def _check_is_one(bundle: Path | None, *, is_journal: bool) -> None:
+    if bundle is None and not is_journal:
+        raise Unreadable(
+            "there is nothing to verify: give a bundle, --data-dir or --database"
+        )
+    if bundle is not None and is_journal:
+        raise Unreadable("give a bundle, or a journal by --data-dir or --database")
 
 
 def _keys_of(vkeys: Sequence[str]) -> Sequence[Key]:

@@ -177,6 +177,7 @@ async def usable(desk: Desk, webhook_id: str) -> Wish:
 
 
 def check_named(data: DeliverBody) -> None:
+    """`Invalid` unless just one of them is given."""
     if (data.event_id is None) == (data.position is None):
         raise Invalid("give either eventId or position", field="eventId")
     if data.event_id is not None:
@@ -184,6 +185,7 @@ def check_named(data: DeliverBody) -> None:
 
 
 async def position_of(desk: Desk, data: DeliverBody) -> int:
+    """`EventNotFound` if there is none of this id; a position is taken as it is."""
     if data.position is not None:
         return data.position
     event_id = parse_id(data.event_id or "", "eventId")

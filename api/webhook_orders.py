@@ -121,17 +121,20 @@ def config_after(
 
 
 def checked(desk: Desk, config: Config) -> Config:
+    """`Invalid` if its URL or a header may not be asked for."""
     check_url(config.url, tuple(desk.services.settings.webhook_networks))
     check_headers(config.headers)
     return config
 
 
 def check_method(provider: Provider | Any, method: Method | Any) -> None:
+    """`Invalid` if a chat is to be told by anything but POST."""
     if provider is not Provider.GENERIC and method is not Method.POST:
         raise Invalid("chats take POST only", field="config.method")
 
 
 def filter_of(given: FilterBody) -> Filter:
+    """Checked: `Invalid` names the field within `config.filter`."""
     field = "config.filter"
     repository, environment_id = given.repository_identifier, given.environment_id
     return Filter(

@@ -186,6 +186,7 @@ class WebhooksController(Controller):
 
 
 async def check_room(views: Reader) -> None:
+    """`WebhooksFull` at `WEBHOOKS_MAX`; a few at once may go beyond it."""
     found = await views.read(webhook_directory, sql["count_webhooks"], {})
     if found.rows[0]["number"] >= WEBHOOKS_MAX:
         raise WebhooksFull(f"there are {WEBHOOKS_MAX} webhooks, which is the limit")
@@ -214,6 +215,7 @@ async def find(views: Reader, webhook_id: str) -> Mapping[str, Any]:
 
 
 async def config_in_vault(desk: Desk, known: Listed) -> Config:
+    """With the secrets in it. `WebhookNotFound` if it is gone meanwhile."""
     text = await desk.services.vault.get(known.facts.config_id)
     if text is None:  # Deleted, or changed by somebody else, in this very moment.
         raise WebhookNotFound("no such webhook")
@@ -221,6 +223,7 @@ async def config_in_vault(desk: Desk, known: Listed) -> Config:
 
 
 async def shown(desk: Desk, row: Mapping[str, Any]) -> WebhookAnswer:
+    """Without its config, if the vault's key is missing here."""
     known, services = listed(row), desk.services
     try:
         text = await services.vault.get(known.facts.config_id)

@@ -22,6 +22,7 @@ Entries = Mapping[str, Entry]  # by the environment's id
 
 
 def check_is_free(entry: Entry, others: Entries) -> None:
+    """`EnvironmentExists` or `UsernameTaken`; names are compared folded."""
     for other in others.values():
         if fold(other.name) == fold(entry.name):
             raise EnvironmentExists(f"an environment named {other.name} exists")

@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from domain.decider import Decider
+from domain.errors import JournalUnavailable
 from domain.record import Recorded
 
 S = TypeVar("S")
+
+
+class PastNotFolded(JournalUnavailable):
+    """It takes more events than one request folds. Ask again: it goes on from there."""
+
+    code = "PAST_NOT_FOLDED"
 
 
 @dataclass(frozen=True, eq=False)

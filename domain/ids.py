@@ -13,6 +13,7 @@ FORM = re.compile(
 
 
 def new_id() -> str:
+    """A random UUID (version 4), in small letters with hyphens."""
     return str(uuid4())
 
 

@@ -38,6 +38,7 @@ def stream_of(request_id: str) -> str:
 def decide(
     command: CarryOut, carried: Carried, _: datetime
 ) -> Sequence[RequestCarriedOut]:
+    """`AlreadyCarriedOut` if this part of the request is on record."""
     if command.part < carried.parts:
         raise AlreadyCarriedOut("this request has taken effect already")
     return [RequestCarriedOut(command.part)]

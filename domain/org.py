@@ -98,6 +98,7 @@ class Orgs(Struct, frozen=True):
 
 
 def decide(command: OrgCommand, orgs: Orgs, _: datetime) -> Sequence[OrgEvent]:
+    """`OrgNotFound` if one is not registered, but for registering."""
     match command:
         case RegisterOrg():
             return register(command, orgs)
@@ -118,6 +119,7 @@ def decide(command: OrgCommand, orgs: Orgs, _: datetime) -> Sequence[OrgEvent]:
 
 
 def register(command: RegisterOrg, orgs: Orgs) -> Sequence[OrgEvent]:
+    """Again is an update; the default passes from one to the other. `Invalid`."""
     check_default(is_default=command.is_default, is_dev_hub=command.is_dev_hub)
     known = orgs.known.get(fold(command.username))
     if known and known.credential_id == command.credential_id:

@@ -101,6 +101,7 @@ class Project(Struct, frozen=True):
 
 
 def stream_of(identifier: str) -> str:
+    """One for all spellings of the identifier."""
     return f"projects/{fold(identifier)}"
 
 
@@ -131,6 +132,7 @@ def decide(
 
 
 def register(command: RegisterProject, project: Project) -> Sequence[ProjectEvent]:
+    """`ProjectExists` if it is registered."""
     if project.identifier is not None:
         raise ProjectExists(f"{project.identifier} is registered already")
     return [
@@ -154,6 +156,7 @@ def revise(command: ReviseProject, project: Project) -> Sequence[ProjectEvent]:
 
 
 def add(command: AddEnvironment, project: Project) -> Sequence[ProjectEvent]:
+    """`EnvironmentExists` or `UsernameTaken` by another of the repository."""
     if command.environment_id in project.environments:
         return []  # Added already: nothing to append.
     entry = Entry(
@@ -166,6 +169,7 @@ def add(command: AddEnvironment, project: Project) -> Sequence[ProjectEvent]:
 
 
 def change(command: ChangeEnvironment, project: Project) -> Sequence[ProjectEvent]:
+    """As above; what leaves its category leaves the order and is no default there."""
     environment_id = command.environment_id
     old = project.environments.get(environment_id)
     if old is None:  # It was removed while this was on its way.

@@ -81,6 +81,7 @@ def stream_of(environment_id: str, domain: str, name: str) -> str:
 def decide(
     command: PublishRelease, release: Release, at: datetime
 ) -> Sequence[ReleaseEvent]:
+    """`StaleFence` if the ticket's time is over; `ReleaseExists` as below."""
     latest = release.latest
     if latest and command.ticket_id in (None, latest.ticket_id):
         check_is_the_same(command, latest)
@@ -105,6 +106,7 @@ def decide(
 
 
 def check_is_the_same(command: PublishRelease, latest: ReleasePublished) -> None:
+    """`ReleaseExists` if what is on record says otherwise."""
     for field, said, recorded in (
         ("publishedAt", command.published_at, latest.published_at),
         ("metadata", command.metadata, latest.metadata),

@@ -50,6 +50,7 @@ def stream_of(repository: str, pool: str, issue: str) -> str:
 def decide(
     command: ChooseEnvironment, place: Place, _: datetime
 ) -> Sequence[ReviewEnvironmentChosen]:
+    """`ReviewMoved` if the issue was given another one meanwhile."""
     if command.previous_id != place.environment_id:
         raise ReviewMoved(f"{command.issue} was given another environment meanwhile")
     if command.environment_id == place.environment_id:

@@ -96,10 +96,12 @@ def token_of(token_id: str, secret: str) -> str:
 
 
 def digest(secret: str) -> str:
+    """SHA-256, in hex: all that is kept of it."""
     return sha256(secret.encode()).hexdigest()
 
 
 def decide(command: TokenCommand, token: Token, at: datetime) -> Sequence[TokenEvent]:
+    """`Invalid`, `TokenNotFound`; `Unauthenticated` if it is used and not good."""
     match command:
         case IssueToken():
             if is_reserved(command.name):

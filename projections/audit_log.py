@@ -189,6 +189,7 @@ def lock_facts(event: Event) -> dict[str, Any] | None:
 
 
 def project(records: Iterable[Recorded]) -> Iterable[Write]:
+    """Whoever asked for what is not there is copied, and removed at once."""
     known: list[Row] = []
     told: list[Values] = []
     elsewhere: list[int] = []

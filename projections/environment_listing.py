@@ -250,6 +250,7 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 def listed(row: Row, at: datetime) -> Listed:
+    """With what time alone has done by `at`."""
     details = msgspec.convert(row["details"], Details)
     tickets = msgspec.convert(row["tickets"], list[Ticket])
     queue = queue_of(tickets, row["fence"], details.claim_window_seconds)

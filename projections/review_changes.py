@@ -42,6 +42,7 @@ def change(before: Changed | None, event: ReviewEvent) -> Changed:
 def part(
     before: Changed | None, values: Changed, until: datetime | None = None
 ) -> Changed:
+    """On top of what changed `before` in the same batch."""
     is_whole = before is not None and before["is_whole"]
     review = (before["review"] if before else {}) | values
     return {"is_whole": is_whole, "review": review, "until": until}

@@ -50,6 +50,7 @@ def when(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def as_json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
+    """Whatever is in it: what is no JSON is told by its `repr`."""
     try:
         return msgspec.json.encode(event, enc_hook=repr)
     except UnicodeEncodeError:  # Half a character, which only escaped is JSON.

@@ -140,10 +140,12 @@ def _required(environment: Mapping[str, str], name: str) -> str:
 
 
 def database_url_from(environment: Mapping[str, str] = os.environ) -> str:
+    """`SettingsError` if it is missing."""
     return _required(environment, "BERTH_DATABASE_URL")
 
 
 def secret_from(environment: Mapping[str, str] = os.environ) -> bytes:
+    """`SettingsError` if it is missing, or has too few bytes."""
     secret = _required(environment, "BERTH_SECRET").encode()
     if len(secret) < SECRET_LENGTH_MIN:
         raise SettingsError(f"BERTH_SECRET has fewer than {SECRET_LENGTH_MIN} bytes")

@@ -99,6 +99,7 @@ def evolve(review: Assignment | None, event: ReviewEvent) -> Assignment | None:
 
 
 def due(review: Assignment) -> datetime | None:
+    """When its time is over; None if it was given back, or that is on record."""
     return review.until if review.is_live else None
 
 

@@ -33,6 +33,7 @@ class Chronicle(Struct, frozen=True):
 
 
 def follow(chronicle: Chronicle, record: Recorded) -> Chronicle:
+    """Deleted, it is as before the beginning. Tickets that ended are not remembered."""
     event, origin = record.event, record.origin
     assert isinstance(event, get_args(EnvironmentEvent))
     state = environment.evolve(chronicle.environment, event)

@@ -53,6 +53,7 @@ class Details(Struct, frozen=True):
 def decide(
     command: DetailsCommand, details: Details | None, *, is_locked: bool
 ) -> Sequence[DetailsEvent]:
+    """`EnvironmentLocked` if it would be deleted or deactivated under a lock."""
     match command:
         case RegisterEnvironment():
             return [] if details else [command.registered]
@@ -91,6 +92,7 @@ def changes(revised: EnvironmentRevised) -> dict[str, Any]:
 def only_what_changes(
     revised: EnvironmentRevised, details: Details
 ) -> EnvironmentRevised:
+    """The same revision; what the details say already is UNSET."""
     same = {
         field.name: UNSET
         for field in fields(revised)

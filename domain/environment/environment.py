@@ -145,6 +145,7 @@ def lapse(environment: Environment, at: datetime) -> Sequence[EnvironmentEvent]:
 
 
 def due(environment: Environment) -> datetime | None:
+    """The next instant at which time alone changes something."""
     first = queueing.due(environment.queue)
     review = environment.review
     return first if review is None else earliest(first, assigning.due(review))

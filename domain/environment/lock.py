@@ -123,6 +123,7 @@ def lapse(queue: LockQueue, at: datetime) -> Sequence[LockEvent]:
 def request(
     command: RequestLock, queue: LockQueue, at: datetime
 ) -> Sequence[LockEvent]:
+    """Granted at once, with the next fence, if nobody is ahead. `QueueFull`."""
     if command.ticket_id in queue.tickets or command.ticket_id in queue.ended:
         return []  # Asked for already: nothing to append.
     if len(queue.tickets) > QUEUED_MAX:
@@ -150,6 +151,7 @@ def request(
 def acquire(
     command: AcquireLock, queue: LockQueue, at: datetime
 ) -> Sequence[LockEvent] | Wait:
+    """Waits for the grant. `TicketNotFound`, `NotHolder`, or `TicketEnded`."""
     ticket = known(queue, command.ticket_id)
     if not command.by.is_same_as(ticket.requested_by, ticket.application):
         raise NotHolder("only its requester may acquire with this ticket")
@@ -170,6 +172,7 @@ def acquire(
 
 
 def renew(command: RenewLock, queue: LockQueue, at: datetime) -> Sequence[LockEvent]:
+    """From `at` on, never shorter. `NotHolder`, `LeaseOver`; before, `NotAcquired`."""
     ticket = known(queue, command.ticket_id)
     if not command.by.is_same_as(ticket.requested_by, ticket.application):
         raise NotHolder("only its holder may renew this lease")
@@ -187,6 +190,7 @@ def renew(command: RenewLock, queue: LockQueue, at: datetime) -> Sequence[LockEv
 def release(
     command: ReleaseLock, queue: LockQueue, at: datetime
 ) -> Sequence[LockEvent]:
+    """Of a queued one: withdrawn. `TicketNotFound`; `NotHolder` to all but owners."""
     ticket = known(queue, command.ticket_id)
     forced = not command.by.is_same_as(ticket.requested_by, ticket.application)
     if forced and not command.by.role.includes(Role.OWNER):

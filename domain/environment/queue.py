@@ -158,6 +158,7 @@ def put(queue: LockQueue, ticket: Ticket) -> LockQueue:
 
 
 def end(queue: LockQueue, ticket_id: str, status: TicketStatus) -> LockQueue:
+    """It leaves the queue; of those that ended, the latest are remembered."""
     tickets = queue.tickets.copy()
     ticket = tickets.pop(ticket_id)
     ended = queue.ended | {ticket_id: replace(ticket, status=status)}
@@ -180,6 +181,7 @@ def first_lapse(queue: LockQueue, gone: Ticket) -> datetime | None:
 
 
 def earliest(*instants: datetime | None) -> datetime | None:
+    """None if all are."""
     return min((instant for instant in instants if instant), default=None)
 
 

@@ -157,6 +157,7 @@ def check_is_not_over(
 def check_is_to_be_had(
     command: AssignReview, details: Details, *, is_locked: bool
 ) -> None:
+    """`NotInPool`, `EnvironmentInactive` or `EnvironmentLocked`, if it is not."""
     if tag_of(command.pool) not in details.tags:
         raise NotInPool(f"{details.name} is not in the pool {command.pool}")
     if not details.is_active:
@@ -197,6 +198,7 @@ def meant(review: Assignment | None, command: ReviewCommand) -> Assignment:
 
 
 def live(review: Assignment | None, command: ReviewCommand) -> Assignment:
+    """The assignment that is meant; `LeaseOver` if its time is over."""
     found = meant(review, command)
     if not found.is_live:
         raise LeaseOver(f"too late: the time of {found.issue} is over")
@@ -214,6 +216,7 @@ def keep(
 def extend(
     command: ExtendReview, review: Assignment, at: datetime
 ) -> Sequence[ReviewEvent]:
+    """By `by_seconds` beyond its end, or from now on; `Invalid` if that is too long."""
     if command.operation_id in review.operations:
         return []  # This task has done it, and is being carried out again.
     if command.by_seconds is None:
@@ -243,6 +246,7 @@ def prolong(
 def unassign(
     command: UnassignReview, review: Assignment | None
 ) -> Sequence[ReviewEvent]:
+    """Nothing, if it was given back already or is another issue's."""
     if not (review and review.is_live and is_of(review, command)):
         return []  # It was given back, or is another's by now.
     if command.operation_id in review.operations:
@@ -254,6 +258,7 @@ def unassign(
 def transition(
     command: TransitionReview, review: Assignment | None
 ) -> Sequence[ReviewEvent]:
+    """`LeaseOver` if it is to be in use again."""
     if review and command.operation_id in review.operations:
         return []  # This task said so before.
     if had(review) is None and command.status is ReviewStatus.AVAILABLE:

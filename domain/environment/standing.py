@@ -97,6 +97,7 @@ def holder_wait(holder: Ticket | None, at: datetime) -> int:
 def standing(
     queue: LockQueue, ticket_id: str, at: datetime, past: Sequence[float] = ()
 ) -> Standing | None:
+    """None if this ticket does not wait."""
     places = standings(queue, at, past)
     return next((s for s in places if s.ticket.id == ticket_id), None)
 

@@ -51,6 +51,7 @@ class CloudEvent(Struct, frozen=True, gc=False):
 
 
 def cloud_event(record: Recorded, installation: str) -> CloudEvent:
+    """`installation` is its id, which makes the source: `/berth/<id>`."""
     event, origin = record.event, record.origin
     type_ = type_of(type(event))
     subject = subject_of(record).path
@@ -75,6 +76,7 @@ def type_of(event_type: type[Event]) -> str:
 
 
 def sequence_of(position: int) -> str:
+    """20 digits, so that texts sort as positions do."""
     return f"{position:020}"
 
 
@@ -85,6 +87,7 @@ def nats_subject_of(record: Recorded) -> str:
 
 
 def nats_subject(kind: Kind, its_id: str, event_type: type[Event]) -> str:
+    """`berth.v1.environment.<id>.lock.acquired`; DESIGN section 6."""
     return f"berth.{VERSION}.{kind}.{its_id}.{tag(event_type)}"
 
 

@@ -79,6 +79,7 @@ def slot_for(order: Order) -> str | None:
 def decide(
     command: TaskKeyCommand, key: TaskKey, at: datetime
 ) -> Sequence[TaskKeyEvent]:
+    """`KeyBusy` if as many run as may; a slot that is held is taken for longer."""
     operation_id = command.operation_id
     match command:
         case TakeSlot():
@@ -109,6 +110,7 @@ def lapse(key: TaskKey, at: datetime) -> Sequence[TaskKeyEvent]:
 
 
 def due(key: TaskKey) -> datetime | None:
+    """When the first slot lapses."""
     return min(key.taken.values(), default=None)
 
 

@@ -39,6 +39,7 @@ TIMER = system("task-schedule")
 def start(
     by: Actor, schedule_id: str, order: Order, recurrence: Recurrence
 ) -> Sequence[Step]:
+    """To be executed together; with `immediately`, also the first instance."""
     first_id = instance_id(schedule_id, None)
     command = StartSchedule(
         by=by, order=order, recurrence=recurrence, first_id=first_id
@@ -72,6 +73,9 @@ def next_steps(
 def fire(
     schedule_id: str, found: Schedule, slot: datetime, order: Order, by: Actor
 ) -> Sequence[Step]:
+    """To be executed together: refused if it is not its turn, or, unless instances may
+    overlap, the latest one goes on.
+    """
     operation_id = instance_id(schedule_id, slot)
     command = FireSlot(by=TIMER, slot=slot, operation_id=operation_id)
     submit = SubmitTask(by=by, order=order, schedule_id=schedule_id, slot=slot)

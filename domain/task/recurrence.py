@@ -76,6 +76,7 @@ def next_slot(recurrence: Recurrence, after: datetime) -> datetime | None:
 
 
 def slot_of_interval(recurrence: Recurrence, after: datetime) -> datetime:
+    """Counted from the schedule's start, so that no run puts off the next."""
     assert recurrence.every_ms is not None
     assert recurrence.start_at is not None, "a schedule that began knows since when"
     start, every = recurrence.start_at, timedelta(milliseconds=recurrence.every_ms)
@@ -85,6 +86,7 @@ def slot_of_interval(recurrence: Recurrence, after: datetime) -> datetime:
 
 
 def slot_of_pattern(recurrence: Recurrence, after: datetime) -> datetime | None:
+    """In the schedule's zone; None if no more comes."""
     assert recurrence.pattern is not None
     if recurrence.start_at is not None:
         after = max(after, recurrence.start_at - SMALLEST)
@@ -121,6 +123,7 @@ def six_fields(pattern: str) -> str:
 
 
 def zone_of(name: str) -> tzinfo:
+    """`Invalid` if there is none of this name."""
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # Unknown, no path to a zone, or a folder.
@@ -153,6 +156,7 @@ def check(recurrence: Recurrence) -> None:
 
 
 def check_pattern(pattern: str) -> None:
+    """`Invalid` if it is no cron line, or never comes to pass."""
     if len(pattern) > PATTERN_LENGTH_MAX:
         raise invalid("pattern", f"is longer than {PATTERN_LENGTH_MAX} characters")
     try:

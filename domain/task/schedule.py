@@ -154,6 +154,7 @@ def turn_of(schedule: Schedule) -> datetime | None:
 
 
 def check_is_next(slot: datetime, due: datetime | None, at: datetime) -> None:
+    """`SlotTaken` if it was another's turn, or it is too early."""
     if slot != due or at < slot:
         raise SlotTaken("it is not this slot's turn")
 
@@ -215,6 +216,7 @@ def and_perhaps_the_end(
 def stop(
     command: StopSchedule, schedule: Schedule, at: datetime
 ) -> Sequence[ScheduleEvent]:
+    """`NotYourTask`; `TaskOver` if it is over."""
     check_is_theirs(command.by, schedule)
     if schedule.is_over:
         state = schedule.state

@@ -16,6 +16,7 @@ from domain.token import UseToken, stream_of, token
 
 
 def submitter_of(by: Actor) -> Submitter:
+    """As it was when they submitted; repositories are sorted."""
     limit = None if by.repositories is None else sorted(by.repositories)
     return Submitter(by.id, by.role, by.application, limit, by.token_id)
 

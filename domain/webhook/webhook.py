@@ -100,6 +100,7 @@ def webhook_in(stream: str) -> str:
 def decide(
     command: WebhookCommand, webhook: Webhook, at: datetime
 ) -> Sequence[WebhookEvent]:
+    """`WebhookNotFound`; `WebhookNotActive` if it is used and suspended."""
     if isinstance(command, CreateWebhook):
         return [command.created]
     facts = webhook.facts

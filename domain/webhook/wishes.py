@@ -46,6 +46,7 @@ def tags_of(pattern: str) -> frozenset[str]:
 
 
 def wanted_tags(facts: WebhookCreated) -> frozenset[str]:
+    """Of events: those of its pattern that its filter, if there is one, lets pass."""
     tags = tags_of(facts.pattern)
     if not facts.filter.types:
         return tags

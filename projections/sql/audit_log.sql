@@ -25,21 +25,44 @@ WITH gone AS (
 DELETE FROM audited_environment USING gone WHERE audited_environment.id = gone.id;
 
 -- name: audit_of_environments
--- Newest first: for each environment and each type of access, the index alone says which
--- records are the newest; of all these, the page is cut, and only then are records read.
+-- Newest first, of the environments given, or else of all: for each of them and each type
+-- of access, an index alone says which records are the newest, of one caller if one is
+-- given; of all these, the page is cut, and only then are records read.
 -- Equalities in place of BETWEEN would let PostgreSQL walk the whole log by position.
 SELECT record.*, known.repository
 FROM (
     SELECT newest.position
-    FROM unnest(%(environment_ids)s::text[]) AS wanted (environment_id)
+    FROM unnest(coalesce(
+        %(environment_ids)s::text[], ARRAY(SELECT id FROM audited_environment)
+    )) AS wanted (environment_id)
     CROSS JOIN unnest(%(access_types)s::text[]) AS kind (access_type)
     CROSS JOIN LATERAL (
-        SELECT position FROM audit_record
-        WHERE (environment_id, access_type)
-            BETWEEN (wanted.environment_id, kind.access_type)
-            AND (wanted.environment_id, kind.access_type)
-        ORDER BY environment_id DESC, access_type DESC, position DESC
-        LIMIT %(limit)s::bigint + %(offset)s::bigint
+        (
+            SELECT position FROM audit_record
+            WHERE %(accessed_by)s::text IS NULL
+                AND (environment_id, access_type, position)
+                BETWEEN (wanted.environment_id, kind.access_type, %(first)s::bigint)
+                AND (wanted.environment_id, kind.access_type, %(last)s::bigint)
+            ORDER BY environment_id DESC, access_type DESC, position DESC
+            LIMIT %(limit)s::bigint + %(offset)s::bigint
+        )
+        UNION ALL
+        (
+            SELECT position FROM audit_record
+            WHERE %(accessed_by)s::text IS NOT NULL
+                AND (accessed_by, environment_id, access_type, position)
+                BETWEEN (
+                    %(accessed_by)s::text, wanted.environment_id, kind.access_type,
+                    %(first)s::bigint
+                )
+                AND (
+                    %(accessed_by)s::text, wanted.environment_id, kind.access_type,
+                    %(last)s::bigint
+                )
+            ORDER BY accessed_by DESC, environment_id DESC, access_type DESC,
+                position DESC
+            LIMIT %(limit)s::bigint + %(offset)s::bigint
+        )
     ) AS newest
     ORDER BY newest.position DESC
     LIMIT %(limit)s OFFSET %(offset)s

@@ -13,6 +13,7 @@ _size_of = Struct(">i").pack
 
 
 def bigint(value: int) -> bytes:
+    """8 bytes, as PostgreSQL's binary format has them."""
     return value.to_bytes(8, "big", signed=True)
 
 

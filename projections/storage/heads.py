@@ -64,6 +64,7 @@ class Heads(Mapping[str, Head]):
 def regained(
     snapshots: Iterable[Snapshot], deciders: Mapping[str, Decider[Any, Any, Any]]
 ) -> dict[str, Head]:
+    """By stream; each snapshot is of its decider's present shape."""
     return {
         snapshot.stream: Head(
             version=snapshot.version,

@@ -39,6 +39,7 @@ def migrate(url: str) -> Sequence[str]:
 
 
 def names() -> Sequence[str]:
+    """Of all there are, in the order in which they are applied."""
     folder = resources.files("projections.storage.migrations")
     return sorted(f.name for f in folder.iterdir() if f.name.endswith(".sql"))
 

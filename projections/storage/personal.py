@@ -85,6 +85,7 @@ def cipher_in(stored: bytes) -> Cipher:
 
 
 def ciphers_in(state: bytes) -> Iterator[Cipher]:
+    """Also in a state that was altered; `ValueError` where it is no cipher."""
     for part in state.split(MARK)[1:]:
         yield cipher_in(b"/" + part.partition(b'"')[0])
 

@@ -64,6 +64,7 @@ ENDS = (Kind.COMPLETED, Kind.FAILED)
 
 
 def shelf_of(kind: str, day: date) -> str:
+    """The table of one day: `<kind>_20260131`."""
     return f"{kind}_{day:%Y%m%d}"
 
 

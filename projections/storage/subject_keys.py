@@ -189,6 +189,7 @@ def wrapped_for(digest: bytes) -> str:
 
 
 def erasures(cursor: Cursor[DictRow]) -> int:
+    """How many times keys have been destroyed, as this transaction sees it."""
     [row] = cursor.execute(ERASURES, prepare=True).fetchall()
     number: int = row["number"]
     return number

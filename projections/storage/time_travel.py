@@ -17,7 +17,7 @@ from typing import Any, LiteralString, NamedTuple, TypeVar
 import msgspec
 
 from domain.errors import JournalUnavailable
-from domain.fold import Fold
+from domain.fold import Fold, PastNotFolded
 from projections.storage.database import Database
 from projections.storage.heads import shape_of_state
 from projections.storage.mapper import KNOWN, NEWER, recorded_in
@@ -92,9 +92,9 @@ class TimeTravel:
     ) -> Mapping[str, S]:
         """By stream, of those that had begun at `position`.
 
-        `JournalUnavailable` if it takes more than `EVENTS_MAX` events: what was folded
-        so far is kept for the next time. Also if only a newer version of Berth can tell
-        what one of them was by then.
+        `PastNotFolded` if it takes more than `EVENTS_MAX` events: what was folded so
+        far is kept for the next time. `JournalUnavailable` if only a newer version of
+        Berth can tell what one of them was by then.
         """
         reached, left, _ = await in_thread(
             self._travel, fold, streams, position, EVENTS_MAX
@@ -102,7 +102,10 @@ class TimeTravel:
         if any(one.is_cut for one in reached.values()):
             raise JournalUnavailable(NEWER)
         if left:
-            raise JournalUnavailable("so much past takes a while: ask again")
+            raise PastNotFolded(
+                f"it takes more than {EVENTS_MAX} events that were not folded yet: ask"
+                " again, and it goes on where it stopped"
+            )
         return {stream: one.state for stream, one in reached.items() if one.version}
 
     async def keep(self, fold: Fold[Any], streams: Collection[str], most: int) -> int:
@@ -201,6 +204,7 @@ class TimeTravel:
 
 @cache
 def shape_of(fold: Fold[Any]) -> str:
+    """It changes with the state's fields, and with the fold's own revision."""
     return shape_of_state(type(fold.initial), fold.revision)
 
 

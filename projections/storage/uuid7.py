@@ -11,4 +11,5 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def event_id(at: datetime) -> str:
+    """A UUIDv7 of this instant, to the microsecond."""
     return str(uuid7(nanoseconds=(at - EPOCH) // MICROSECOND * 1_000))

@@ -1,4 +1,4 @@
-"""What callers get wrong about the past: instants, and where to go on."""
+"""What callers get wrong about the past: instants, whose, and where to go on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,22 @@ NOT_INSTANTS = (
     *("10000-01-01T00:00:00Z", "%F0%9F%95%92", "9" * 400, "'; SELECT 1; --"),
 )
 LATER = ("9999-12-31T23:59:59Z", "2200-01-01T00:00:00%2B05:30")
+CALLERS = ("", "x" * 1_001)
 HISTORY_QUERIES = {
+    "/environments/{id}/audit?from=": ("from", NOT_INSTANTS),
+    "/environments/{id}/audit?to=": ("to", NOT_INSTANTS),
+    "/environments/{id}/audit?to=2026-01-01T00:00:00Z&from=": (
+        "from",
+        ("2026-01-01T00:00:00.000001Z", *LATER),
+    ),
+    "/environments/{id}/audit?accessedBy=": ("accessedBy", CALLERS),
+    "/environments/repository/{repository}/audit?to=": ("to", NOT_INSTANTS),
+    "/environments/repository/{repository}/audit?accessedBy=": ("accessedBy", CALLERS),
+    "/audit?accessedBy=": ("accessedBy", CALLERS),
+    "/audit?accessedBy=a&from=": ("from", NOT_INSTANTS),
+    "/audit?accessedBy=a&limit=": ("limit", ("-1", "0", "1001", "x", "")),
+    "/audit?accessedBy=a&offset=": ("offset", ("-1", "1e30", "9" * 30, "x", "")),
+    "/audit?accessType=": ("accessedBy", ("lock",)),
     "/environments?at=": ("at", (*NOT_INSTANTS, *LATER)),
     "/environments/{id}?at=": ("at", (*NOT_INSTANTS, *LATER)),
     "/environments/by-name/{name}?repositoryIdentifier={repository}&at=": (

@@ -65,6 +65,13 @@ def test_it_has_all_that_is_about_it_in_order_and_nothing_else(
     path = f"/environments/{one['id']}/history"
     events = pages(member, path)
     assert types(events) == HAPPENED
+    # That somebody reads it is on record, too, once a minute.
+    events = pages(member, path)
+    [read] = events[len(HAPPENED) :]
+    assert (types([read]), read["data"]["origin"]["by"]) == (
+        ["access.read"],
+        member.name,
+    )
     sequences = [event["sequence"] for event in events]
     assert sequences == sorted(sequences)
     asked = events[1]
@@ -95,6 +102,7 @@ def test_it_is_filtered_by_type_and_time(owner: Caller, application: Caller) -> 
 def test_it_comes_as_lines_too(owner: Caller, application: Caller) -> None:
     one = eventful(owner, application)
     path, lines = f"/environments/{one['id']}/history", "application/x-ndjson"
+    pages(owner, path)  # That it was read is on record from here on.
     answer = owner.ask("GET", path, headers={"accept": lines})
     assert [json.loads(line) for line in answer.text.splitlines()] == pages(owner, path)
     assert answer.headers["x-next-after"] == answer.headers["x-tip"]
@@ -123,7 +131,8 @@ def test_owners_reach_what_was_deleted_by_id_and_by_its_last_name(
         "environment.retired",
         "project.environments_ordered",
     ]
-    assert pages(owner, "/environments/by-name/UAT/history", **here) == events
+    *same, read = pages(owner, "/environments/by-name/UAT/history", **here)
+    assert (same, types([read])) == (events, ["access.read"])
     again = owner.environment(repositoryIdentifier=one["repositoryIdentifier"])
     newer = pages(owner, "/environments/by-name/uat/history", **here)
     assert newer[0]["subject"] == f"environments/{again['id']}"

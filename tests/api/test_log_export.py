@@ -82,6 +82,7 @@ def test_what_happened_is_a_table_over_http_and_by_the_command(
         bundle = owner.get("/log/export")
         assert bundle.headers["content-disposition"].endswith('"berth-log.ndjson"')
         check_usage(keys_of(api)[0].vkey)
+        check_what_is_verified(keys_of(api)[0].vkey, tmp_path)
         check_erased(own, owner, api.caller(Role.OWNER))
 
 
@@ -130,10 +131,12 @@ def check_command(
     own: Installation, folder: Path, about: list[dict[str, str]], place: Json
 ) -> None:
     file = folder / "uat.csv"
+    file.touch(mode=0o644)
     words = ["export", "--format", "csv", "--out", str(file)]
     words += ["--environment", place["id"]]
     code, told = said(*words, "--from", "1", **own.environment)
     assert (code, place["id"] in told) == (0, True)
+    assert file.stat().st_mode & 0o777 == 0o600
     rows = rows_of(file.read_bytes())
     assert rows[: len(about)] == about
     since, until = about[1]["time"], about[2]["time"]
@@ -160,6 +163,16 @@ def check_usage(vkey: str) -> None:
         ["export", "--out", "x", "--format", "xlsx"],
     ):
         assert said(*words)[0] == 2, words
+
+
+def check_what_is_verified(vkey: str, folder: Path) -> None:
+    """A bundle or a journal, and --data-dir alone says that it is the latter."""
+    where = str(folder)
+    code, told = said("verify", "--data-dir", where, "--key", vkey)
+    assert (code, f"{where} has no PostgreSQL" in told) == (2, True), told
+    for journal in ["--data-dir", where], ["--database"]:
+        code, told = said("verify", "a.ndjson", *journal, "--key", vkey)
+        assert (code, "give a bundle, or a journal" in told) == (2, True), told
 
 
 def check_erased(own: Installation, owner: Caller, person: Caller) -> None:

@@ -32,6 +32,7 @@ TAKES: dict[tuple[str, str], Role | None] = {
     ("POST", "/environments"): OWNER,
     ("GET", f"{BY_ID}/audit"): MEMBER,
     ("GET", "/environments/repository/{repository_identifier:path}"): MEMBER,
+    ("GET", "/audit"): MEMBER,
     ("GET", "/environments/orchestration-order"): MEMBER,
     ("PUT", "/environments/orchestration-order"): OWNER,
     ("GET", f"{BY_ID}/frontdoor"): APPLICATION,

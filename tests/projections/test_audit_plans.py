@@ -11,9 +11,11 @@ import pytest
 
 from projections.audit_log import ACCESS_TYPES
 from projections.audit_log import sql as statements
+from projections.storage.time_travel import LATEST
 
 RECORDS, ENVIRONMENTS = 100_000, 40
 BY_TYPE, BY_POSITION = "audit_record_of_environment", "audit_record_pkey"
+BY_CALLER = "audit_record_of_caller"
 FILL = """
 ALTER TABLE audit_record SET (autovacuum_enabled = off);
 INSERT INTO audited_environment
@@ -21,7 +23,8 @@ SELECT 'e' || n, 'acme/shop' FROM generate_series(0, %(environments)s - 1) AS n;
 INSERT INTO audit_record (
     position, id, environment_id, accessed_by, access_type, access_details, accessed_at
 )
-SELECT n, 'r' || n, 'e' || n %% %(environments)s, 'ci',
+SELECT n, 'r' || n, 'e' || n %% %(environments)s,
+    CASE WHEN n %% 1003 = 0 THEN 'ann' ELSE 'ci' END,
     CASE WHEN n <= %(environments)s THEN 'create' ELSE 'lock' END, '{}', now()
 FROM generate_series(1, %(records)s) AS n
 """
@@ -29,14 +32,26 @@ ALL = [f"e{number}" for number in range(ENVIRONMENTS)]
 NUMBERED = {
     "environment_ids": "$1",
     "access_types": "$2",
-    "limit": "$3",
-    "offset": "$4",
+    "accessed_by": "$3",
+    "first": "$4",
+    "last": "$5",
+    "limit": "$6",
+    "offset": "$7",
 }
 STATEMENT: Any = statements["audit_of_environments"] % NUMBERED
-PREPARE: Any = f"PREPARE page (text[], text[], bigint, bigint) AS {STATEMENT}"
-PAGE = "EXECUTE page (%s, %s, 100, 0)"
-EXPLAIN = "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE page (%s, %s, 100, 0)"
-CASES = list(product((["e7"], ALL, ["nowhere"]), (ACCESS_TYPES, ["create"], ["text"])))
+TYPES = "text[], text[], text, bigint, bigint, bigint, bigint"
+PREPARE: Any = f"PREPARE page ({TYPES}) AS {STATEMENT}"
+PAGE = "EXECUTE page (%s, %s, %s, %s, %s, 100, 0)"
+EXPLAIN = f"EXPLAIN (ANALYZE, FORMAT JSON) {PAGE}"
+EVER, ONCE = (1, LATEST), (50_001, 51_000)
+CASES = list(
+    product(
+        (["e7"], ALL, None, ["nowhere"]),
+        (list(ACCESS_TYPES), ["create"], ["text"]),
+        (None, "ci", "ann", "nobody"),
+        (EVER, ONCE),
+    )
+)
 
 
 @pytest.fixture
@@ -50,15 +65,20 @@ def long_log(own_journal_url: str) -> Iterator[psycopg.Connection]:
 
 
 def page(
-    log: psycopg.Connection, environments: Sequence[str], types: Sequence[str]
+    log: psycopg.Connection,
+    environments: Sequence[str] | None,
+    types: Sequence[str] = ACCESS_TYPES,
+    caller: str | None = None,
+    between: tuple[int, int] = EVER,
 ) -> list[int]:
-    rows = log.execute(PAGE, [list(environments), list(types)]).fetchall()
+    asked = [environments, list(types), caller, *between]
+    rows = log.execute(PAGE, asked).fetchall()
     return [position for position, *_ in rows]
 
 
 def reads_of(plan: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """How the records are read, and how many that were not wanted."""
-    if plan.get("Relation Name") == "audit_record":
+    if plan.get("Relation Name") == "audit_record" and plan["Actual Loops"]:
         for_nothing = plan.get("Rows Removed by Filter", 0)
         yield plan.get("Index Name", plan["Node Type"]), for_nothing
     for part in plan.get("Plans", ()):
@@ -68,10 +88,14 @@ def reads_of(plan: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 def check_plans(log: psycopg.Connection) -> None:
     for mode in "force_custom_plan", "force_generic_plan":
         log.execute("SELECT set_config('plan_cache_mode', %s, false)", [mode])
-        for environments, types in CASES:
-            [[told]] = log.execute(EXPLAIN, [environments, list(types)]).fetchall()
+        for case in CASES:
+            environments, types, caller, between = case
+            asked = [environments, types, caller, *between]
+            [[told]] = log.execute(EXPLAIN, asked).fetchall()
             reads = set(reads_of(told[0]["Plan"]))
-            assert reads == {(BY_TYPE, 0), (BY_POSITION, 0)}, (mode, types)
+            index = BY_TYPE if caller is None else BY_CALLER
+            assert {(index, 0)} <= reads, (mode, case)
+            assert reads <= {(index, 0), (BY_POSITION, 0)}, (mode, case)
 
 
 def test_only_the_index_is_read_and_then_the_page(
@@ -85,10 +109,25 @@ def test_only_the_index_is_read_and_then_the_page(
 
 def test_the_page_is_the_newest_of_all(long_log: psycopg.Connection) -> None:
     newest = list(range(RECORDS, RECORDS - 100, -1))
-    assert page(long_log, ALL, ACCESS_TYPES) == newest
+    assert page(long_log, ALL) == page(long_log, None) == newest
     assert page(long_log, ALL, ["create"]) == list(range(ENVIRONMENTS, 0, -1))
     mine = range(RECORDS - ENVIRONMENTS + 7, 0, -ENVIRONMENTS)
-    assert page(long_log, ["e7"], ACCESS_TYPES) == list(mine[:100])
+    assert page(long_log, ["e7"]) == list(mine[:100])
+
+
+def test_the_page_is_of_one_caller_and_of_some_time(
+    long_log: psycopg.Connection,
+) -> None:
+    first, last = ONCE
+    newest = list(range(last, last - 100, -1))
+    assert page(long_log, None, between=ONCE) == newest
+    every = range(1003 * (RECORDS // 1003), 0, -1003)
+    assert page(long_log, None, caller="ann") == list(every[:100])
+    here = [n for n in every if n % ENVIRONMENTS == 7]
+    assert page(long_log, ["e7"], caller="ann") == here
+    then = [n for n in every if first <= n <= last]
+    assert page(long_log, ALL, caller="ann", between=ONCE) == then
+    assert page(long_log, ALL, ["create"], "ann") == []
 
 
 def test_strangers_are_looked_for_among_the_new_records_alone(

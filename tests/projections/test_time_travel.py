@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from domain.environment.chronicle import Chronicle, chronicle
-from domain.errors import JournalUnavailable
+from domain.fold import PastNotFolded
 from domain.record import Recorded
 from projections.storage import time_travel
 from projections.storage.database import Database
@@ -89,7 +89,7 @@ def test_what_is_too_long_at_once_is_folded_in_several_goes(
         for refusals in range(len(records)):
             try:
                 found = await travel.states(chronicle, STREAMS, LATEST)
-            except JournalUnavailable:
+            except PastNotFolded:
                 continue
             assert found == told(records, len(records))
             return refusals

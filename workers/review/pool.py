@@ -68,6 +68,7 @@ def called(name: str, listed: Sequence[Listed]) -> Listed | None:
 
 
 def may_be_had(member: Listed, pool: str) -> bool:
+    """In the pool, active, neither locked nor lent."""
     review = member.environment.review
     return (
         tag_of(pool) in member.details.tags

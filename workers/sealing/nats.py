@@ -70,4 +70,5 @@ class NatsOutlet:
 
 
 def subject_of(origin: str) -> str:
+    """`berth.v1.log.<id>.checkpoint`, of the log with this origin."""
     return f"{SUBJECT}.{origin.removeprefix(ORIGIN)}.checkpoint"

@@ -43,6 +43,8 @@ async def carrying_out(
 
 
 def sweep(reader: Reader, journal: Journal, queues: TaskQueues) -> TaskSweep:
+    """What it looks at may be a little behind: starting decides."""
+
     async def ready_tasks() -> Sequence[Ready]:
         rows = await reader.peek(sql["ready_tasks"], {"limit": SWEPT_MAX})
         return [ready(row) for row in rows]

@@ -12,6 +12,7 @@ MARKUP = re.compile(r"([\\*_~`|>#\-\[\]()<@:+.!])")
 
 
 def discord(told: Told) -> dict[str, Any]:
+    """The body of its webhook. Nobody is mentioned, whatever the text says."""
     content = f"**{escaped(told.what)}**: {escaped(told.text)}"
     return {
         "content": cut(content),

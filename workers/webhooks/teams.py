@@ -11,6 +11,7 @@ SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 
 
 def teams(told: Told) -> dict[str, Any]:
+    """The body of its webhook, an Adaptive Card: text in it is never markup."""
     return {
         "type": "message",
         "attachments": [

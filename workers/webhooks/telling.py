@@ -80,6 +80,7 @@ def sentence(record: Recorded) -> str | None:
 
 
 def of_a_lock(event: Event, by: str) -> str | None:
+    """None if the event is not of the lock; as below, for a person to read."""
     match event:
         case LockRequested():
             lease = span(event.lease_seconds)
@@ -171,6 +172,7 @@ def why(reason: str | None) -> str:
 
 
 def clock(at: datetime) -> str:
+    """To the minute."""
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 

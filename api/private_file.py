@@ -1,0 +1,38 @@
+"""Files for nobody else's eyes, of which there is all or nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkstemp
+from typing import BinaryIO
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[BinaryIO]:
+    """Opened for bytes, which are under `path` once all are on disk: mode 0600.
+
+    Until then, and if it fails, what was there stays as it was. A pipe or a device is
+    written to as it is. `OSError` if `path` cannot be written.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
+    path = path.resolve()  # A link goes on leading to it.
+    handle, draft = mkstemp(prefix=".berth-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(path)
+    finally:
+        Path(draft).unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # Else the name could still be lost with the power.
+    finally:
+        os.close(folder)
