@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import get_running_loop
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from domain.decider import Decider
 from domain.record import Recorded
 from projections.storage import append_metrics
 from projections.storage.arrivals import BATCH_MAX, Arrivals
-from projections.storage.batch import Batch, Deciders, Head
+from projections.storage.batch import Batch, Deciders, Head, streams_of
 from projections.storage.database import Database
 from projections.storage.heads import (
     HEADS_MAX,
@@ -44,7 +44,8 @@ class Appender:
     def __init__(self, database: Database) -> None:
         self.heads = Heads()
         self.parking = Parking()
-        self.meanwhile: Callable[[], None] = _nothing  # Called once PostgreSQL is busy.
+        # Called once PostgreSQL is busy.
+        self.meanwhile: Callable[[], None] = lambda: None
         self._recorder = Recorder(database)
         self._subjects = database.subjects
         self._mapper = EventMapper(JSONTranscoder(), self._subjects)
@@ -88,7 +89,6 @@ class Appender:
         A connection may turn out to be broken before anything was decided: that is
         tried once more. After that, whether the commit took effect is not known.
         """
-        self._forget_the_erased()
         batch = await self._attempt(calls, touched, others)
         if batch.error and self._recorder.is_lost and not batch.has_begun:
             batch = await self._attempt(calls, touched, others)
@@ -102,11 +102,11 @@ class Appender:
     async def _attempt(
         self, calls: list[Call], touched: Deciders, others: Arrivals
     ) -> Batch:
+        self._forget_the_erased()
         batch, began = Batch(self.heads, self.parking), monotonic()
         try:
-            is_ahead = is_there = await self._append_ahead(
-                batch, calls, touched, others
-            )
+            is_ahead = await self._append_ahead(batch, calls, touched, others)
+            is_there = is_ahead
             while not is_there:
                 calls += batch.undo()
                 self._forget_the_erased()
@@ -125,7 +125,7 @@ class Appender:
         False if that is not known to be so; then nothing has happened. Else it is one
         round trip, in which the journal is locked only while PostgreSQL itself is busy.
         """
-        deciders = _streams_of(calls) | touched
+        deciders = streams_of(calls) | touched
         if not (self._is_alone and self._recorder.is_open and self._knows(deciders)):
             return False
         batch.open(self._now(), self._position, deciders)
@@ -143,7 +143,7 @@ class Appender:
         events = await self._stored(batch.records)
         if self._names_the_erased:
             return False
-        asyncio.get_running_loop().call_soon(self.meanwhile)
+        get_running_loop().call_soon(self.meanwhile)
         now = await self._recorder.append_if(batch.after, batch.at, events)
         self._is_alone = now is not None
         if now is None:
@@ -170,20 +170,20 @@ class Appender:
     ) -> bool:
         """Lock, see what others have appended, decide.
 
-        False if somebody was erased meanwhile; then nothing has happened.
+        False, and nothing has happened, if somebody was erased meanwhile.
         """
         await self._meet_people(calls)
         await self._recorder.open()
-        await self._load(_streams_of(calls) | touched)
-        deciders = _streams_of(calls) | touched
+        await self._load(streams_of(calls) | touched)
+        deciders = streams_of(calls) | touched
         # Where others append, too, what was current most likely is not so any more.
         current = self._current if self._is_alone else frozenset()
-        stale = [stream for stream in deciders if stream not in current]
-        asyncio.get_running_loop().call_soon(self.meanwhile)
+        stale = [s for s in deciders if s not in current]
+        get_running_loop().call_soon(self.meanwhile)
         tip, news = await self._recorder.begin(self._versions(stale))
         self._read_at = (tip.at, monotonic())
         calls += others.take_known(self.heads)
-        deciders |= _streams_of(calls)
+        deciders |= streams_of(calls)
         batch.open(tip.at, tip.position, deciders)
         self._is_alone = tip.position == self._position
         if not self._is_alone or len(self._current) > HEADS_MAX:
@@ -295,11 +295,3 @@ class Appender:
 
     def _versions(self, streams: Iterable[str]) -> Mapping[str, int]:
         return {stream: self.heads[stream].version for stream in streams}
-
-
-def _streams_of(calls: Sequence[Call]) -> Deciders:
-    return {s.stream: s.decider for c in calls for s in c.steps if not s.fresh}
-
-
-def _nothing() -> None:
-    pass

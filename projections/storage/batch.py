@@ -44,6 +44,11 @@ class Head(Struct, frozen=True):
 Deciders = dict[str, Decider[Any, Any, Any]]
 
 
+def streams_of(calls: Iterable[Call]) -> Deciders:
+    """What must be current before `calls` are decided: what has a past."""
+    return {s.stream: s.decider for c in calls for s in c.steps if not s.fresh}
+
+
 class Batch:
     """Decides calls against heads which are current and stay so until the commit.
 
