@@ -16,15 +16,14 @@ from domain.roles import Role
 from tests.api.test_log import keys_of, said, sealed
 from tests.support.client import Caller, Json, made, refused
 from tests.support.running import SECRET, VAULT_KEYS, Installation, until
-from tests.support.servers import Servers, fresh_database, migrated
+from tests.support.servers import Servers, migrated_database
 
 EVIL = "=HYPERLINK(1);=2+2"
 
 
 @pytest.fixture
 def own(servers: Servers, tmp_path: Path) -> Iterator[Installation]:
-    with fresh_database(servers.database_url) as database_url:
-        migrated(database_url)
+    with migrated_database(servers) as database_url:
         environment = {
             "BERTH_DATABASE_URL": database_url,
             "BERTH_NATS_URL": servers.nats_url,
@@ -174,7 +173,7 @@ def check_erased(own: Installation, owner: Caller, person: Caller) -> None:
         return named(rows, "environment.registered")
 
     # Another process hears of it within a second.
-    until(lambda: registered()["who"].startswith("erased:"), 10)
+    until(lambda: registered()["who"].startswith("erased:"))
     row = registered()
     assert (row["ip"], row["userAgent"]) == ("erased", "erased")
     assert person.name not in str(row)

@@ -16,7 +16,7 @@ import pytest
 from domain.roles import Role
 from tests.support.client import Json, made, refused, unique
 from tests.support.running import Api, Installation, until
-from tests.support.servers import Servers, fresh_database, migrated
+from tests.support.servers import Servers, migrated_database
 
 ORGS = 30
 ROUNDS_AROUND = 3
@@ -35,8 +35,7 @@ def own(
     installation: Installation, servers: Servers, tmp_path: Path
 ) -> Iterator[Installation]:
     """A database of its own, with the first key."""
-    with fresh_database(servers.database_url) as url:
-        migrated(url)
+    with migrated_database(servers) as url:
         changed = {"BERTH_DATABASE_URL": url, "BERTH_VAULT_KEYS": FIRST}
         yield Installation(installation.environment | changed, tmp_path)
 
@@ -130,9 +129,9 @@ def test_while_the_key_is_changed_no_answer_is_wrong(
             return lambda: running.done() or traffic.rounds >= goal
 
         try:
-            until(further(), 60)
+            until(further())
             code, said = rotate(own, BERTH_VAULT_KEYS=BOTH)
-            until(further(), 60)
+            until(further())
         finally:
             traffic.stop()
         running.result()
