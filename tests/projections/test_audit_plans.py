@@ -12,7 +12,7 @@ import pytest
 from projections.audit_log import ACCESS_TYPES
 from projections.audit_log import sql as statements
 
-RECORDS, ENVIRONMENTS = 100_000, 40
+RECORDS, ENVIRONMENTS = 30_000, 40
 BY_TYPE, BY_POSITION = "audit_record_of_environment", "audit_record_pkey"
 FILL = """
 ALTER TABLE audit_record SET (autovacuum_enabled = off);
