@@ -18,7 +18,7 @@ def test_it_goes_to_standard_output_unless_a_file_is_named(
     """And what is wrong with an instant makes no file."""
     repository = owner.environment()["repositoryIdentifier"]
     with installation.worker():
-        until(lambda: api.http.get("/log/checkpoint").is_success, 30)
+        until(lambda: api.http.get("/log/checkpoint").is_success)
     words = ["export", "--repository", repository]
     variables = installation.environment
     code, told = said(*words, "--from", PAST, **variables)
