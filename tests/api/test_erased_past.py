@@ -12,9 +12,10 @@ from domain.clock import utc_now
 from projections.storage import time_travel
 from projections.storage.time_travel import LATEST
 from tests.api.erasing_scene import IP, Scene, caught_up, own, scene, traces
-from tests.api.test_log import keys_of, said, sealed
+from tests.api.test_log import keys_of, sealed
 from tests.support.client import made
 from tests.support.hooks import Hook
+from tests.support.loaded import said
 from tests.support.running import until
 from workers.wiring import running
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.api.test_log import said
 from tests.support.client import Caller
+from tests.support.loaded import said
 from tests.support.running import Api, Installation, until
 
 PAST = "2020-01-31T12:00:00Z"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from projections.storage.log.signing import is_signed
 from tests.api.test_metrics import Reading, text_of
 from tests.support.client import Caller, made, refused
 from tests.support.hooks import Hook
+from tests.support.loaded import said
 from tests.support.running import HOST, SECRET, VAULT_KEYS, Api, Installation, until
 from tests.support.servers import Servers, migrated_database
 from workers.sealing.file import notes_in
@@ -77,20 +77,6 @@ def sealed(own: Installation, api: Api) -> int:
     checkpoint = checkpoint_of(api)
     assert checkpoint
     return checkpoint.size
-
-
-def said(*words: str, **environment: str) -> Said:
-    """By a command that knows of no installation unless it is told of one."""
-    known = {k: v for k, v in os.environ.items() if not k.startswith("BERTH_")}
-    done = run(
-        [sys.executable, "-m", "api", *words],
-        env=known | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout + done.stderr
 
 
 def hashes(texts: list[str]) -> list[bytes]:

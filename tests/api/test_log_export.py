@@ -13,8 +13,9 @@ import pytest
 from httpx2 import Response
 
 from domain.roles import Role
-from tests.api.test_log import keys_of, said, sealed
+from tests.api.test_log import keys_of, sealed
 from tests.support.client import Caller, Json, made, refused
+from tests.support.loaded import said
 from tests.support.running import SECRET, VAULT_KEYS, Installation, until
 from tests.support.servers import Servers, migrated_database
 

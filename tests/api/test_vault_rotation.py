@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ import pytest
 
 from domain.roles import Role
 from tests.support.client import Json, made, refused, unique
+from tests.support.loaded import said
 from tests.support.running import Api, Installation, until
 from tests.support.servers import Servers, migrated_database
 
@@ -42,14 +41,7 @@ def own(
 
 def rotate(own: Installation, *arguments: str, **settings: str) -> tuple[int, str]:
     """The exit code of `berth vault rotate`, and what it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "api", "vault", "rotate", *arguments],
-        env=own.environment | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
+    return said("vault", "rotate", *arguments, **own.environment | settings)
 
 
 def log_of(own: Installation, name: str) -> str:

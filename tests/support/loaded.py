@@ -2,8 +2,9 @@
 
     python -m tests.support.loaded FD
 
-A new interpreter takes longer to import it all than most tests take. Linux only: the
-fork is adopted by who asked, and is then a child like any other.
+A new interpreter takes longer to import it all than most tests take. (On Linux: who
+asked adopts the fork, which is then a child like any other. Elsewhere there is a new
+interpreter.)
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ctypes import CDLL
 from functools import cache
 from pathlib import Path
 from signal import SIGKILL
+from tempfile import NamedTemporaryFile
 from typing import NoReturn
 
 import msgspec
@@ -86,14 +88,43 @@ class Forked(subprocess.Popen[bytes]):
         self._child_created = True
 
 
+def begun(request: Request) -> subprocess.Popen[bytes]:
+    """A child that carries it out."""
+    if sys.platform == "linux":
+        return Forked(loaded().fork(request))
+    with Path(request.log).open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "api", *request.arguments],
+            env=dict(request.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
 class LoadedCommand(Command):
     """`berth` with these arguments, as a fork."""
 
     def launch(self) -> None:
         assert self.log
         request = Request(self._arguments, self._environment, str(self.log))
-        self._process = Forked(loaded().fork(request))
+        self._process = begun(request)
         self._group = self._process.pid
+
+
+def said(*words: str, **environment: str) -> tuple[int, str]:
+    """The exit code, and all that a command has written, of the command line.
+
+    It knows of no installation unless it is told of one.
+    """
+    known = {k: v for k, v in os.environ.items() if not k.startswith("BERTH_")}
+    with NamedTemporaryFile() as log:
+        request = Request(words, known | environment, log.name)
+        code = begun(request).wait()
+        told = log.read().decode()
+    assert "Traceback" not in told
+    return code, told
 
 
 def wait_for_requests(line: socket.socket) -> None:

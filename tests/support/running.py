@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, LiteralString
 
 import httpx2
@@ -33,7 +34,6 @@ from projections.storage.task_log import TaskLog
 from tests.support.client import Caller
 from tests.support.loaded import LoadedCommand
 from tests.support.servers import Servers, migrated_database
-from workers.embedded.process import wait_for
 from workers.settings import Settings, from_environment
 from workers.supervisor import Command
 from workers.wiring import running
@@ -43,6 +43,7 @@ HOST = "127.0.0.1"
 PORTS = range(20_000, 32_000)
 # On a machine that is very busy, too.
 ENOUGH_SECONDS, READY_SECONDS_MAX = 60, 120
+PAUSE_SECONDS_MAX = 0.03
 SECRET = secrets.token_urlsafe(48)
 # A type of task that no worker here takes: tests play its worker, by hand.
 ELSEWHERE = "renderReport"
@@ -126,7 +127,7 @@ class Installation:
         """
         name = name or "-".join(arguments)
         environment = self.environment | settings
-        if first or "PYTHONPATH" in environment or sys.platform != "linux":
+        if first or "PYTHONPATH" in environment:
             words = ["-c", f"{first}{MAIN}"] if first else ["-m", "api"]
             words = [sys.executable, *words, *arguments]
             command = Command(name, words, environment)
@@ -166,7 +167,12 @@ class Api:
 
 
 def until(condition: Callable[[], bool], seconds: float = ENOUGH_SECONDS) -> None:
-    assert wait_for(condition, seconds), f"not true within {seconds:g} s"
+    """It is asked less and less often: the machine is for whoever is waited for."""
+    deadline, pause = monotonic() + seconds, 0.002
+    while not condition():
+        assert monotonic() < deadline, f"not true within {seconds:g} s"
+        sleep(pause)
+        pause = min(pause * 1.3, PAUSE_SECONDS_MAX)
 
 
 def free_port() -> int:
