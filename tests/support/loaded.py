@@ -92,15 +92,16 @@ def begun(request: Request) -> subprocess.Popen[bytes]:
     """A child that carries it out."""
     if sys.platform == "linux":
         return Forked(loaded().fork(request))
-    with Path(request.log).open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "api", *request.arguments],
-            env=dict(request.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    else:
+        with Path(request.log).open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "api", *request.arguments],
+                env=dict(request.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
 
 class LoadedCommand(Command):
