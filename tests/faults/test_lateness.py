@@ -67,10 +67,10 @@ def test_hand_overs_are_timed_between_two_answers() -> None:
 def test_on_a_busy_machine_what_never_comes_is_found_all_the_same() -> None:
     """A lease of ten seconds from the third on, seen until what is asked last."""
     frozen = fault(FaultKind.FREEZE_APPEND, 1, 3)
-    for asked, found in ((22, set()), (25.1, {Check.LATE})):
+    for asked, found in ((32, set()), (35.1, {Check.LATE})):
         over = {"status": 408, "code": "LOCK_WAIT_TIMEOUT"}
         last = saw("c", Ask.ACQUIRE, asked, asked, **over)
         records = journal(*BEGIN)
         assert broken(records, last, faults=[frozen], limits=BUSY) == found
-    frozen = fault(FaultKind.FREEZE_APPEND, 1, 21.1)
+    frozen = fault(FaultKind.FREEZE_APPEND, 1, 31.1)
     assert broken(journal(*BEGIN), faults=[frozen], limits=BUSY) == {Check.STALL}
