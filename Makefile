@@ -6,8 +6,10 @@ READY  := $(VENV)/.installed
 DATA   ?= .berth
 PORT   ?= 8080
 ORG_PORT ?= 9090
-# Each process has a PostgreSQL and a NATS of its own.
-IN_PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Each process has a PostgreSQL and a NATS of its own, and waits for a third of its time:
+# so there is one more than there are cores.
+PROCESSES := $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))')
+IN_PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install up org test bench faults contract fmt clean

@@ -12,7 +12,7 @@ from domain.roles import Role
 from tests.support.canaries import Canaries, tables
 from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.running import HOST, Api, Installation
-from tests.support.servers import Servers, fresh_database, migrated
+from tests.support.servers import Servers, migrated_database
 from tests.support.tasks import HOURLY, submitted
 
 IP = "203.0.113.77"
@@ -53,8 +53,7 @@ def own(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Installation, Api]]:
     """A database of its own, and one API process."""
-    with fresh_database(servers.database_url) as url:
-        migrated(url)
+    with migrated_database(servers) as url:
         settings = {
             "BERTH_DATABASE_URL": url,
             "BERTH_TRUSTED_PROXIES": f"{HOST}/32",

@@ -32,7 +32,7 @@ def leaving(installation: Installation) -> Iterator[tuple[Api, Command]]:
         installation.berth("api", name="leaving-api", **settings) as process,
     ):
         api = Api(url, port, http)
-        until(api.is_ready, 30)
+        until(api.is_ready)
         yield api, process
 
 
@@ -93,7 +93,7 @@ def test_while_it_drains_it_is_not_ready_but_answers_and_keeps_no_connection(
     held, behind = lock.hold(), lock.ticket()
     assert "connection" not in here.http.get("/ping").headers
     has_ended = told_to_stop(process)
-    until(lambda: not here.is_ready(), 1)
+    until(lambda: not here.is_ready())
     ready = here.http.get("/health/ready")
     assert_stopping(ready)
     assert here.http.get("/ping").headers["connection"] == "close"

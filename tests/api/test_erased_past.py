@@ -12,9 +12,10 @@ from domain.clock import utc_now
 from projections.storage import time_travel
 from projections.storage.time_travel import LATEST
 from tests.api.erasing_scene import IP, Scene, caught_up, own, scene, traces
-from tests.api.test_log import keys_of, said, sealed
+from tests.api.test_log import keys_of, sealed
 from tests.support.client import made
 from tests.support.hooks import Hook
+from tests.support.loaded import said
 from tests.support.running import until
 from workers.wiring import running
 
@@ -114,7 +115,7 @@ def test_a_webhook_that_is_told_again_is_not_told_who(scene: Scene, hook: Hook) 
         hook.requests.clear()
         number = made(bob.post(replay, None, **{"from": first}))["number"]
         assert number > 3
-        until(lambda: len(hook.requests) >= number, 30)
+        until(lambda: len(hook.requests) >= number)
         return str([request.body for request in hook.requests])
 
     with scene.here.worker():

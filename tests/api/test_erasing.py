@@ -70,7 +70,7 @@ def test_a_view_that_is_rebuilt_says_the_same(scene: Scene) -> None:
     kept = in_views(scene.here)
     assert "erased:" in str(kept)
     with scene.here.berth("rebuild") as command:
-        until(lambda: command.exit_code is not None, 60)
+        until(lambda: command.exit_code is not None)
     assert command.exit_code == 0
     rebuilt = in_views(scene.here)
     assert {name for name in VIEWS if kept[name] != rebuilt[name]} == set()
@@ -134,7 +134,7 @@ def test_another_process_forgets_within_seconds(scene: Scene) -> None:
     assert scene.name in feed
     command = scene.here.berth("erase", scene.name, "--yes")
     with command:
-        until(lambda: command.exit_code is not None, 60)
+        until(lambda: command.exit_code is not None)
     assert command.exit_code == 0
     said = (scene.here.folder / f"{command.name}.log").read_text()
     assert "rows now say erased:" in said
@@ -149,7 +149,7 @@ def test_another_process_forgets_within_seconds(scene: Scene) -> None:
 
 def test_the_command_line_asks_before_it_erases(scene: Scene) -> None:
     with scene.here.berth("erase", scene.name, name="unsure") as command:
-        until(lambda: command.exit_code is not None, 60)
+        until(lambda: command.exit_code is not None)
     said = (scene.here.folder / "unsure.log").read_text()
     assert (command.exit_code, "Say --yes" in said) == (1, True)
     assert scene.name in scene.bob.get("/events", limit=1000).text

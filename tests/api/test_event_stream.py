@@ -101,7 +101,7 @@ def test_a_process_that_stops_says_where_to_go_on(
     process = installation.berth("api", name="stopping", BERTH_PORT=str(port))
     with process, httpx2.Client(base_url=f"{url}/sfp/api", timeout=30) as http:
         there = Api(url, port, http)
-        until(there.is_ready, 30)
+        until(there.is_ready)
         reader = there.caller(Role.OWNER)
         with stream(reader, types="token.*") as open_stream:
             frames = open_stream.frames()

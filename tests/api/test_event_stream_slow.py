@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -31,8 +30,6 @@ SOONER = """
 from api import event_stream, http_limits
 event_stream.PATIENCE_SECONDS = 1.5
 http_limits.STALLED_SECONDS_MAX = 5.0
-from api.__main__ import main
-main()
 """
 FILL = """
 INSERT INTO berth_events
@@ -64,13 +61,11 @@ def there(own_journal_url: str, installation: Installation) -> Iterator[Impatien
         connection.execute(FILL, (json.dumps(stored).encode(), EVENTS))
     port = free_port()
     own = {"BERTH_DATABASE_URL": own_journal_url, "BERTH_PORT": str(port)}
-    words = [sys.executable, "-c", SOONER, "api"]
-    process = Command("impatient", words, installation.environment | own)
-    process.log = installation.folder / "impatient.log"
+    process = installation.berth("api", name="impatient", first=SOONER, **own)
     url = f"http://{HOST}:{port}"
     with process, httpx2.Client(base_url=f"{url}/sfp/api", timeout=30) as http:
         api = Api(url, port, http)
-        until(api.is_ready, 30)
+        until(api.is_ready)
         yield Impatient(api, process)
 
 
@@ -105,7 +100,7 @@ def test_who_takes_a_byte_is_cut_off_and_memory_stays_bounded(
             sizes.append(server.memory_info().rss)
             return there.connections() <= 1
 
-        until(are_cut_off, 30)
+        until(are_cut_off)
     assert following(there.api) == 0
     assert max(sizes) - sizes[0] < READERS * BYTES_EACH_MAX
     assert len(page(reader, limit=10)["events"]) == 10

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.api.test_log import said
 from tests.support.client import Caller
+from tests.support.loaded import said
 from tests.support.running import Api, Installation, until
 
 PAST = "2020-01-31T12:00:00Z"
@@ -18,7 +18,7 @@ def test_it_goes_to_standard_output_unless_a_file_is_named(
     """And what is wrong with an instant makes no file."""
     repository = owner.environment()["repositoryIdentifier"]
     with installation.worker():
-        until(lambda: api.http.get("/log/checkpoint").is_success, 30)
+        until(lambda: api.http.get("/log/checkpoint").is_success)
     words = ["export", "--repository", repository]
     variables = installation.environment
     code, told = said(*words, "--from", PAST, **variables)

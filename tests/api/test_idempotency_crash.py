@@ -83,7 +83,7 @@ class Doomed:
 def doomed(installation: Installation) -> Iterator[Doomed]:
     process = Doomed(installation)
     with process.http, process.command:
-        until(process.api.is_ready, 30)
+        until(process.api.is_ready)
         yield process
 
 

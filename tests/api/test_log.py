@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -23,8 +22,9 @@ from projections.storage.log.signing import is_signed
 from tests.api.test_metrics import Reading, text_of
 from tests.support.client import Caller, made, refused
 from tests.support.hooks import Hook
+from tests.support.loaded import said
 from tests.support.running import HOST, SECRET, VAULT_KEYS, Api, Installation, until
-from tests.support.servers import Servers, fresh_database, migrated
+from tests.support.servers import Servers, migrated_database
 from workers.sealing.file import notes_in
 from workers.sealing.nats import subject_of
 
@@ -37,8 +37,7 @@ Said = tuple[int, str]
 
 @pytest.fixture
 def own(servers: Servers, tmp_path: Path, hook: Hook) -> Iterator[Installation]:
-    with fresh_database(servers.database_url) as database_url:
-        migrated(database_url)
+    with migrated_database(servers) as database_url:
         environment = {
             "BERTH_DATABASE_URL": database_url,
             "BERTH_NATS_URL": servers.nats_url,
@@ -78,20 +77,6 @@ def sealed(own: Installation, api: Api) -> int:
     checkpoint = checkpoint_of(api)
     assert checkpoint
     return checkpoint.size
-
-
-def said(*words: str, **environment: str) -> Said:
-    """By a command that knows of no installation unless it is told of one."""
-    known = {k: v for k, v in os.environ.items() if not k.startswith("BERTH_")}
-    done = run(
-        [sys.executable, "-m", "api", *words],
-        env=known | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout + done.stderr
 
 
 def hashes(texts: list[str]) -> list[bytes]:
@@ -242,7 +227,7 @@ def test_whoever_alters_the_journal_is_found_out(
         for _ in range(3):
             owner.environment()
         size = sealed(own, api)
-        until(lambda: kept.exists() and f"\n{size}\n" in kept.read_text(), 30)
+        until(lambda: kept.exists() and f"\n{size}\n" in kept.read_text())
         vkey = keys_of(api)[0].vkey
         words = ["verify", "--database", "--key", vkey, "--checkpoint", str(kept)]
         code, told = said(*words, **own.environment)
@@ -258,7 +243,7 @@ def test_whoever_alters_the_journal_is_found_out(
         assert "TAMPERED: edited: the event at position 2 " in told
         removed = f"removed: the events at positions {size - 1} to {size}."
         assert f"TAMPERED: {removed}" in told
-        until(lambda: api.http.get("/health/ready").json()["log"] == "refused", 30)
+        until(lambda: api.http.get("/health/ready").json()["log"] == "refused")
         health = api.http.get("/health/ready").json()
         why = f"the journal ends at {size - 2}, and {size} events were sealed"
         assert (health["status"], health["logRefused"]) == ("ok", why)
@@ -274,11 +259,11 @@ def test_a_log_that_was_made_to_forget_is_stopped_by_what_others_remember(
         with own.berth("worker", name="first"):
             api.caller(Role.OWNER).environment()
             size = sealed(own, api)
-            until(lambda: kept.exists() and f"\n{size}\n" in kept.read_text(), 30)
+            until(lambda: kept.exists() and f"\n{size}\n" in kept.read_text())
         own_hands(own, "DELETE FROM berth_events WHERE notification_id > %s", size - 1)
         own_hands(own, "TRUNCATE log_tile, log_checkpoint")
         with own.berth("worker", name="second"):
-            until(lambda: api.http.get("/health/ready").json()["log"] == "refused", 60)
+            until(lambda: api.http.get("/health/ready").json()["log"] == "refused")
             why = api.http.get("/health/ready").json()["logRefused"]
             assert f"knows otherwise: {size} events were sealed" in why
             assert checkpoint_of(api) is None

@@ -13,18 +13,18 @@ import pytest
 from httpx2 import Response
 
 from domain.roles import Role
-from tests.api.test_log import keys_of, said, sealed
+from tests.api.test_log import keys_of, sealed
 from tests.support.client import Caller, Json, made, refused
+from tests.support.loaded import said
 from tests.support.running import SECRET, VAULT_KEYS, Installation, until
-from tests.support.servers import Servers, fresh_database, migrated
+from tests.support.servers import Servers, migrated_database
 
 EVIL = "=HYPERLINK(1);=2+2"
 
 
 @pytest.fixture
 def own(servers: Servers, tmp_path: Path) -> Iterator[Installation]:
-    with fresh_database(servers.database_url) as database_url:
-        migrated(database_url)
+    with migrated_database(servers) as database_url:
         environment = {
             "BERTH_DATABASE_URL": database_url,
             "BERTH_NATS_URL": servers.nats_url,
@@ -187,7 +187,7 @@ def check_erased(own: Installation, owner: Caller, person: Caller) -> None:
         return named(rows, "environment.registered")
 
     # Another process hears of it within a second.
-    until(lambda: registered()["who"].startswith("erased:"), 10)
+    until(lambda: registered()["who"].startswith("erased:"))
     row = registered()
     assert (row["ip"], row["userAgent"]) == ("erased", "erased")
     assert person.name not in str(row)

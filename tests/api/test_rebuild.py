@@ -38,7 +38,7 @@ def test_the_same_rows_come_out_also_of_what_happens_meanwhile(
 
     before = [installation.query(table) for table in TABLES]
     with installation.berth(*COMMAND) as again:
-        until(lambda: again.exit_code is not None, 30)
+        until(lambda: again.exit_code is not None)
     assert [installation.query(table) for table in TABLES] == before
 
 
@@ -79,7 +79,7 @@ def test_what_was_kept_up_live_comes_out_the_same(
 
     before = [rows(installation, table) for table in view.tables]
     with installation.berth("rebuild", view.name) as command:
-        until(lambda: command.exit_code is not None, 30)
+        until(lambda: command.exit_code is not None)
     assert [rows(installation, table) for table in view.tables] == before
     assert any(before)
 

@@ -273,7 +273,7 @@ def test_the_command_line_says_what_is_wrong_in_a_line(
         ("unknown", ("nobody",), 1),
     ):
         with installation.berth("replay", *words, name=f"replay-{name}") as command:
-            until(partial(has_ended, command), 60)
+            until(partial(has_ended, command))
         assert command.exit_code == code
         assert command.log is not None
         said = command.log.read_text()

@@ -19,7 +19,6 @@ from domain.errors import TooMany
 from domain.event import Actor
 from domain.roles import Role
 from projections.storage.database import Database
-from projections.storage.migrate import migrate
 from projections.storage.reader import Reader
 
 TICKETS: LiteralString = """
@@ -45,12 +44,11 @@ PERSON = Actor("ci", Role.APPLICATION)
 
 
 def test_five_thousand_is_the_most_and_what_has_ended_does_not_count(
-    database_url: str,
+    own_journal_url: str,
 ) -> None:
-    migrate(database_url)
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(own_journal_url) as connection:
         connection.execute(TICKETS, {"open": TICKETS_PER_CALLER_MAX - 1})
-    database = Database(database_url, name="quota")
+    database = Database(own_journal_url, name="quota")
     quota = ticket_quota(Reader(database))
     try:
         asyncio.run(ask_twice(quota))
@@ -58,11 +56,10 @@ def test_five_thousand_is_the_most_and_what_has_ended_does_not_count(
         database.close()
 
 
-def test_a_thousand_recurring_tasks_may_go_on(database_url: str) -> None:
-    migrate(database_url)
-    with psycopg.connect(database_url) as connection:
+def test_a_thousand_recurring_tasks_may_go_on(own_journal_url: str) -> None:
+    with psycopg.connect(own_journal_url) as connection:
         connection.execute(SCHEDULES, {"going": SCHEDULES_PER_CALLER_MAX - 1})
-    database = Database(database_url, name="quota")
+    database = Database(own_journal_url, name="quota")
     try:
         asyncio.run(ask_twice(schedule_quota(Reader(database))))
     finally:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +13,9 @@ import pytest
 
 from domain.roles import Role
 from tests.support.client import Json, made, refused, unique
+from tests.support.loaded import said
 from tests.support.running import Api, Installation, until
-from tests.support.servers import Servers, fresh_database, migrated
+from tests.support.servers import Servers, migrated_database
 
 ORGS = 30
 ROUNDS_AROUND = 3
@@ -35,22 +34,14 @@ def own(
     installation: Installation, servers: Servers, tmp_path: Path
 ) -> Iterator[Installation]:
     """A database of its own, with the first key."""
-    with fresh_database(servers.database_url) as url:
-        migrated(url)
+    with migrated_database(servers) as url:
         changed = {"BERTH_DATABASE_URL": url, "BERTH_VAULT_KEYS": FIRST}
         yield Installation(installation.environment | changed, tmp_path)
 
 
 def rotate(own: Installation, *arguments: str, **settings: str) -> tuple[int, str]:
     """The exit code of `berth vault rotate`, and what it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "api", "vault", "rotate", *arguments],
-        env=own.environment | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
+    return said("vault", "rotate", *arguments, **own.environment | settings)
 
 
 def log_of(own: Installation, name: str) -> str:
@@ -130,9 +121,9 @@ def test_while_the_key_is_changed_no_answer_is_wrong(
             return lambda: running.done() or traffic.rounds >= goal
 
         try:
-            until(further(), 60)
+            until(further())
             code, said = rotate(own, BERTH_VAULT_KEYS=BOTH)
-            until(further(), 60)
+            until(further())
         finally:
             traffic.stop()
         running.result()

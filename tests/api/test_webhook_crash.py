@@ -77,7 +77,7 @@ def test_of_several_workers_any_may_die_while_events_happen(
             installation.query(LAPSED, webhook["id"])
             return len({request.position for request in hook.requests}) == 60
 
-        until(is_done, 30)
+        until(is_done)
     positions = [request.position for request in hook.requests]
     assert len(set(positions)) == 60
     shown = made(owner.get(f"/webhooks/{webhook['id']}"))

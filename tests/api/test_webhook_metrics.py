@@ -67,7 +67,7 @@ def test_each_attempt_is_counted_by_how_it_ended(
     for outcome in ("failed", "givenUp", "delivered"):
         assert counted(ATTEMPTS, outcome=outcome) == 1
     assert counted("berth_webhook_attempt_seconds_count") == 3
-    assert SLOW_SECONDS <= counted("berth_webhook_attempt_seconds_sum") < 10
+    assert SLOW_SECONDS <= counted("berth_webhook_attempt_seconds_sum") < 240
     shown = made(owner.get(f"/webhooks/{webhook['id']}"))
     secrets = (webhook["id"], webhook["name"], shown["config"]["url"], str(hook.port))
     assert not [label for label in after.labels for one in secrets if one in label]

@@ -71,7 +71,7 @@ def served(installation: Installation) -> Iterator[Api]:
         process.caller(Role.OWNER).repository()
         with installation.berth("worker", name="elsewhere-worker", **SERVED):
             nobody = Worker(installation.settings.nats_url, "")
-            until(lambda: answers(nobody), 30)
+            until(lambda: answers(nobody))
             yield process
 
 
@@ -185,7 +185,7 @@ def test_who_falls_silent_loses_the_attempt_to_another(
 ) -> None:
     operation = task(ci, lockDuration=1_000)
     silent = renderer.begun(operation)
-    until(lambda: status(ci, operation)["status"] == "pending", 20)
+    until(lambda: status(ci, operation)["status"] == "pending")
     assert renderer.begun(operation)["attempt"] == 2
     is_refused(renderer.ask("complete", silent), 409, "STALE_ATTEMPT")
 
@@ -264,9 +264,9 @@ def test_the_example_does_fails_and_stops_as_it_should(
             "as it must",
         )
         long = task(ci, data={"steps": 10_000})
-        until(lambda: status(ci, long)["state"] == "running", 30)
+        until(lambda: status(ci, long)["state"] == "running")
         made(ci.delete(f"/tasks/{long}"))
-        until(lambda: status(ci, long)["status"] == "cancelled", 30)
+        until(lambda: status(ci, long)["status"] == "cancelled")
 
 
 def test_what_a_killed_worker_had_is_done_by_the_next(
@@ -275,8 +275,8 @@ def test_what_a_killed_worker_had_is_done_by_the_next(
     body = {"data": {"steps": 30, "pauseMs": 50}, "lockDuration": 1_000}
     with example(installation, package, token["token"]) as first:
         operation = task(ci, **body)
-        until(lambda: status(ci, operation)["state"] == "running", 30)
+        until(lambda: status(ci, operation)["state"] == "running")
         first.kill()
     with example(installation, package, token["token"]):
-        until(lambda: status(ci, operation)["status"] == "completed", 60)
+        until(lambda: status(ci, operation)["status"] == "completed")
     assert status(ci, operation)["attempt"] == 2

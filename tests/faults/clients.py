@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -50,11 +50,13 @@ class World:
 class Client:
     """One requester. `chance` alone decides what it does; time, what comes of it."""
 
-    def __init__(self, name: str, world: World, until: datetime, seed: str) -> None:
+    def __init__(
+        self, name: str, world: World, is_over: Callable[[], bool], seed: str
+    ) -> None:
         self.name = name
         self._wire = Wire(world.bearers[name])
         self._world = world
-        self._until = until
+        self._is_over = is_over
         self._chance = random.Random(f"{seed} {name}")
         self._environment_id = ""
         self._port = self._chance.choice(world.ports)
@@ -65,9 +67,6 @@ class Client:
                 await self._go_for_a_lock()
         finally:
             await self._wire.close()
-
-    def _is_over(self) -> bool:
-        return self._until < self._world.watch.now()
 
     def _happens(self, probability: float) -> bool:
         return self._chance.random() < probability

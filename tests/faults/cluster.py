@@ -33,7 +33,7 @@ PORTS = range(20_000, 32_000)
 VAULT_KEYS = "1:" + base64.b64encode(bytes(32)).decode()
 KEYS = Keyring(vault_keys_from(VAULT_KEYS))
 APIS = WORKERS = 2
-READY_SECONDS_MAX = 30
+READY_SECONDS_MAX = 120
 # What is to be committed is written only after so many microseconds. (What has been
 # written survives the death of PostgreSQL, if not that of the machine.)
 SLOW_COMMITS = f"""

@@ -12,6 +12,7 @@ from domain.roles import Role
 from tests.faults.findings import Findings
 from tests.faults.history import Ask, Fault, FaultKind, Operation
 from tests.faults.journal_check import JournalCheck
+from tests.faults.lateness import PROMISED, Limits
 from tests.faults.run import judge
 from tests.support.builders import (
     acquired,
@@ -79,13 +80,16 @@ def got(ticket: str, answered: float, fence: int, until: float) -> Operation:
 
 
 def broken(
-    records: Sequence[Recorded], *operations: Operation, faults: Sequence[Fault] = ()
+    records: Sequence[Recorded],
+    *operations: Operation,
+    faults: Sequence[Fault] = (),
+    limits: Limits = PROMISED,
 ) -> set[StrEnum]:
     """The promises that this history breaks, the state of the listing aside."""
     findings = Findings()
     check = JournalCheck(findings)
     check.read(records)
-    judge(operations, faults, check, findings)
+    judge(operations, faults, check, findings, limits)
     return set(findings.by_check)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from signal import SIGCONT, SIGSTOP
@@ -25,7 +25,16 @@ ANSWER_SECONDS = 0.02
 
 
 class Nemesis:
-    """`faults` is what it has done so far."""
+    """`faults` is what it has done so far; it can do each of `kinds`."""
+
+    kinds: Collection[FaultKind] = (
+        FaultKind.KILL_API,
+        FaultKind.KILL_WORKER,
+        FaultKind.KILL_NATS,
+        FaultKind.KILL_POSTMASTER,
+        FaultKind.KILL_POSTGRES,
+        FaultKind.FREEZE_APPEND,
+    )
 
     def __init__(self, cluster: Cluster, watch: Stopwatch, seed: str) -> None:
         self.faults: list[Fault] = []
@@ -33,6 +42,10 @@ class Nemesis:
         self._watch = watch
         self._chance = random.Random(f"{seed} nemesis")
         self._never = Signal()
+
+    @property
+    def has_done_each(self) -> bool:
+        return {fault.kind for fault in self.faults} >= set(self.kinds)
 
     def rage(self, goes_on: Callable[[], bool]) -> None:
         """Each kind of fault once, then the frequent ones, each time in any order.

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event as Signal
 
 from tests.faults import client_check, lateness
 from tests.faults.archive import check_listing, records_in
@@ -15,6 +16,7 @@ from tests.faults.cluster import KEYS, Cluster
 from tests.faults.findings import Check, Findings
 from tests.faults.history import Fault, Operation, Stopwatch
 from tests.faults.journal_check import JournalCheck
+from tests.faults.lateness import PROMISED, Limits
 from tests.faults.nemesis import Nemesis
 from tests.faults.world import prepare, sail
 
@@ -34,15 +36,28 @@ class Result:
     longest_stall: timedelta
 
 
-def run(folder: Path, *, seconds: float, clients: int, seed: str) -> Result:
-    """Load and faults for so long, then every check. `folder` keeps data and logs."""
-    watch = Stopwatch()
+def run(
+    folder: Path,
+    *,
+    seconds: float,
+    clients: int,
+    seed: str,
+    limits: Limits = PROMISED,
+) -> Result:
+    """Load and faults for so long, and until each kind of fault has had its turn.
+
+    Then every check. `folder` keeps data and logs.
+    """
+    watch, over = Stopwatch(), Signal()
     with Cluster(folder) as cluster, ThreadPoolExecutor(1) as thread:
         world = asyncio.run(prepare(cluster, watch, clients))
         until = watch.now() + timedelta(seconds=seconds)
-        crowd = thread.submit(asyncio.run, sail(world, until, seed))
+        crowd = thread.submit(asyncio.run, sail(world, over.is_set, seed))
         nemesis = Nemesis(cluster, watch, seed)
-        nemesis.rage(lambda: watch.now() < until)
+        try:
+            nemesis.rage(lambda: watch.now() < until or not nemesis.has_done_each)
+        finally:
+            over.set()
         crowd.result()
         findings = Findings()
         stop(cluster, findings)
@@ -50,7 +65,7 @@ def run(folder: Path, *, seconds: float, clients: int, seed: str) -> Result:
         journal.read(records_in(cluster.postgres.url, KEYS))
         folded = journal.environments
         check_listing(cluster.postgres.url, folded, findings, KEYS)
-    return judge(world.operations, nemesis.faults, journal, findings)
+    return judge(world.operations, nemesis.faults, journal, findings, limits)
 
 
 def stop(cluster: Cluster, findings: Findings) -> None:
@@ -66,6 +81,7 @@ def judge(
     faults: Sequence[Fault],
     journal: JournalCheck,
     findings: Findings,
+    limits: Limits = PROMISED,
 ) -> Result:
     """What the clients saw, beside the journal and the faults."""
     tickets = journal.tickets
@@ -76,15 +92,15 @@ def judge(
     client_check.check_order(operations, tickets, findings)
     client_check.check_holds(client_check.holds_of(told), findings)
     client_check.check_endings(told, findings)
-    lateness.check_turns(told, tickets, faults, findings)
+    lateness.check_turns(told, tickets, faults, limits, findings)
     return Result(
         operations=operations,
         faults=faults,
         findings=findings,
         events=journal.events,
         expiries=lateness.check_expiries(
-            tickets.values(), faults, seen_until, findings
+            tickets.values(), faults, seen_until, limits, findings
         ),
         hand_overs=lateness.hand_overs(told, tickets.values()),
-        longest_stall=lateness.check_stalls(faults, findings),
+        longest_stall=lateness.check_stalls(faults, limits, findings),
     )

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests.faults.findings import Check, Findings
 from tests.faults.history import Ask, FaultKind
 from tests.faults.journal_check import JournalCheck
+from tests.faults.lateness import BUSY
 from tests.faults.made_up import (
     BEGIN,
     HANDED_OVER,
@@ -61,3 +62,15 @@ def test_hand_overs_are_timed_between_two_answers() -> None:
     )
     result = judge(operations, (), check, findings)
     assert result.hand_overs == [timedelta(seconds=0.2)]
+
+
+def test_on_a_busy_machine_what_never_comes_is_found_all_the_same() -> None:
+    """A lease of ten seconds from the third on, seen until what is asked last."""
+    frozen = fault(FaultKind.FREEZE_APPEND, 1, 3)
+    for asked, found in ((32, set()), (35.1, {Check.LATE})):
+        over = {"status": 408, "code": "LOCK_WAIT_TIMEOUT"}
+        last = saw("c", Ask.ACQUIRE, asked, asked, **over)
+        records = journal(*BEGIN)
+        assert broken(records, last, faults=[frozen], limits=BUSY) == found
+    frozen = fault(FaultKind.FREEZE_APPEND, 1, 31.1)
+    assert broken(journal(*BEGIN), faults=[frozen], limits=BUSY) == {Check.STALL}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -89,7 +89,7 @@ async def prepare(cluster: Cluster, watch: Stopwatch, count: int) -> World:
     return world
 
 
-async def sail(world: World, until: datetime, seed: str) -> None:
+async def sail(world: World, is_over: Callable[[], bool], seed: str) -> None:
     """Let the clients loose until then; `world` remembers what they saw."""
-    clients = [Client(name, world, until, seed) for name in world.bearers]
+    clients = [Client(name, world, is_over, seed) for name in world.bearers]
     await asyncio.gather(*(client.run() for client in clients))

@@ -12,7 +12,7 @@ import msgspec
 from domain.access import AccessRefused
 from domain.event import Event
 from domain.seal.findings import Tampered, Unreadable
-from domain.seal.note import Checkpoint
+from domain.seal.note import Checkpoint, Key
 from domain.seal.verdict import Proven, Verdict
 from projections.storage.log.signing import is_signed
 from tests.projections.log_stage import Stage, sealing_stage
@@ -51,15 +51,20 @@ def bundle_stage(url: str) -> Iterator[Stage]:
 
 
 def verified(stage: Stage, bundle: bytes, *known: Checkpoint) -> Proven:
-    verdict = Verdict(stage.vkeys, is_signed, known)
+    return judged(stage.vkeys, bundle, *known)
+
+
+def judged(keys: Sequence[Key], bundle: bytes, *known: Checkpoint) -> Proven:
+    verdict = Verdict(keys, is_signed, known)
     for line in bundle.splitlines(keepends=True):
         verdict.line(line)
     return verdict.proven()
 
 
-def is_found(stage: Stage, bundle: bytes) -> bool:
+def is_found(keys: Sequence[Key], bundle: bytes) -> bool:
+    """Whether anything is wrong with it, to whoever trusts these keys."""
     try:
-        verified(stage, bundle)
+        judged(keys, bundle)
     except (Tampered, Unreadable):
         return True
     return False

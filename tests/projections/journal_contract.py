@@ -24,11 +24,11 @@ from projections.storage.parking import Parking
 from projections.storage.subjects import Subjects
 from tests.support.builders import acquire, register, request, to
 from tests.support.memory import Hands, MemoryJournal
-from tests.support.servers import Servers, fresh_database, migrated
+from tests.support.servers import Servers, migrated_database
 
 MAPPER = EventMapper(JSONTranscoder())
-ENOUGH_SECONDS = 10
-LONG_SECONDS = 20
+ENOUGH_SECONDS = 60
+LONG_SECONDS = 120
 Waiting = asyncio.Task[Outcome]
 END_OTHERS = """
 SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
@@ -111,8 +111,7 @@ OpenRig = Callable[[], AbstractAsyncContextManager[Rig]]
 @pytest.fixture(scope="session")
 def migrated_url(servers: Servers) -> Iterator[str]:
     """A database with today's schema, for all tests."""
-    with fresh_database(servers.database_url) as url:
-        migrated(url)
+    with migrated_database(servers) as url:
         yield url
 
 
@@ -132,8 +131,7 @@ def journal_url(migrated_url: str) -> str:
 @pytest.fixture
 def own_journal_url(servers: Servers) -> Iterator[str]:
     """One that nobody has used before, nor will."""
-    with fresh_database(servers.database_url) as url:
-        migrated(url)
+    with migrated_database(servers) as url:
         yield url
 
 

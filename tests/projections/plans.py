@@ -9,8 +9,7 @@ from typing import Any
 
 import psycopg
 
-from projections.storage.migrate import migrate
-from tests.support.servers import Servers, fresh_database
+from tests.support.servers import Servers, migrated_database
 
 # The rows that an index may lead to in vain; the rest are what was asked for.
 READ_MAX = 1_000
@@ -34,13 +33,14 @@ def filled(
     servers: Servers, fill: Any, **values: int
 ) -> Iterator[psycopg.Connection[Any]]:
     """A database of its own, in which `fill` was carried out with `values`."""
-    with fresh_database(servers.database_url) as url:
-        migrate(url)
-        with psycopg.connect(
+    with (
+        migrated_database(servers) as url,
+        psycopg.connect(
             url, autocommit=True, cursor_factory=psycopg.ClientCursor
-        ) as connection:
-            connection.execute(fill, values)
-            yield connection
+        ) as connection,
+    ):
+        connection.execute(fill, values)
+        yield connection
 
 
 def check_reads(

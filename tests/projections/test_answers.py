@@ -15,7 +15,6 @@ from projections.storage import answers as storage
 from projections.storage.answers import Answer, Answers, Taken
 from projections.storage.database import Database
 from projections.storage.keyring import Keyring
-from projections.storage.migrate import migrate
 from projections.storage.sealing import Seal
 
 KEY = {1: secrets.token_bytes(32)}
@@ -26,9 +25,8 @@ ANSWER = Answer(200, [(b"content-type", b"application/json")], b'{"token": "hush
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    migrate(database_url)
-    database = Database(database_url, pool_max=4)
+def database(own_journal_url: str) -> Iterator[Database]:
+    database = Database(own_journal_url, pool_max=4)
     yield database
     database.close()
 
@@ -118,10 +116,10 @@ def test_of_many_at_once_one_takes_it(answers: Answers) -> None:
 
 
 def test_nothing_of_an_answer_is_kept_in_clear(
-    answers: Answers, database_url: str
+    answers: Answers, own_journal_url: str
 ) -> None:
     asyncio.run(answers.keep(taken(answers), ANSWER))
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(own_journal_url) as connection:
         [(sealed,)] = connection.execute("SELECT sealed FROM idempotent_request")
     assert b"hush" not in sealed
     assert b"json" not in sealed

@@ -13,7 +13,7 @@ from projections.audit_log import ACCESS_TYPES
 from projections.audit_log import sql as statements
 from projections.storage.time_travel import LATEST
 
-RECORDS, ENVIRONMENTS = 100_000, 40
+RECORDS, ENVIRONMENTS = 30_000, 40
 BY_TYPE, BY_POSITION = "audit_record_of_environment", "audit_record_pkey"
 BY_CALLER = "audit_record_of_caller"
 FILL = """

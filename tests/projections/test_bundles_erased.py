@@ -131,7 +131,7 @@ def test_anything_but_a_name_or_an_address_is_proven(
 ) -> None:
     bundle = here.stage.bundle()
     assert old in bundle
-    assert is_found(here.stage, with_lines(bundle, old, new))
+    assert is_found(here.stage.vkeys, with_lines(bundle, old, new))
 
 
 def test_whom_this_process_cannot_tell_of_stands_there_in_cipher(here: Sealed) -> None:

@@ -6,13 +6,12 @@ import asyncio
 import socket
 from collections.abc import Sequence
 from contextlib import closing
-from time import monotonic
 
 import psycopg
 import pytest
 from prometheus_client.core import GaugeMetricFamily
 
-from projections.gauges import ASKED, GAUGES, READ_SECONDS_MAX, Gauges
+from projections.gauges import ASKED, GAUGES, Gauges
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.reader import Reader
@@ -21,6 +20,8 @@ from tests.projections.story import STORY
 from tests.projections.test_views import append
 
 Values = dict[tuple[str, ...], float]
+# No test takes so many seconds.
+AT_MOST = 240
 WEBHOOKS = """
 INSERT INTO webhook SELECT name, status, '{}', NULL, NULL, 'o', now(), now(), now()
 FROM (VALUES
@@ -80,7 +81,7 @@ def test_a_view_lags_by_what_it_does_not_show_and_the_age_of_that(
     told = values(read(own_journal_url))
     for name in VIEWS:
         assert told["berth_view_lag_events", name] == 1
-        assert 80 < told["berth_view_lag_seconds", name] < 100
+        assert 90 <= told["berth_view_lag_seconds", name] < 90 + AT_MOST
 
 
 def instant_of(url: str) -> str:
@@ -108,8 +109,8 @@ def test_what_waits_for_us_and_what_for_the_receivers_is_told_apart(
         "berth_webhook_backlog_oldest_seconds",
     )
     assert (told[due, "well"], told[due, "resting"]) == (3, 6)
-    assert 60 <= told[oldest, "well"] < 80
-    assert 60 <= told[oldest, "resting"] < 80
+    assert 60 <= told[oldest, "well"] < 60 + AT_MOST
+    assert 60 <= told[oldest, "resting"] < 60 + AT_MOST
     monkeypatch.setitem(ASKED, "backlog_max", 2)
     told = values(read(own_journal_url))
     assert (told[due, "well"], told[due, "resting"]) == (2, 4)
@@ -125,15 +126,14 @@ def test_while_the_database_is_silent_nothing_is_told_in_time() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        began = monotonic()
         url = f"postgresql://somebody@127.0.0.1:{silent.getsockname()[1]}/none"
         with closing(Database(url)) as database:
             gauges = Gauges(Reader(database))
 
             async def asking() -> Sequence[Sequence[GaugeMetricFamily]]:
                 both = await asyncio.gather(gauges.collect(), gauges.collect())
-                told_after = monotonic() - began
-                assert told_after < READ_SECONDS_MAX + 1
+                assert gauges._reading
+                assert not gauges._reading.done()
                 return both
 
             assert asyncio.run(asking()) == [[], []]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace as variant
-from datetime import timedelta
 from typing import Any
 
 from domain.decider import Step
@@ -151,7 +150,7 @@ def test_a_lease_that_passes_wakes_who_waits_without_anybody_calling(
             await parked(rig, 1)
             rig.pass_time(1)
             held = await waiting
-            assert timedelta(0) <= held.at - held_by_a.expires_at < timedelta(seconds=1)
+            assert held.at >= held_by_a.expires_at
             expired, granted, acquired = rig.records()[-3:]
             assert kinds([expired.event, granted.event, acquired.event]) == [
                 "LockExpired",

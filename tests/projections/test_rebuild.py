@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 from psycopg import sql
 
 from domain.record import Recorded
+from projections.catch_up import BEHIND_MAX, CatchUp
 from projections.rebuild import IDLE_MS
 from projections.storage.beside import BATCH, RebuildError
 from projections.storage.checkpoint import ViewStore
@@ -22,16 +24,16 @@ from projections.views import VIEWS
 from tests.support.history.traffic import Load, history
 from tests.support.journal_rows import copy_rows, put, rows_of
 from tests.support.running import until
-from tests.support.servers import Servers, fresh_database, migrated
+from tests.support.servers import Servers, fresh_database, migrated_database
 
 SEED = 20_260_105
 BEGIN = datetime(2026, 1, 5, 6, tzinfo=UTC)
-SPAN = timedelta(days=2, hours=9)
+SPAN = timedelta(days=1, hours=8)
 LOAD = Load(
-    environments=20, deployments=260, tasks=1_500, looks=16_000, work_seconds=(20, 150)
+    environments=20, deployments=200, tasks=1_500, looks=5_000, work_seconds=(20, 150)
 )
-EVENTS = 100_000
-LATE = 20_000  # So many of them come while the views are rebuilt.
+EVENTS = 36_000
+LATE = 6_000  # So many of them come while the views are rebuilt.
 CHUNK = 1_500
 ALL = [*VIEWS.values()]
 WAITING = (
@@ -50,10 +52,10 @@ def past() -> Sequence[Recorded]:
 @pytest.fixture(scope="module")
 def early_url(servers: Servers, past: Sequence[Recorded]) -> Iterator[str]:
     """Without those that come late; its views are up to date, as they were kept up."""
-    with fresh_database(servers.database_url) as url:
-        migrated(url)
-        put(url, past[:-LATE])
-        keep_up(url)
+    with migrated_database(servers) as url:
+        for at in range(0, EVENTS - LATE, BEHIND_MAX):
+            put(url, past[at : min(at + BEHIND_MAX, EVENTS - LATE)])
+            keep_up(url)
         yield url
 
 
@@ -71,10 +73,7 @@ def live_url(
 
 def keep_up(url: str) -> None:
     with closing(Database(url, idle_ms=IDLE_MS)) as database:
-        store = ViewStore(database)
-        for view in ALL:
-            while store.advance(view):
-                pass
+        asyncio.run(CatchUp(ALL, ViewStore(database)).run_once())
 
 
 def rows(url: str, view: View) -> dict[str, list[str]]:

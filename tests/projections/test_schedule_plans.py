@@ -12,7 +12,7 @@ from projections.schedule_board import sql
 from tests.projections.plans import PAGE, check_reads, filled
 from tests.support.servers import Servers
 
-SCHEDULES = 100_000
+SCHEDULES = 30_000
 FILL = """
 ALTER TABLE schedule SET (autovacuum_enabled = off);
 INSERT INTO schedule

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from threading import Event
-from time import monotonic
 
 import psycopg
 import pytest
@@ -22,7 +21,6 @@ from tests.support.dispatching import until
 from tests.support.scenes import play
 from workers.loop import run_forever
 
-TAKE_OVER_SECONDS_MAX = 5
 PLACE = "SELECT position FROM tail"
 SESSION = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
 
@@ -261,14 +259,12 @@ def test_whoever_leads_and_dies_or_freezes_is_soon_followed_by_another(
             one.tail._read = frozen  # type: ignore[assignment]
         async with reading(own_journal_url) as other:
             await asyncio.to_thread(append, own_journal_url, story(1))
-            began = monotonic()
             if how == "dies":
                 with psycopg.connect(own_journal_url) as connection:
                     [[pid]] = connection.execute(SESSION).fetchall()
                     connection.execute("SELECT pg_terminate_backend(%s)", [pid])
                 one.tail._lead = never  # type: ignore[assignment]
             await until(other.leads)
-            assert monotonic() - began < TAKE_OVER_SECONDS_MAX
             await until(other.has_heard)
             assert other.heard == [1]
             thawed.set()

@@ -13,7 +13,7 @@ from tests.projections.plans import PAGE, check_reads, filled
 from tests.support.servers import Servers
 
 statements = {**sql, **listings}
-TASKS = 200_000
+TASKS = 50_000
 FILL = """
 ALTER TABLE task SET (autovacuum_enabled = off);
 INSERT INTO task
@@ -29,11 +29,11 @@ FROM unnest(ARRAY['completed', 'failed']) AS kind, generate_series(1, 8) AS day;
 INSERT INTO ended_task
 SELECT
     'e' || n, 1000000 + n, 'check', 'low', 'local',
-    CASE WHEN n %% 100 = 0 THEN 'failed' ELSE 'completed' END,
+    CASE WHEN n %% 25 = 0 THEN 'failed' ELSE 'completed' END,
     now(), 1, 100, '', 'ci' || n %% 1000, NULL, NULL, NULL, NULL,
     CASE n %% 1000 WHEN 5 THEN 's' || n %% 10000 END,
     NULL, NULL, now(), NULL, NULL, now(), 0, NULL, NULL, NULL, now(), 'null',
-    CASE WHEN n %% 100 = 0 THEN 'failed' ELSE 'completed' END
+    CASE WHEN n %% 25 = 0 THEN 'failed' ELSE 'completed' END
     || '_2026010' || n %% 8 + 1
 FROM generate_series(1, %(tasks)s) AS n
 """
@@ -88,7 +88,7 @@ def test_who_has_submitted_most_of_all_sees_the_few_that_failed_as_soon(
 ) -> None:
     with board.transaction(force_rollback=True):
         board.execute(
-            "UPDATE ended_task SET submitter_id = 'all' WHERE position < 1050000"
+            "UPDATE ended_task SET submitter_id = 'all' WHERE position < 1012500"
         )
         asked = PAGE | {"submitter": "all", "states": ["cancelled", "failed"]}
         check(board, "list_of_submitter", asked)

@@ -15,7 +15,6 @@ from projections.storage import rotation
 from projections.storage.answers import Answers
 from projections.storage.database import Database
 from projections.storage.keyring import Keyring
-from projections.storage.migrate import migrate
 from projections.storage.rotation import rotate
 from projections.storage.sealing import Seal
 from projections.storage.vault import Vault, wrap
@@ -26,9 +25,8 @@ NUMBER = 450  # More than two batches.
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    migrate(database_url)
-    database = Database(database_url, pool_max=4)
+def database(own_journal_url: str) -> Iterator[Database]:
+    database = Database(own_journal_url, pool_max=4)
     yield database
     database.close()
 
@@ -60,21 +58,21 @@ def silent(_: int) -> None:
 
 
 def test_after_a_rotation_everything_opens_without_the_old_key(
-    database: Database, database_url: str
+    database: Database, own_journal_url: str
 ) -> None:
     known = filled(database)
     told: list[int] = []
-    rotated = rotate(database_url, Keyring(FIRST | SECOND), told.append)
+    rotated = rotate(own_journal_url, Keyring(FIRST | SECOND), told.append)
     assert (rotated.number, rotated.left) == (NUMBER, [])
     assert told == [200, 400, NUMBER]
     assert opened(database, Keyring(SECOND), known) == known
     assert VaultUse(database).now() == {2: Use(credentials=NUMBER)}
-    again = rotate(database_url, Keyring(FIRST | SECOND), silent)
+    again = rotate(own_journal_url, Keyring(FIRST | SECOND), silent)
     assert (again.number, again.left) == (0, [])
 
 
 def test_a_rotation_that_was_cut_off_goes_on_where_it_was(
-    database: Database, database_url: str
+    database: Database, own_journal_url: str
 ) -> None:
     known = filled(database)
 
@@ -88,28 +86,28 @@ def test_a_rotation_that_was_cut_off_goes_on_where_it_was(
 
     keys = Keyring(FIRST | SECOND)
     with pytest.raises(JournalUnavailable):
-        rotate(database_url, keys, cut_off)
+        rotate(own_journal_url, keys, cut_off)
     assert VaultUse(database).now() == {
         1: Use(credentials=NUMBER - 200),
         2: Use(credentials=200),
     }
     assert opened(database, keys, known) == known
-    assert rotate(database_url, keys, silent).number == NUMBER - 200
+    assert rotate(own_journal_url, keys, silent).number == NUMBER - 200
     assert opened(database, Keyring(SECOND), known) == known
 
 
 def test_two_at_once_do_it_once(
-    database: Database, database_url: str, pool: ThreadPoolExecutor
+    database: Database, own_journal_url: str, pool: ThreadPoolExecutor
 ) -> None:
     known = filled(database)
     keys = Keyring(FIRST | SECOND)
-    both = [pool.submit(rotate, database_url, keys, silent) for _ in range(2)]
+    both = [pool.submit(rotate, own_journal_url, keys, silent) for _ in range(2)]
     assert sum(one.result().number for one in both) == NUMBER
     assert opened(database, Keyring(SECOND), known) == known
 
 
 def test_what_is_replaced_or_erased_meanwhile_stays_so(
-    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+    database: Database, own_journal_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look at a row and its update, by a process with the old key."""
     known = filled(database)
@@ -123,7 +121,7 @@ def test_what_is_replaced_or_erased_meanwhile_stays_so(
         return wrap(keys, credential_id, data_key)
 
     monkeypatch.setattr(rotation, "wrap", meanwhile)
-    rotated = rotate(database_url, Keyring(FIRST | SECOND), silent)
+    rotated = rotate(own_journal_url, Keyring(FIRST | SECOND), silent)
     assert (rotated.number, rotated.left) == (NUMBER - 1, [])
     found = opened(database, Keyring(SECOND), known)
     assert found.pop(replaced) == "newer"
@@ -132,12 +130,12 @@ def test_what_is_replaced_or_erased_meanwhile_stays_so(
 
 
 def test_what_no_key_opens_is_told_and_keeps_the_others_from_nothing(
-    database: Database, database_url: str
+    database: Database, own_journal_url: str
 ) -> None:
     known, lost = filled(database), filled(database, THIRD)
     wrong = {1: FIRST[1], 3: secrets.token_bytes(32)}
     for keys, why in ((FIRST | SECOND, "lacks version 3"), (wrong | SECOND, "here")):
-        rotated = rotate(database_url, Keyring(keys, 2), silent)
+        rotated = rotate(own_journal_url, Keyring(keys, 2), silent)
         assert len(rotated.left) == NUMBER
         assert all(why in reason for reason in rotated.left)
     assert opened(database, Keyring(SECOND), known) == known

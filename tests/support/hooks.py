@@ -57,9 +57,9 @@ class Hook:
     def url(self) -> str:
         return f"http://{HOST}:{self.port}/hook"
 
-    def got(self, count: int, seconds: float = 15) -> list[Request]:
+    def got(self, count: int) -> list[Request]:
         """The requests, once there are so many."""
-        until(lambda: len(self.requests) >= count, seconds)
+        until(lambda: len(self.requests) >= count)
         return self.requests
 
     def of_type(self, type_: str) -> list[Request]:

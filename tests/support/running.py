@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, LiteralString
 
 import httpx2
@@ -31,8 +32,8 @@ from domain.roles import Role
 from projections.storage.database import Database
 from projections.storage.task_log import TaskLog
 from tests.support.client import Caller
-from tests.support.servers import Servers, fresh_database, migrated
-from workers.embedded.process import wait_for
+from tests.support.loaded import LoadedCommand
+from tests.support.servers import Servers, migrated_database
 from workers.settings import Settings, from_environment
 from workers.supervisor import Command
 from workers.wiring import running
@@ -40,11 +41,17 @@ from workers.wiring import running
 HOST = "127.0.0.1"
 # Below the ports of outgoing connections, so that nobody is given ours meanwhile.
 PORTS = range(20_000, 32_000)
-READY_SECONDS_MAX = 30
+# On a machine that is very busy, too.
+ENOUGH_SECONDS, READY_SECONDS_MAX = 60, 120
+PAUSE_SECONDS_MAX = 0.03
 SECRET = secrets.token_urlsafe(48)
 # A type of task that no worker here takes: tests play its worker, by hand.
 ELSEWHERE = "renderReport"
 VAULT_KEYS = f"1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+MAIN = """
+from api.__main__ import main
+main()
+"""
 BEHIND = """
 SELECT FROM berth_tracking
 WHERE notification_id < (SELECT max(notification_id) FROM berth_events)
@@ -70,22 +77,22 @@ class Installation:
         return sorted(self.folder.glob("*.log"))
 
     @contextmanager
-    def api(self, name: str, **settings: str) -> Iterator[Api]:
+    def api(self, name: str, *, first: str = "", **settings: str) -> Iterator[Api]:
         """An API process that answers; `settings` go before the installation's."""
         port = free_port()
         url = f"http://{HOST}:{port}"
         with (
             httpx2.Client(base_url=f"{url}/sfp/api", timeout=30) as http,
-            self.berth("api", name=name, BERTH_PORT=str(port), **settings),
+            self.berth("api", name=name, first=first, BERTH_PORT=str(port), **settings),
         ):
             api = Api(url, port, http)
             until(api.is_ready, READY_SECONDS_MAX)
             yield api
 
     @contextmanager
-    def worker(self, **settings: str) -> Iterator[None]:
+    def worker(self, *, first: str = "", **settings: str) -> Iterator[None]:
         """A worker that has read the journal up to here: append something before."""
-        with self.berth("worker", **settings):
+        with self.berth("worker", first=first, **settings):
             until(lambda: not self.query(BEHIND), READY_SECONDS_MAX)
             yield
 
@@ -110,11 +117,22 @@ class Installation:
         with psycopg.connect(url, row_factory=dict_row) as connection:
             return connection.execute(statement, values).fetchall()
 
-    def berth(self, *arguments: str, name: str = "", **settings: str) -> Command:
-        """A command of the command line, not yet started; `name` is its log's."""
+    def berth(
+        self, *arguments: str, name: str = "", first: str = "", **settings: str
+    ) -> Command:
+        """A command of the command line, not yet started; `name` is its log's.
+
+        `first`: Python for its process to run first, where what a test needs to be
+        otherwise is no setting.
+        """
         name = name or "-".join(arguments)
-        words = [sys.executable, "-m", "api", *arguments]
-        command = Command(name, words, self.environment | settings)
+        environment = self.environment | settings
+        if first or "PYTHONPATH" in environment:
+            words = ["-c", f"{first}{MAIN}"] if first else ["-m", "api"]
+            words = [sys.executable, *words, *arguments]
+            command = Command(name, words, environment)
+        else:
+            command = LoadedCommand(name, arguments, environment)
         command.log = self.folder / f"{name}.log"
         return command
 
@@ -148,8 +166,13 @@ class Api:
             return False
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    assert wait_for(condition, seconds), f"not true within {seconds:g} s"
+def until(condition: Callable[[], bool], seconds: float = ENOUGH_SECONDS) -> None:
+    """It is asked less and less often: the machine is for whoever is waited for."""
+    deadline, pause = monotonic() + seconds, 0.002
+    while not condition():
+        assert monotonic() < deadline, f"not true within {seconds:g} s"
+        sleep(pause)
+        pause = min(pause * 1.3, PAUSE_SECONDS_MAX)
 
 
 def free_port() -> int:
@@ -165,8 +188,7 @@ def installation(
     servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     """A migrated database, without a process of Berth's yet."""
-    with fresh_database(servers.database_url) as database_url:
-        migrated(database_url)
+    with migrated_database(servers) as database_url:
         environment = {
             "BERTH_DATABASE_URL": database_url,
             "BERTH_NATS_URL": servers.nats_url,

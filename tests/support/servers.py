@@ -1,4 +1,4 @@
-"""The real PostgreSQL and NATS for the tests, and an empty database in 30 ms.
+"""The real PostgreSQL and NATS for the tests, and databases of a test's own.
 
 Fixtures: name this module in `pytest_plugins` of the topmost conftest.
 """
@@ -6,8 +6,8 @@ Fixtures: name this module in `pytest_plugins` of the topmost conftest.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +20,17 @@ from projections.storage.migrate import migrate
 from workers.embedded import EmbeddedNats, EmbeddedPostgres
 
 OF_THE_TESTS = "of-the-tests"
+MIGRATED = "migrated"
+
+
+class UnsyncedPostgres(EmbeddedPostgres):
+    """No test cuts the power: what was written need not wait for the disk."""
+
+    settings: Mapping[str, str] = {
+        **EmbeddedPostgres.settings,
+        "fsync": "off",
+        "full_page_writes": "off",
+    }
 
 
 @dataclass(frozen=True)
@@ -31,13 +42,15 @@ class Servers:
 
 
 @contextmanager
-def embedded_servers(folder: Path) -> Iterator[Servers]:
+def embedded_servers(
+    folder: Path, postgres: type[EmbeddedPostgres] = EmbeddedPostgres
+) -> Iterator[Servers]:
     """Both servers with their data in `folder`, for the length of the `with` block."""
     with (
-        EmbeddedPostgres(folder / "postgres") as postgres,
+        postgres(folder / "postgres") as database,
         EmbeddedNats(folder / "nats") as nats,
     ):
-        yield Servers(postgres.url, nats.url)
+        yield Servers(database.url, nats.url)
 
 
 @contextmanager
@@ -61,6 +74,11 @@ def fresh_database(url: str, *, template: str = "template1") -> Iterator[str]:
             connection.execute(drop)
 
 
+def migrated_database(servers: Servers) -> AbstractContextManager[str]:
+    """One with today's schema, of the servers of the tests."""
+    return fresh_database(servers.database_url, template=MIGRATED)
+
+
 def migrated(url: str) -> None:
     """Today's schema. To NATS, which all share, all databases are one installation."""
     migrate(url)
@@ -76,12 +94,9 @@ def named_database(url: str, name: str) -> str:
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """PostgreSQL and NATS, once for all tests."""
-    with embedded_servers(tmp_path_factory.mktemp("servers")) as both:
+    folder = tmp_path_factory.mktemp("servers")
+    with embedded_servers(folder, UnsyncedPostgres) as both:
+        with psycopg.connect(both.database_url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {MIGRATED}")
+        migrated(named_database(both.database_url, MIGRATED))
         yield both
-
-
-@pytest.fixture
-def database_url(servers: Servers) -> Iterator[str]:
-    """An empty database for one test."""
-    with fresh_database(servers.database_url) as url:
-        yield url

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from signal import SIGINT, SIGQUIT
 from urllib.parse import quote
@@ -22,16 +23,6 @@ from workers.embedded.process import (
 
 _SOCKET = ".s.PGSQL.5432"
 _SOCKET_LIMIT_BYTES = 107  # a kernel's limit on the path of a socket
-_SETTINGS = {
-    "listen_addresses": "",
-    "unix_socket_permissions": "0700",
-    "fsync": "on",
-    "full_page_writes": "on",
-    "synchronous_commit": "on",
-    "max_connections": "100",
-    "shared_buffers": "128MB",
-    "log_checkpoints": "off",
-}
 _STILL_LEAVING = re.compile("shared memory block .* still in use|lock file .* exists")
 
 
@@ -42,6 +33,16 @@ class EmbeddedPostgres(ChildProcess):
     endings = (Ending(SIGINT, 20), Ending(SIGQUIT, 5))  # "fast", then "immediate"
     death_signal = SIGINT
     log: Path
+    settings: Mapping[str, str] = {
+        "listen_addresses": "",
+        "unix_socket_permissions": "0700",
+        "fsync": "on",
+        "full_page_writes": "on",
+        "synchronous_commit": "on",
+        "max_connections": "100",
+        "shared_buffers": "128MB",
+        "log_checkpoints": "off",
+    }
 
     def __init__(self, folder: Path, *, seconds_to_start: float = 120) -> None:
         super().__init__()
@@ -93,7 +94,7 @@ class EmbeddedPostgres(ChildProcess):
         if self._sockets != self.folder:
             _take_socket_folder(self._sockets, account)
         program = postgres_folder.program("postgres")
-        settings = _SETTINGS | {"unix_socket_directories": str(self._sockets)}
+        settings = {**self.settings, "unix_socket_directories": str(self._sockets)}
         options = [f"--{name}={value}" for name, value in settings.items()]
         self._log_start_bytes = self.log.stat().st_size if self.log.exists() else 0
         self._spawn(

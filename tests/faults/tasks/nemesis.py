@@ -24,6 +24,15 @@ FORK_SERVER = "workers.running.forking"
 class TaskNemesis(Nemesis):
     """`partings` are the workers that it made give back what they had."""
 
+    kinds = (
+        FaultKind.KILL_WORKER,
+        FaultKind.STOP_WORKER,
+        FaultKind.KILL_FORK_SERVER,
+        FaultKind.KILL_API,
+        FaultKind.KILL_NATS,
+        FaultKind.LOSE_JETSTREAM,
+    )
+
     def __init__(self, cluster: Cluster, watch: Stopwatch, seed: str) -> None:
         super().__init__(cluster, watch, seed)
         self.partings: list[Parting] = []

@@ -25,7 +25,6 @@ from tests.faults.tasks.world import prepare, see_the_end, submit
 from tests.support.trials import INSTALLED
 
 SLOTS = 8
-FAULTS_MIN = 6  # One of each kind.
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def run(folder: Path, *, tasks: int, seed: str) -> Result:
         numbers = enough(tasks, nemesis)
         world = asyncio.run(prepare(cluster, watch, ledger, numbers))
         crowd = thread.submit(asyncio.run, submit(world, seed))
-        nemesis.rage(lambda: not crowd.done() or len(nemesis.faults) < FAULTS_MIN)
+        nemesis.rage(lambda: not crowd.done() or not nemesis.has_done_each)
         crowd.result()
         shown = asyncio.run(see_the_end(world, cluster))
         stop(cluster, findings)
@@ -70,7 +69,7 @@ def run(folder: Path, *, tasks: int, seed: str) -> Result:
 def enough(tasks: int, nemesis: TaskNemesis) -> Iterator[int]:
     """That many at least, and more until each kind of fault has had its turn."""
     for number in count():
-        if number >= tasks and len(nemesis.faults) >= FAULTS_MIN:
+        if number >= tasks and nemesis.has_done_each:
             return
         yield number
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.history import FaultKind
+from tests.faults.tasks.nemesis import TaskNemesis
 from tests.faults.tasks.report import lines
 from tests.faults.tasks.run import run
 
@@ -19,14 +19,7 @@ def test_every_task_comes_to_one_end_whatever_is_killed(tmp_path: Path) -> None:
     report = "\n".join(lines(result))
     print(report)
     assert not result.findings, report
-    assert {fault.kind for fault in result.faults} >= {
-        FaultKind.KILL_WORKER,
-        FaultKind.STOP_WORKER,
-        FaultKind.KILL_FORK_SERVER,
-        FaultKind.KILL_API,
-        FaultKind.KILL_NATS,
-        FaultKind.LOSE_JETSTREAM,
-    }
+    assert {fault.kind for fault in result.faults} >= set(TaskNemesis.kinds)
     assert {life.end for life in result.lives} == {"completed", "failed", "cancelled"}
     assert any(life.slot for life in result.lives)
     assert any(life.given_back for life in result.lives)

@@ -1,0 +1,168 @@
+"""Berth, imported once: each command that is asked for is a fork of this.
+
+    python -m tests.support.loaded FD
+
+A new interpreter takes longer to import it all than most tests take. (On Linux: who
+asked adopts the fork, which is then a child like any other. Elsewhere there is a new
+interpreter.)
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from ctypes import CDLL
+from functools import cache
+from pathlib import Path
+from signal import SIGKILL
+from tempfile import NamedTemporaryFile
+from typing import NoReturn
+
+import msgspec
+
+from workers.embedded.launch import die_with_parent
+from workers.supervisor import Command
+
+REQUEST_BYTES_MAX = 200_000
+PR_SET_CHILD_SUBREAPER = 36
+ROOT = Path(__file__).parents[2]
+
+
+class Request(msgspec.Struct):
+    """A command of the command line, its environment, and the file for its output."""
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    log: str
+
+
+class Loaded:
+    """The process that forks, from outside."""
+
+    def __init__(self) -> None:
+        self._line, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._turn = threading.Lock()
+        with its:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(its.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[its.fileno()],
+                cwd=ROOT,
+            )
+
+    def fork(self, request: Request) -> int:
+        """The id of the process that carries it out, a child of this one by then."""
+        with self._turn:
+            adopt_orphans(True)
+            try:
+                self._line.send(msgspec.json.encode(request))
+                return int(self._line.recv(20))
+            finally:
+                adopt_orphans(False)
+
+
+def adopt_orphans(yes: bool) -> None:
+    CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(yes))
+
+
+@cache
+def loaded() -> Loaded:
+    """The one of this process; it ends with it."""
+    return Loaded()
+
+
+class Forked(subprocess.Popen[bytes]):
+    """A child that somebody else has started."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.returncode = pid, None
+        self.args: list[str] = []
+        self.stdin = self.stdout = self.stderr = None
+        self._waitpid_lock = threading.Lock()
+        self._child_created = True
+
+
+def begun(request: Request) -> subprocess.Popen[bytes]:
+    """A child that carries it out."""
+    if sys.platform == "linux":
+        return Forked(loaded().fork(request))
+    else:
+        with Path(request.log).open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "api", *request.arguments],
+                env=dict(request.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+
+class LoadedCommand(Command):
+    """`berth` with these arguments, as a fork."""
+
+    def launch(self) -> None:
+        assert self.log
+        request = Request(self._arguments, self._environment, str(self.log))
+        self._process = begun(request)
+        self._group = self._process.pid
+
+
+def said(*words: str, **environment: str) -> tuple[int, str]:
+    """The exit code, and all that a command has written, of the command line.
+
+    It knows of no installation unless it is told of one.
+    """
+    known = {k: v for k, v in os.environ.items() if not k.startswith("BERTH_")}
+    with NamedTemporaryFile() as log:
+        request = Request(words, known | environment, log.name)
+        code = begun(request).wait()
+        told = log.read().decode()
+    assert "Traceback" not in told
+    return code, told
+
+
+def wait_for_requests(line: socket.socket) -> None:
+    """Until nobody is left who could ask."""
+    asking = os.getppid()
+    gc.collect()
+    gc.freeze()
+    while told := line.recv(REQUEST_BYTES_MAX):
+        if os.fork() == 0:
+            if os.fork():
+                os._exit(0)  # So that the other one is adopted.
+            while os.getppid() != asking:
+                time.sleep(0.001)
+            os.setsid()
+            line.send(str(os.getpid()).encode())
+            line.close()
+            carry_out(msgspec.json.decode(told, type=Request), asking)
+        os.wait()
+
+
+def carry_out(request: Request, asking: int) -> NoReturn:
+    """What a new interpreter would do with it."""
+    from api.__main__ import main  # noqa: PLC0415 - tests import this module, too
+
+    die_with_parent(SIGKILL, asking)
+    log = os.open(request.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for output in sys.stdout.fileno(), sys.stderr.fileno():
+        os.dup2(log, output)
+    os.close(log)
+    os.environ.clear()
+    os.environ.update(request.environment)
+    sys.argv[1:] = request.arguments
+    main()
+    sys.exit()
+
+
+if __name__ == "__main__":
+    import api.__main__  # noqa: F401 - what this is all about
+
+    wait_for_requests(socket.socket(fileno=int(sys.argv[1])))
