@@ -1,0 +1,62 @@
+"""Readers of the event stream, in a process of their own: CONTROL PORT COUNT.
+
+They share the tokens in BENCH_TOKENS. On the control port, whoever connects is told how
+many events have come: the fewest that any of them has, and all together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+
+import uvloop
+
+HOST = "127.0.0.1"
+AT_ONCE = 100
+EVENT = b"\ndata: "
+REQUEST = (
+    "GET /sfp/api/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n"
+    "Authorization: Bearer %s\r\n\r\n"
+)
+
+
+class Reader(asyncio.Protocol):
+    """Takes what comes, and counts the events."""
+
+    def __init__(self, token: str) -> None:
+        self._request = (REQUEST % token).encode()
+        self._end = b""
+        self.events = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        told = self._end + data
+        self.events += told.count(EVENT)
+        self._end = told[1 - len(EVENT) :]
+
+
+async def read(control: int, port: int, count: int, tokens: list[str]) -> None:
+    loop = asyncio.get_running_loop()
+    readers = [Reader(tokens[number % len(tokens)]) for number in range(count)]
+
+    async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        events = [reader.events for reader in readers]
+        writer.write(json.dumps({"fewest": min(events), "all": sum(events)}).encode())
+        writer.close()
+
+    await asyncio.start_server(tell, HOST, control)
+    for begin in range(0, count, AT_ONCE):
+        some = readers[begin : begin + AT_ONCE]
+        await asyncio.gather(
+            *(loop.create_connection(lambda one=one: one, HOST, port) for one in some)
+        )
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(read(*map(int, sys.argv[1:]), tokens=os.environ["BENCH_TOKENS"].split()))
