@@ -56,7 +56,8 @@ from projections.storage.reader import Reader
 from projections.webhook_directory import Listed, listed, sql, webhook_directory
 from workers.webhooks.receivers import Config, config_of
 
-WAITING_MAX = 10_000
+# All that a list of 500 may make PostgreSQL count.
+WAITING_MAX = 1_000
 Rows = Sequence[Mapping[str, Any]]
 
 

@@ -83,10 +83,11 @@ def measured(berth: Installation, folder: Path, seconds: float) -> Found:
         python(folder, "readers", *words, BENCH_TOKENS=" ".join(tokens)),
         ThreadPoolExecutor(1) as happening,
     ):
-        following = 0
+        began, following = monotonic(), 0
         while following < READERS:
             took, following = look(health)
             coming.append(took)
+            check_time(began)
         kib = (process.memory_full_info().uss - before) / READERS / 1_024
         began = monotonic()
         asked = happening.submit(happen, berth, seconds)
@@ -94,8 +95,7 @@ def measured(berth: Installation, folder: Path, seconds: float) -> Found:
             latencies.append(look(health)[0])
         while fewest(control) < asked.result():
             latencies.append(look(health)[0])
-            if monotonic() - began > SECONDS_MAX:
-                raise ServerStartError("the readers have not got all events")
+            check_time(began)
         took = monotonic() - began
     return Found(kib, coming, latencies, asked.result(), took)
 
@@ -109,6 +109,11 @@ def happen(berth: Installation, seconds: float) -> int:
             client.call("PATCH", f"/projects/{REPOSITORY}", url)
             count += 1
     return count
+
+
+def check_time(began: float) -> None:
+    if monotonic() - began > SECONDS_MAX:
+        raise ServerStartError("the readers have not come, or not got all events")
 
 
 def look(health: Client) -> tuple[float, int]:
