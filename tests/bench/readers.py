@@ -40,9 +40,13 @@ class Reader(asyncio.Protocol):
         self._end = told[1 - len(EVENT) :]
 
 
-async def read(control: int, port: int, count: int, tokens: list[str]) -> None:
+async def read(tokens: list[str], control: int, port: int, count: int) -> None:
     loop = asyncio.get_running_loop()
-    readers = [Reader(tokens[number % len(tokens)]) for number in range(count)]
+    readers: list[Reader] = []
+
+    def one_more() -> Reader:
+        readers.append(Reader(tokens[len(readers) % len(tokens)]))
+        return readers[-1]
 
     async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         events = [reader.events for reader in readers]
@@ -51,12 +55,13 @@ async def read(control: int, port: int, count: int, tokens: list[str]) -> None:
 
     await asyncio.start_server(tell, HOST, control)
     for begin in range(0, count, AT_ONCE):
-        some = readers[begin : begin + AT_ONCE]
+        some = range(min(AT_ONCE, count - begin))
         await asyncio.gather(
-            *(loop.create_connection(lambda one=one: one, HOST, port) for one in some)
+            *(loop.create_connection(one_more, HOST, port) for _ in some)
         )
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(read(*map(int, sys.argv[1:]), tokens=os.environ["BENCH_TOKENS"].split()))
+    numbers = map(int, sys.argv[1:])
+    uvloop.run(read(os.environ["BENCH_TOKENS"].split(), *numbers))
