@@ -37,6 +37,8 @@ BATCH_MAX = 2_000
 WANTED = ["access.read", "project.revised"]
 # The first receiver is told of this, too, and nobody else.
 ALONE = "token.issued"
+# Longer than the doorbell keeps still after it has rung.
+SILENCE_SECONDS = 0.3
 SECONDS_MAX = int(os.environ.get("BENCH_WEBHOOK_SECONDS_MAX", "600"))
 # The dead are asked again, and leases that were lost have passed.
 HURRY = "UPDATE webhook_health SET retry_at = now() WHERE trips > 0"
@@ -80,11 +82,12 @@ class WebhookSite:
                 sleep(max(0.0, ahead))
 
     def tell_first(self, count: int) -> None:
-        """That many events for the first receiver, each once it has the one before."""
+        """That many events for the first receiver, each after a while of nothing."""
         with closing(self.berth.client()) as client:
             for number in range(1, count + 1):
                 client.call("POST", "/application-tokens", {"name": f"token {number}"})
                 self.await_unique(number, self.ports[:1])
+                sleep(SILENCE_SECONDS)
 
     def append(self, count: int) -> None:
         """That many events, as fast as PostgreSQL takes them."""
