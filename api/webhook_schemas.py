@@ -142,7 +142,7 @@ class ConfigAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
 class WebhookAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     """`errorCount` is how many attempts have failed since the last success.
 
-    `pendingDeliveries` stops counting at 10,000. Without `retryDelay`, retries follow
+    `pendingDeliveries` stops counting at 1,000. Without `retryDelay`, retries follow
     the schedule: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,12 +30,19 @@ from domain.decider import Step
 from domain.errors import (
     DomainError,
     Unauthenticated,
-    VaultClosed,
     WebhookNotFound,
     WebhooksFull,
 )
 from domain.ids import parse_id
 from domain.roles import Role
+from domain.webhook.places import (
+    FULL,
+    STREAM,
+    WEBHOOKS_MAX,
+    GivePlaceBack,
+    TakePlace,
+    places,
+)
 from domain.webhook.webhook import (
     CreateWebhook,
     DeleteWebhook,
@@ -50,8 +56,9 @@ from projections.storage.reader import Reader
 from projections.webhook_directory import Listed, listed, sql, webhook_directory
 from workers.webhooks.receivers import Config, config_of
 
-WEBHOOKS_MAX = 500
-WAITING_MAX = 10_000
+# All that a list of 500 may make PostgreSQL count.
+WAITING_MAX = 1_000
+Rows = Sequence[Mapping[str, Any]]
 
 
 class WebhooksController(Controller):
@@ -70,15 +77,17 @@ class WebhooksController(Controller):
             await check_room(views)
             await vault.put(config_id, config.text)
             await vault.put(secret_id, secret)
-        step = Step(
-            webhook,
-            stream_of(webhook_id),
-            CreateWebhook(by=desk.actor, created=created),
-            fresh=True,
+        steps = (
+            Step(
+                webhook,
+                stream_of(webhook_id),
+                CreateWebhook(by=desk.actor, created=created),
+                fresh=True,
+            ),
+            Step(places, STREAM, TakePlace(by=desk.actor, webhook_id=webhook_id)),
         )
-        await carry_out(desk, step, or_forget=(config_id, secret_id))
-        row = await find(views, webhook_id)
-        answer = await shown(desk, row)
+        await carry_out(desk, *steps, or_forget=(config_id, secret_id))
+        [answer] = await shown(desk, [await find(views, webhook_id)])
         fields = answer.__struct_fields__
         return WebhookCreatedAnswer(
             **{name: getattr(answer, name) for name in fields}, secret=secret
@@ -88,14 +97,15 @@ class WebhooksController(Controller):
     async def list_webhooks(self, desk: AtDesk, views: Views) -> list[WebhookAnswer]:
         """The oldest first."""
         found = await views.read(webhook_directory, sql["list_webhooks"], {"id": None})
-        return await asyncio.gather(*(shown(desk, row) for row in found.rows))
+        return await shown(desk, found.rows)
 
     @get("/{webhook_id:str}", guards=[allow(Role.OWNER)], summary="Get a webhook")
     async def get_webhook(
         self, webhook_id: FromPath[str], desk: AtDesk, views: Views
     ) -> WebhookAnswer:
         """Without its secret; values of its headers are not shown either."""
-        return await shown(desk, await find(views, webhook_id))
+        [answer] = await shown(desk, [await find(views, webhook_id)])
+        return answer
 
     @patch(
         "/{webhook_id:str}",
@@ -132,7 +142,8 @@ class WebhooksController(Controller):
             await vault.forget(facts.config_id)
         if command.is_active is True:
             await desk.services.webhooks.deliveries.forgive(known.id)
-        return await shown(desk, await find(views, known.id))
+        [answer] = await shown(desk, [await find(views, known.id)])
+        return answer
 
     @delete(
         "/{webhook_id:str}",
@@ -145,8 +156,10 @@ class WebhooksController(Controller):
     ) -> None:
         """What waits for it is not sent any more; what was sent is not told of."""
         known = listed(await find(views, webhook_id))
-        step = Step(webhook, stream_of(known.id), DeleteWebhook(by=desk.actor))
-        await desk.execute(step)
+        await desk.execute(
+            Step(webhook, stream_of(known.id), DeleteWebhook(by=desk.actor)),
+            Step(places, STREAM, GivePlaceBack(by=desk.actor, webhook_id=known.id)),
+        )
         facts = known.facts
         for secret in (facts.config_id, facts.secret_id, known.previous_secret_id):
             if secret is not None:
@@ -186,16 +199,19 @@ class WebhooksController(Controller):
 
 
 async def check_room(views: Reader) -> None:
-    """`WebhooksFull` at `WEBHOOKS_MAX`; a few at once may go beyond it."""
+    """Before the vault is given anything; who comes at once is told by `places`."""
     found = await views.read(webhook_directory, sql["count_webhooks"], {})
     if found.rows[0]["number"] >= WEBHOOKS_MAX:
-        raise WebhooksFull(f"there are {WEBHOOKS_MAX} webhooks, which is the limit")
+        raise WebhooksFull(FULL)
 
 
-async def carry_out(desk: Desk, step: Step, or_forget: Sequence[str]) -> Webhook:
-    """What the vault was given is forgotten if the command is refused."""
+async def carry_out(desk: Desk, *steps: Step, or_forget: Sequence[str]) -> Webhook:
+    """The webhook, of which the first step is.
+
+    What the vault was given is forgotten if a command is refused.
+    """
     try:
-        state: Webhook = (await desk.execute(step)).states[0]
+        state: Webhook = (await desk.execute(*steps)).states[0]
     except Unauthenticated:
         raise  # In an earlier attempt it may have been carried out all the same.
     except DomainError:
@@ -222,12 +238,14 @@ async def config_in_vault(desk: Desk, known: Listed) -> Config:
     return config_of(text)
 
 
-async def shown(desk: Desk, row: Mapping[str, Any]) -> WebhookAnswer:
-    """Without its config, if the vault's key is missing here."""
-    known, services = listed(row), desk.services
-    try:
-        text = await services.vault.get(known.facts.config_id)
-    except VaultClosed:  # The rest can be told all the same.
-        text = None
-    waiting = await services.webhooks.deliveries.waiting(known.id, WAITING_MAX)
-    return webhook_answer(known, config_of(text) if text else None, row, waiting)
+async def shown(desk: Desk, rows: Rows) -> list[WebhookAnswer]:
+    """All of them with what the vault and their deliveries say, asked at once."""
+    known, services = [listed(row) for row in rows], desk.services
+    texts = await services.vault.opened([one.facts.config_id for one in known])
+    ids = [one.id for one in known]
+    waiting = await services.webhooks.deliveries.waiting(ids, WAITING_MAX)
+    configs = {id_: config_of(text) for id_, text in texts.items()}
+    return [
+        webhook_answer(one, configs.get(one.facts.config_id), row, waiting[one.id])
+        for one, row in zip(known, rows, strict=True)
+    ]

@@ -16,6 +16,7 @@ from domain.task.events import TaskEvent
 from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
 from domain.webhook.events import WebhookEvent
+from domain.webhook.places import WebhookPlaceEvent
 
 AnyEvent = (
     EnvironmentEvent
@@ -30,6 +31,7 @@ AnyEvent = (
     | TaskKeyEvent
     | RequestCarriedOut
     | WebhookEvent
+    | WebhookPlaceEvent
     | SubjectEvent
 )
 

@@ -21,7 +21,13 @@ from domain.webhook.events import (
     WebhookSecretRotated,
     WebhookSuspended,
 )
-from domain.webhook.webhook import WebhookStatus, evolve, status_after, webhook
+from domain.webhook.webhook import (
+    Webhook,
+    WebhookStatus,
+    evolve,
+    status_after,
+    webhook,
+)
 from domain.webhook.webhook import webhook_in as id_in
 from projections.queries import load
 from projections.view import View, Write
@@ -51,6 +57,12 @@ class Listed(Struct, frozen=True):
 
 def listed(row: Mapping[str, Any]) -> Listed:
     return convert(row, Listed)
+
+
+def webhook_of(known: Listed) -> Webhook:
+    """As the rules know it; it must not be deleted."""
+    status = WebhookStatus(known.status)
+    return Webhook(known.facts, status, known.previous_secret_id)
 
 
 def project(records: Iterable[Recorded]) -> Iterable[Write]:

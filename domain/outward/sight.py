@@ -17,6 +17,7 @@ from domain.task.events import TaskEvent
 from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
 from domain.webhook.events import WebhookEvent
+from domain.webhook.places import WebhookPlaceEvent
 
 OF_A_TASK = frozenset(get_args(TaskEvent) + get_args(ScheduleEvent))
 OF_THE_INSTALLATION = frozenset(
@@ -24,6 +25,7 @@ OF_THE_INSTALLATION = frozenset(
         *get_args(TokenEvent),
         *get_args(TaskKeyEvent),
         *get_args(WebhookEvent),
+        *get_args(WebhookPlaceEvent),
         RequestCarriedOut,
         SubjectErased,
     )

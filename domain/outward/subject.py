@@ -23,6 +23,7 @@ from domain.task.events import TaskEvent
 from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent
 from domain.webhook.events import WebhookEvent
+from domain.webhook.places import WebhookPlaceEvent
 
 NONE = "none"
 ENVIRONMENT = "environment"
@@ -74,6 +75,12 @@ def _environment_in(record: Recorded) -> str:
     return event.environment_id or NONE
 
 
+def _webhook_in(record: Recorded) -> str:
+    event: Any = record.event
+    webhook_id: str = event.webhook_id
+    return webhook_id
+
+
 def _org_in(record: Recorded) -> str:
     event: Any = record.event
     return event.org_id or NONE
@@ -114,5 +121,6 @@ _ABOUT: dict[type[Event], About] = {
     ),
     RequestCarriedOut: ("request", _stream_without("requests/")),
     **dict.fromkeys(get_args(WebhookEvent), ("webhook", _stream_without("webhooks/"))),
+    **dict.fromkeys(get_args(WebhookPlaceEvent), ("webhook", _webhook_in)),
     SubjectErased: ("subject", _stream_without(STREAMS)),
 }

@@ -190,9 +190,12 @@ SET failures = 0, trips = 0, retry_at = NULL, failing_since = NULL
 WHERE webhook_id = %(webhook_id)s;
 
 -- name: count_waiting
-SELECT count(*) AS number FROM (
-    SELECT FROM webhook_delivery WHERE webhook_id = %(webhook_id)s LIMIT %(limit)s
-) AS few;
+SELECT id, (
+    SELECT count(*) FROM (
+        SELECT FROM webhook_delivery WHERE webhook_id = id LIMIT %(limit)s
+    ) AS few
+) AS number
+FROM unnest(%(webhooks)s::text[]) AS wanted (id);
 
 -- name: sweep
 -- What is for nobody any more, so many at a time.

@@ -33,8 +33,17 @@ SELECT count(*) AS number FROM webhook WHERE status <> 'deleted';
 -- name: find_webhooks
 SELECT * FROM webhook WHERE id = ANY(%(ids)s);
 
--- name: webhook_ids
-SELECT id FROM webhook;
+-- name: webhooks_about
+-- As they are now, those that there were at a place in the journal, and later ones. What
+-- changed at that place's instant may have changed after it: `has_changed`.
+SELECT webhook.*, updated_at >= since AS has_changed
+FROM webhook CROSS JOIN (
+    SELECT coalesce((
+        SELECT (convert_from(state, 'UTF8')::json #>> '{origin,at}')::timestamptz
+        FROM berth_events WHERE notification_id = %(place)s
+    ), '-infinity') AS since
+) AS place
+WHERE status <> 'deleted' OR updated_at >= since;
 
 -- name: used_credentials
 SELECT facts->>'config_id' AS config_id, facts->>'secret_id' AS secret_id,

@@ -127,9 +127,9 @@ class Deliveries:
         """It is tried at once, as if it had never failed."""
         await in_thread(self._run, "forgive", {"webhook_id": webhook_id})
 
-    async def waiting(self, webhook_id: str, limit: int) -> int:
-        """How many wait; `limit` if it is that many or more."""
-        return await in_thread(self._waiting, webhook_id, limit)
+    async def waiting(self, webhooks: Sequence[str], limit: int) -> Mapping[str, int]:
+        """How many wait for each; `limit` if it is that many or more."""
+        return await in_thread(self._waiting, webhooks, limit)
 
     async def sweep(self) -> int:
         """Drop what waits for webhooks that were deleted; return how many."""
@@ -184,12 +184,12 @@ class Deliveries:
             judged = cursor.execute(sql["judge"], values).fetchall()
         return [row["webhook_id"] for row in judged if row["is_hopeless"]]
 
-    def _waiting(self, webhook_id: str, limit: int) -> int:
-        values = {"webhook_id": webhook_id, "limit": limit}
-        with self._database.cursor() as cursor:
-            [row] = cursor.execute(sql["count_waiting"], values).fetchall()
-        number: int = row["number"]
-        return number
+    def _waiting(self, webhooks: Sequence[str], limit: int) -> Mapping[str, int]:
+        values = {"webhooks": [*webhooks], "limit": limit}
+        with self._database.transaction(commit=True) as cursor:
+            cursor.execute(sql["plan_by_index"])
+            rows = cursor.execute(sql["count_waiting"], values).fetchall()
+        return {row["id"]: row["number"] for row in rows}
 
     def _run(self, name: str, values: Mapping[str, Any]) -> int:
         with self._database.transaction(commit=True) as cursor:

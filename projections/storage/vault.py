@@ -7,11 +7,13 @@ over another opens nothing (DESIGN section 4).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import LiteralString
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from psycopg.rows import DictRow
 
 from domain.errors import VaultClosed
 from projections.storage.database import Database
@@ -32,7 +34,10 @@ REPLACE: LiteralString = """
 UPDATE credential SET key_version = %s, wrapped_key = %s, ciphertext = %s WHERE id = %s
 """
 GET: LiteralString = """
-SELECT key_version, wrapped_key, ciphertext FROM credential WHERE id = %s
+SELECT id, key_version, wrapped_key, ciphertext FROM credential WHERE id = %s
+"""
+GET_MANY: LiteralString = """
+SELECT id, key_version, wrapped_key, ciphertext FROM credential WHERE id = ANY(%s)
 """
 # A request may be carried out again for a day, and then puts what it put before.
 SETTLED: LiteralString = """
@@ -60,6 +65,10 @@ class Vault:
     async def get(self, credential_id: str) -> str | None:
         """The secret; None if it was erased. `VaultClosed` if it cannot be opened."""
         return await in_thread(self._get, credential_id)
+
+    async def opened(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """Of those, the secrets that are here and can be opened, by id."""
+        return await in_thread(self._opened, ids)
 
     async def forget(self, credential_id: str) -> None:
         await in_thread(self._forget, credential_id)
@@ -89,8 +98,19 @@ class Vault:
     def _get(self, credential_id: str) -> str | None:
         with self._database.cursor() as cursor:
             row = cursor.execute(GET, [credential_id], prepare=True).fetchone()
-        if row is None:
-            return None
+        return None if row is None else self._secret_in(row)
+
+    def _opened(self, ids: Sequence[str]) -> Mapping[str, str]:
+        with self._database.cursor() as cursor:
+            rows = cursor.execute(GET_MANY, [[*ids]], prepare=False).fetchall()
+        opened: dict[str, str] = {}
+        for row in rows:
+            with suppress(VaultClosed):
+                opened[row["id"]] = self._secret_in(row)
+        return opened
+
+    def _secret_in(self, row: DictRow) -> str:
+        credential_id: str = row["id"]
         associated = credential_id.encode()
         data_key = unwrap(
             self._keys, credential_id, row["key_version"], row["wrapped_key"]

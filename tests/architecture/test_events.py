@@ -80,6 +80,8 @@ TAGS = [
     "webhook.revised",
     "webhook.secret_rotated",
     "webhook.suspended",
+    "webhook_place.given_back",
+    "webhook_place.taken",
 ]
 MAPPER = EventMapper(JSONTranscoder())
 each = pytest.mark.parametrize("event", EXAMPLES, ids=lambda e: tag(type(e)))

@@ -34,7 +34,11 @@ from workers.embedded.process import ServerStartError, wait_for
 RECEIVERS = 20
 SLOW_SECONDS = 5.0
 BATCH_MAX = 2_000
-WANTED = {"types": ["access.read", "project.revised"]}
+WANTED = ["access.read", "project.revised"]
+# The first receiver is told of this, too, and nobody else.
+ALONE = "token.issued"
+# Longer than the doorbell keeps still after it has rung.
+SILENCE_SECONDS = 0.3
 SECONDS_MAX = int(os.environ.get("BENCH_WEBHOOK_SECONDS_MAX", "600"))
 # The dead are asked again, and leases that were lost have passed.
 HURRY = "UPDATE webhook_health SET retry_at = now() WHERE trips > 0"
@@ -76,6 +80,14 @@ class WebhookSite:
                 client.call("PATCH", f"/projects/{REPOSITORY}", url)
                 ahead = (number + 1) / per_second - (monotonic() - began)
                 sleep(max(0.0, ahead))
+
+    def tell_first(self, count: int) -> None:
+        """That many events for the first receiver, each after a while of nothing."""
+        with closing(self.berth.client()) as client:
+            for number in range(1, count + 1):
+                client.call("POST", "/application-tokens", {"name": f"token {number}"})
+                self.await_unique(number, self.ports[:1])
+                sleep(SILENCE_SECONDS)
 
     def append(self, count: int) -> None:
         """That many events, as fast as PostgreSQL takes them."""
@@ -143,7 +155,8 @@ def webhook_site(servers: Servers, folder: Path) -> Iterator[WebhookSite]:
         site = WebhookSite(berth, ports, control)
         berth.add_environments(0)
         for port in ports:
-            config = {"url": f"http://127.0.0.1:{port}/hook", "filter": WANTED}
+            wanted = {"types": [*WANTED, ALONE] if port == ports[0] else WANTED}
+            config = {"url": f"http://127.0.0.1:{port}/hook", "filter": wanted}
             body = {"name": f"receiver {port}", "event": "*"}
             client.call("POST", "/webhooks", body | {"config": config})
         if not wait_for(site_answers(site), 10):

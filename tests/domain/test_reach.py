@@ -38,6 +38,7 @@ from domain.project_events import ProjectRegistered
 from domain.roles import Role
 from domain.token import IssueToken, RevokeToken, TokenIssued, UseToken, token
 from domain.webhook.events import WebhookCreated
+from domain.webhook.places import TakePlace, places
 from domain.webhook.webhook import (
     CreateWebhook,
     DeleteWebhook,
@@ -112,6 +113,7 @@ REFUSED: dict[str, Asked] = {
     "create a webhook": (webhook, [], CreateWebhook(by=CI, created=HOOK)),
     "send to a webhook": (webhook, [HOOK], UseWebhook(by=CI)),
     "delete a webhook": (webhook, [HOOK], DeleteWebhook(by=CI)),
+    "take a webhook's place": (places, [], TakePlace(by=CI, webhook_id="w")),
     "anything nobody thought of": (ANY, [], Command(by=CI)),
 }
 

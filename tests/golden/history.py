@@ -47,6 +47,7 @@ from domain.task.schedule import schedule
 from domain.task.schedule_events import ScheduleEvent
 from domain.token import TokenEvent, token
 from domain.webhook.events import WebhookEvent
+from domain.webhook.places import WebhookPlaceEvent, places
 from domain.webhook.webhook import webhook
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
@@ -93,6 +94,7 @@ DECIDERS: Mapping[type[Event], AnyDecider] = {
     **dict.fromkeys(get_args(ScheduleEvent), schedule),
     **dict.fromkeys(get_args(TaskKeyEvent), concurrency),
     **dict.fromkeys(get_args(WebhookEvent), webhook),
+    **dict.fromkeys(get_args(WebhookPlaceEvent), places),
     ReleasePublished: release,
     ReviewEnvironmentChosen: review_index,
     RequestCarriedOut: once,

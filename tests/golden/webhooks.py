@@ -19,6 +19,11 @@ from domain.webhook.events import (
     WebhookSecretRotated,
     WebhookSuspended,
 )
+from domain.webhook.places import (
+    WebhookPlaceEvent,
+    WebhookPlaceGivenBack,
+    WebhookPlaceTaken,
+)
 
 ENVIRONMENT = "3f0c3e6e-6f0b-4a55-9a43-0d8f6d0a5a01"
 FILTER = Filter("acme/shop", ENVIRONMENT, Category.TEST, ("lock.acquired", "release.*"))
@@ -26,7 +31,9 @@ CONFIG = "c0a1b2c3-4d5e-4f60-8a7b-9c0d1e2f3a08"
 SECRET = "d1b2c3d4-5e6f-4071-9b8c-0d1e2f3a4b09"
 OTHER_SECRET = "e2c3d4e5-6f70-4182-8c9d-1e2f3a4b5c10"
 
-WEBHOOKS: list[WebhookEvent] = [
+WEBHOOK = "f3d4e5f6-7081-4293-8dae-1f2a3b4c5d11"
+
+WEBHOOKS: list[WebhookEvent | WebhookPlaceEvent] = [
     WebhookCreated(
         name="locks to the chat",
         pattern="lock.*",
@@ -62,4 +69,6 @@ WEBHOOKS: list[WebhookEvent] = [
     WebhookSuspended(reason=SuspensionReason.FAILING),
     WebhookResumed(),
     WebhookDeleted(),
+    WebhookPlaceTaken(webhook_id=WEBHOOK),
+    WebhookPlaceGivenBack(webhook_id=WEBHOOK),
 ]

@@ -103,9 +103,9 @@ def test_a_claim_that_has_lapsed_is_anothers_and_its_end_changes_nothing(
     run(own_journal_url, LATE, lost.claim)
     [claimed] = deliveries._claim({})
     deliver(deliveries, [lost])
-    assert deliveries._waiting("a", 9) == 1
+    assert deliveries._waiting(["a"], 9) == {"a": 1}
     deliver(deliveries, [claimed])
-    assert deliveries._waiting("a", 9) == 0
+    assert deliveries._waiting(["a"], 9) == {"a": 0}
 
 
 def test_what_was_put_is_put_once_and_only_by_who_knows_the_place(
@@ -115,7 +115,7 @@ def test_what_was_put_is_put_once_and_only_by_who_knows_the_place(
     assert deliveries._follow([New("a", 1), New("a", 2)], 0, 2)
     assert not deliveries._follow([New("a", 1)], 0, 1)
     assert deliveries._place() == 2
-    assert deliveries._waiting("a", 9) == 2
+    assert deliveries._waiting(["a"], 9) == {"a": 2}
 
 
 def test_in_order_only_the_first_of_each_subject_goes(deliveries: Deliveries) -> None:
@@ -163,10 +163,18 @@ def test_what_was_deleted_is_swept(
     put(deliveries, New("a", 1), New("b", 1))
     run(own_journal_url, "UPDATE webhook SET status = 'deleted' WHERE id = 'a'")
     assert deliveries._run("sweep", {"limit": 10}) == 1
-    assert (deliveries._waiting("a", 9), deliveries._waiting("b", 9)) == (0, 1)
+    assert deliveries._waiting(["a", "b"], 9) == {"a": 0, "b": 1}
 
 
-@pytest.mark.parametrize("name", ["claim", "settle", "put", "call_next", "hurry"])
+def test_what_waits_is_counted_for_each_and_to_a_limit(deliveries: Deliveries) -> None:
+    put(deliveries, *(New("a", position) for position in range(1, 21)), New("b", 7))
+    assert deliveries._waiting(["a", "b", "none"], 9) == {"a": 9, "b": 1, "none": 0}
+    assert deliveries._waiting([], 9) == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["claim", "settle", "put", "call_next", "hurry", "count_waiting"]
+)
 def test_of_many_only_some_are_read(
     deliveries: Deliveries, own_journal_url: str, name: str
 ) -> None:
@@ -183,6 +191,7 @@ def test_of_many_only_some_are_read(
         "at_once": AT_ONCE_MAX,
         "lease_seconds": 15,
         "hurried_max": 10,
+        "limit": 10,
         "rows": msgspec.json.encode(told).decode(),
     }
     with psycopg.connect(own_journal_url, autocommit=True) as connection:

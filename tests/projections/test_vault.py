@@ -53,6 +53,15 @@ def opened(database: Database, keys: Keyring, ids: Any) -> dict[str, str | None]
     return asyncio.run(get())
 
 
+def test_of_many_those_that_can_be_opened_are_told_at_once(database: Database) -> None:
+    known = filled(database, FIRST)
+    filled(database, SECOND)
+    vault = Vault(database, Keyring(FIRST))
+    asked = ["1-0001", "1-0007", "2-0001", "none"]
+    told = asyncio.run(vault.opened(asked))
+    assert told == {id_: known[id_] for id_ in asked[:2]}
+
+
 def silent(_: int) -> None:
     pass
 

@@ -24,7 +24,20 @@ BATCH_MAX = 250
 BATCH_BYTES_MAX = 8 << 20
 
 
+# JetStream's own: "wrong last sequence", with and without its number; that a batch
+# "contains duplicate message id", or has one that the cluster is about to store.
+OVERTAKEN = frozenset((10_071, 10_164, 10_201, 10_158))
+
+
+class Overtaken(BrokerUnavailable):
+    """The stream has grown, and does not end any more where we thought.
+
+    Another relay was faster, or what we gave up waiting for has been stored after all.
+    """
+
+
 class Refusal(Struct, frozen=True):
+    err_code: int = 0
     description: str = ""
 
 
@@ -52,7 +65,8 @@ def batches(messages: Iterable[Message]) -> Iterator[Sequence[Message]]:
 async def publish(client: Client, stream: str, batch: Sequence[Message]) -> None:
     """Each comes to the place that is its position.
 
-    `BrokerUnavailable` unless it is known that they are there.
+    `BrokerUnavailable` unless it is known that they are there; `Overtaken` if none of
+    them was stored now.
     """
     first, last = batch[0], batch[-1]
     first.headers[Header.EXPECTED_STREAM.value] = stream
@@ -67,7 +81,9 @@ async def publish(client: Client, stream: str, batch: Sequence[Message]) -> None
     except (NatsError, TimeoutError, msgspec.DecodeError) as error:
         raise BrokerUnavailable(f"not acknowledged: {error}") from error
     if stored.error is not None:
-        raise BrokerUnavailable(stored.error.description)
+        is_overtaken = stored.error.err_code in OVERTAKEN
+        refusal = Overtaken if is_overtaken else BrokerUnavailable
+        raise refusal(stored.error.description)
     if stored.seq != last.position:
         raise BrokerUnavailable(f"{last.position} was stored as {stored.seq}")
 

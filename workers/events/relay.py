@@ -13,7 +13,7 @@ from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.tail import Tail
 from workers.events.message import message_of
-from workers.events.publishing import batches, publish
+from workers.events.publishing import Overtaken, batches, publish
 from workers.events.stream import NAME, EventStream, StreamLimits, StreamRefused
 from workers.loop import run_forever
 from workers.tasks.broker import Broker, BrokerUnavailable
@@ -49,16 +49,12 @@ class EventRelay:
         """Publish what the stream does not have yet; False if it does not take it."""
         async with self._one_at_a_time:
             try:
-                last = await self._end_of_stream()
-                if self.tail.position > last:
-                    self._go_back_to(last)
-                    return False
-                await self._publish(last, [r for r in records if r.position > last])
+                is_done = await self._give(records)
             except (BrokerUnavailable, StreamRefused) as error:
                 self._complain(PUBLISHING, str(error))
                 return False
         self._complain(PUBLISHING)
-        return True
+        return is_done
 
     async def watch(self) -> int:
         """While nothing happens, too: is the stream still as it was left?"""
@@ -79,6 +75,22 @@ class EventRelay:
         if self._last is None:
             self._last = await self.stream.look()
         return self._last
+
+    async def _give(self, records: Sequence[Recorded]) -> bool:
+        """All that the stream lacks; False if that begins before `records`."""
+        while True:
+            last = await self._end_of_stream()
+            if self.tail.position > last:
+                self._go_back_to(last)
+                return False
+            try:
+                await self._publish(last, [r for r in records if r.position > last])
+            except Overtaken:
+                # It was stored meanwhile, unless the stream is where it was.
+                if await self._end_of_stream() <= last:
+                    raise
+            else:
+                return True
 
     async def _publish(self, last: int, records: Sequence[Recorded]) -> None:
         client, here = self.broker.client, await self.stream.installation()

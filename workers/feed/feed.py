@@ -7,7 +7,7 @@ read once, whatever their number, and none of them asks the database while it ke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from msgspec import Struct
@@ -25,6 +25,8 @@ READ_MAX = 1_000
 READ_BYTES_MAX = 1024 * 1024
 # Of those who have fallen behind: the others have threads and connections left.
 READS_AT_ONCE_MAX = 2
+# Few readers are told at a time: what else is asked is answered in between.
+TOLD_AT_ONCE = 50
 # A busy journal is read in such steps, so that each read brings many.
 STEP_SECONDS = 0.01
 LOOK_EVERY_SECONDS = 5.0
@@ -61,7 +63,7 @@ class Feed:
         self._window: Window | None = None
         self._followers = 0
         self._nudged = asyncio.Event()
-        self._news = asyncio.Event()
+        self._waiting: set[asyncio.Future[None]] = set()
         self._turns = asyncio.Semaphore(READS_AT_ONCE_MAX)
 
     @property
@@ -75,7 +77,7 @@ class Feed:
 
     def close(self) -> None:
         self.is_closing = True
-        self._tell()
+        _wake(self._waiting)
 
     async def page(
         self,
@@ -141,7 +143,12 @@ class Feed:
         while not self.is_closing and (
             self._window is None or self._window.tip <= position
         ):
-            await self._news.wait()
+            news = asyncio.get_running_loop().create_future()
+            self._waiting.add(news)
+            try:
+                await news
+            finally:
+                self._waiting.discard(news)
 
     async def run(self) -> int:
         """Keep up with the journal while anybody follows, until cancelled."""
@@ -160,14 +167,16 @@ class Feed:
             begin = await self.events.tip()
             # Somebody is still there, and has seen nothing after that.
             self._window = Window(begin) if self._followers else None
+            await self._tell()
         while (window := self._window) is not None:
             piece = await self._read_all(window.tip)
             entries = self._entries(piece)
             for found in piece.found:
                 if isinstance(found.record.event, TokenRevoked):
                     self.revoked.add(token_id_of(found.record.originator_id))
-            window.add(entries)
-            self._tell()
+            if entries:
+                window.add(entries)
+                await self._tell()
             if piece.is_cut:
                 raise JournalUnavailable(NEWER)
             if piece.until >= piece.tip:
@@ -179,9 +188,12 @@ class Feed:
             self._window = Window(self._window.tip)
             self._nudged.set()
 
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    async def _tell(self) -> None:
+        """All who wait now; who is done with it waits for what comes next."""
+        waiting = [*self._waiting]
+        for begin in range(0, len(waiting), TOLD_AT_ONCE):
+            _wake(waiting[begin : begin + TOLD_AT_ONCE])
+            await asyncio.sleep(0)
 
     async def _read(self, after: int, choice: Choice, limit: int, size: int) -> Piece:
         await self._know_installation()
@@ -204,3 +216,9 @@ class Feed:
 
     def _entries(self, piece: Piece) -> list[Entry]:
         return [Entry(found, self._installation) for found in piece.found]
+
+
+def _wake(waiting: Iterable[asyncio.Future[None]]) -> None:
+    for one in waiting:
+        if not one.done():
+            one.set_result(None)

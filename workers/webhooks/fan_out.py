@@ -1,7 +1,8 @@
 """Follows the journal and puts down, for each webhook, what is to be delivered to it.
 
-It knows the webhooks as of its place in the journal, from the journal itself: so each
-is told of what happened while it was active, however late that is found out.
+It knows the webhooks as of its place in the journal, those that changed since from the
+journal itself: so each is told of what happened while it was active, however late that
+is found out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from domain.webhook.wishes import TAGS
 from projections.storage.deliveries import Deliveries, New
 from projections.storage.past import Past
 from projections.storage.reader import Reader
-from projections.webhook_directory import sql, webhook_directory
+from projections.webhook_directory import listed, sql, webhook_directory, webhook_of
 from workers.webhooks.selection import Selection, Wish, wishes_of
 
 NAME = "webhook-fan-out"
@@ -80,24 +81,31 @@ class FanOut:
             if isinstance(event := record.event, WebhookEvent):
                 new += await self._selection.of(self._wishes, records[begin:end])
                 begin = end
-                webhook_id = webhook_in(record.originator_id)
-                state = self._webhooks.get(webhook_id, webhook.initial)
-                self._webhooks[webhook_id] = evolve(state, event)
+                self._learn(webhook_in(record.originator_id), event)
                 self._note_wishes()
         return [*new, *await self._selection.of(self._wishes, records[begin:])]
 
     async def _look_up(self) -> None:
         place = await self._deliveries.place()
-        found = await self._reader.read(webhook_directory, sql["webhook_ids"], {})
-        streams = [stream_of(row["id"]) for row in found.rows]
-        self._webhooks = {}
-        for record in await self._past.of(streams, OF_WEBHOOKS, place):
-            webhook_id = webhook_in(record.originator_id)
-            state = self._webhooks.get(webhook_id, webhook.initial)
+        found = await self._reader.read(
+            webhook_directory, sql["webhooks_about"], {"place": place}
+        )
+        self._webhooks = {
+            row["id"]: webhook_of(listed(row))
+            for row in found.rows
+            if not row["has_changed"]
+        }
+        changed = [stream_of(row["id"]) for row in found.rows if row["has_changed"]]
+        for record in await self._past.of(changed, OF_WEBHOOKS, place):
             assert isinstance(record.event, WebhookEvent)
-            self._webhooks[webhook_id] = evolve(state, record.event)
+            self._learn(webhook_in(record.originator_id), record.event)
         self._note_wishes()
         self._place = place
+
+    def _learn(self, webhook_id: str, event: WebhookEvent) -> None:
+        state = self._webhooks.pop(webhook_id, webhook.initial)
+        if (after := evolve(state, event)).facts is not None:
+            self._webhooks[webhook_id] = after
 
     def _note_wishes(self) -> None:
         active = {

@@ -25,6 +25,7 @@ STEADY_FOR = 4
 EVENTS_DRAINED_PER_SECOND = 200
 RATIO_MAX = 1.2
 DUPLICATES_MAX = 0.01
+SINGLE_EVENTS = 50
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
 Happen = Callable[[WebhookSite, int], None]
 BODY = b'{"timestamp": "2026-01-01T12:00:00Z", "data": "' + b"x" * 600 + b'"}'
@@ -49,6 +50,7 @@ def rows(bench: Bench) -> Iterator[Row]:
             count = int(bench.seconds * EVENTS_PER_SECOND * STEADY_FOR)
             _, without = undisturbed(site, count, happen)
         yield isolation(site, count, happen, how, without)
+        yield idle(site)
 
 
 def undisturbed(
@@ -101,6 +103,20 @@ def isolation(
             f"meanwhile the slow one got {told[slow]['unique']:,}, the dead none",
             f"{waiting:,} waited for them, and all came once they were well",
         ],
+    )
+
+
+def idle(site: WebhookSite) -> Row:
+    """How late one event comes that is all that happens."""
+    site.become()
+    site.tell_first(SINGLE_EVENTS)
+    late = site.late_ms(site.ports[:1])
+    return Row(
+        what="webhooks: append to received, one event at a time",
+        limit="",
+        reached=f"p50 {percentile(late, 50):.1f} ms",
+        p50_ms=percentile(late, 50),
+        p99_ms=percentile(late, 99),
     )
 
 

@@ -19,7 +19,14 @@ BANK = frozenset({"acme/bank"})
 OWNER, MEMBER = Actor("olga", Role.OWNER), Actor("mia", Role.MEMBER)
 CI = Actor("ci", Role.APPLICATION, application="ci")
 EVERYBODY = [OWNER, MEMBER, CI, replace(OWNER, repositories=SHOP)]
-OF_THE_INSTALLATION = ("token.", "task_key.", "request.", "webhook.", "subject.")
+OF_THE_INSTALLATION = (
+    "token.",
+    "task_key.",
+    "request.",
+    "webhook.",
+    "webhook_place.",
+    "subject.",
+)
 OF_A_TASK = ("task.", "schedule.")
 CIS = Belonging("acme/shop", Submitter("ci", Role.APPLICATION, "ci"))
 CIS_OWN = replace(CIS, repository=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +32,8 @@ from domain.webhook.events import (
     WebhookCreated,
     WebhookRevised,
 )
+from domain.webhook.places import STREAM as PLACES
+from domain.webhook.places import GivePlaceBack, PlaceCommand, TakePlace, places
 from domain.webhook.webhook import (
     CreateWebhook,
     DeleteWebhook,
@@ -147,7 +150,8 @@ def a_token(simulation: Simulation, cast: Cast, pause: float) -> Process:
 
 def a_webhook(simulation: Simulation, cast: Cast, pause: float) -> Process:
     """All that can happen to one."""
-    stream = stream_of_webhook(simulation.new_id())
+    webhook_id = simulation.new_id()
+    stream = stream_of_webhook(webhook_id)
     created = WebhookCreated(
         name="locks to the chat",
         pattern="lock.*",
@@ -169,5 +173,19 @@ def a_webhook(simulation: Simulation, cast: Cast, pause: float) -> Process:
         DeleteWebhook(by=owner),
     ]
     for command in commands:
-        simulation.execute(Step(webhook, stream, command))
+        simulation.execute(
+            Step(webhook, stream, command), *its_place(command, webhook_id)
+        )
         yield pause
+
+
+def its_place(command: WebhookCommand, webhook_id: str) -> Sequence[Step]:
+    """What goes with `command`, in the same append."""
+    match command:
+        case CreateWebhook(by=by):
+            place: PlaceCommand = TakePlace(by=by, webhook_id=webhook_id)
+        case DeleteWebhook(by=by):
+            place = GivePlaceBack(by=by, webhook_id=webhook_id)
+        case _:
+            return ()
+    return (Step(places, PLACES, place),)

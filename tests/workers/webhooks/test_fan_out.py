@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 
 import psycopg
@@ -65,9 +65,9 @@ def database(own_journal_url: str) -> Iterator[Database]:
         yield database
 
 
-def fan_out(database: Database) -> FanOut:
+def fan_out(database: Database, past: Past | None = None) -> FanOut:
     """One that has just begun."""
-    past = Past(database)
+    past = past or Past(database)
     selection = Selection(Descriptions(database), Belongings(database))
     deliveries = Deliveries(database)
     return FanOut(deliveries, past, Reader(database), selection, lambda: None)
@@ -98,6 +98,39 @@ def test_the_same_is_put_down_however_the_journal_is_cut(
             records = await read(database, first, first + size - 1)
             assert await following.hand_on(records)
             assert await following.hand_on(records)  # Again: nothing comes of it.
+
+    asyncio.run(follow())
+    assert rows(own_journal_url) == EXPECTED
+
+
+class Asked(Past):
+    """Remembers which streams it was asked for."""
+
+    streams: Sequence[str] = ()
+
+    async def of(
+        self,
+        streams: Collection[str],
+        events: Collection[type[Event]],
+        upto: int = 2**62,
+    ) -> Sequence[Recorded]:
+        self.streams = [*streams]
+        return await super().of(streams, events, upto)
+
+
+@pytest.mark.parametrize(
+    ("place", "changed"), [(6, ["a", "b", "c"]), (11, ["a", "c"]), (13, ["c"])]
+)
+def test_who_begins_in_the_middle_reads_no_webhook_that_has_not_changed_since(
+    database: Database, own_journal_url: str, place: int, changed: Sequence[str]
+) -> None:
+    append(own_journal_url, STORY)
+
+    async def follow() -> None:
+        assert await fan_out(database).hand_on(await read(database, 1, place))
+        past = Asked(database)
+        assert await fan_out(database, past).hand_on(await read(database, 1, 15))
+        assert sorted(past.streams) == [f"webhooks/{one}" for one in changed]
 
     asyncio.run(follow())
     assert rows(own_journal_url) == EXPECTED
