@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+import structlog
 from eventsourcing.persistence import PersistenceError
 
 from domain.errors import JournalUnavailable
@@ -13,10 +14,15 @@ from domain.errors import JournalUnavailable
 P = ParamSpec("P")
 R = TypeVar("R")
 
+UNANSWERED = "the database did not answer"
+log = structlog.get_logger()
+
 
 async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """`function` in a thread; `JournalUnavailable` if the database did not answer."""
     try:
         return await asyncio.to_thread(function, *args, **kwargs)
     except PersistenceError as error:
-        raise JournalUnavailable("the database did not answer") from error
+        # Not what it says, which may quote what was asked.
+        log.warning(UNANSWERED, kind=type(error.__cause__ or error).__name__)
+        raise JournalUnavailable(UNANSWERED) from error

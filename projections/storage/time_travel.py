@@ -55,6 +55,7 @@ SELECT * FROM unnest(
     %(shapes)s::text[], %(states)s::bytea[]
 )
 WHERE coalesce((SELECT number FROM erasure), 0) <= %(erasures)s
+ORDER BY 1, 2  -- Else two at once might wait for each other.
 ON CONFLICT (stream, position) DO UPDATE SET
     version = excluded.version, shape = excluded.shape, state = excluded.state
 WHERE history_snapshot.shape <> excluded.shape

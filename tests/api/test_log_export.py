@@ -16,7 +16,7 @@ from domain.roles import Role
 from tests.api.test_log import keys_of, sealed
 from tests.support.client import Caller, Json, made, refused
 from tests.support.loaded import said
-from tests.support.running import SECRET, VAULT_KEYS, Installation, until
+from tests.support.running import SECRET, VAULT_KEYS, Api, Installation, until
 from tests.support.servers import Servers, migrated_database
 
 EVIL = "=HYPERLINK(1);=2+2"
@@ -83,7 +83,7 @@ def test_what_happened_is_a_table_over_http_and_by_the_command(
         assert bundle.headers["content-disposition"].endswith('"berth-log.ndjson"')
         check_usage(keys_of(api)[0].vkey)
         check_what_is_verified(keys_of(api)[0].vkey, tmp_path)
-        check_erased(own, owner, api.caller(Role.OWNER))
+        check_erased(own, api, owner, api.caller(Role.OWNER))
 
 
 def check_rows(
@@ -175,9 +175,10 @@ def check_what_is_verified(vkey: str, folder: Path) -> None:
         assert (code, "give a bundle, or a journal" in told) == (2, True), told
 
 
-def check_erased(own: Installation, owner: Caller, person: Caller) -> None:
+def check_erased(own: Installation, api: Api, owner: Caller, person: Caller) -> None:
     """Who was erased is told as that, and from nowhere."""
     place = person.environment()
+    sealed(own, api)
     code, _ = said("erase", person.name, "--yes", "--force", **own.environment)
     assert code == 0
 

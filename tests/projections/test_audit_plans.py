@@ -43,7 +43,7 @@ TYPES = "text[], text[], text, bigint, bigint, bigint, bigint"
 PREPARE: Any = f"PREPARE page ({TYPES}) AS {STATEMENT}"
 PAGE = "EXECUTE page (%s, %s, %s, %s, %s, 100, 0)"
 EXPLAIN = f"EXPLAIN (ANALYZE, FORMAT JSON) {PAGE}"
-EVER, ONCE = (1, LATEST), (50_001, 51_000)
+EVER, ONCE = (1, LATEST), (20_001, 21_000)
 CASES = list(
     product(
         (["e7"], ALL, None, ["nowhere"]),

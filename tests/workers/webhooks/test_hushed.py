@@ -7,7 +7,7 @@ import html
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from workers.webhooks.hushed import STARS, hushed, secrets_in
@@ -62,6 +62,7 @@ def test_nothing_of_a_secret_is_left_where_the_answer_was_cut(
     value: str, before: str, cut: int
 ) -> None:
     """Of four characters and more: fewer are nobody's secret."""
+    assume(not set(value) & set(before))
     secrets = secrets_in("https://a.example/", {"X-Key": value}, is_chat=False)
     said = before + value[: min(cut, len(value))]
     heard = hushed(said, secrets)
