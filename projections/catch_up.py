@@ -47,7 +47,9 @@ class CatchUp:
         try:
             moved = self.store.follow(views, after, news)
         except Exception as error:  # noqa: BLE001 - whose it is, its own turn will tell
-            log.warning("the views go on one by one", error=str(error))
+            # Not what it says, which may quote what was to be written.
+            kind = type(error.__cause__ or error).__name__
+            log.warning("the views go on one by one", kind=kind)
             moved = set()
         views = [view for view in views if view.name not in moved]
         failures: list[Exception] = []

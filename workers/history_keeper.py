@@ -18,7 +18,7 @@ class HistoryKeeper:
     has_tidied: bool = False
 
     async def run_once(self) -> int:
-        """Returns how many snapshots were missing."""
+        """Returns how many snapshots it made."""
         if not self.has_tidied:
             await self.history.forget_others()
             self.has_tidied = True

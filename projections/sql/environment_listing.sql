@@ -126,8 +126,9 @@ LIMIT 1000;
 UPDATE environment SET created_by = %(erased_as)s
 WHERE created_by = %(name)s AND (
     SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
-    FROM berth_events
-    WHERE originator_id = environment.id AND topic = 'environment.registered'
+    FROM berth_events WHERE originator_id = environment.id
+        AND topic = 'environment.registered'
+    ORDER BY originator_version LIMIT 1
 ) IS NULL;
 
 -- name: erase_revisers

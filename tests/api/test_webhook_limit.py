@@ -24,7 +24,7 @@ from tests.domain.test_webhook import created
 from tests.support.builders import OWNER
 from tests.support.client import Caller, Json, made, refused
 from tests.support.running import Installation
-from tests.support.servers import Servers, fresh_database, migrated
+from tests.support.servers import Servers, migrated_database
 from workers.wiring import running
 
 ROOM, AT_ONCE = 3, 12
@@ -42,8 +42,7 @@ def own(
     installation: Installation, servers: Servers, tmp_path: Path
 ) -> Iterator[Installation]:
     """Nobody else's webhooks are there."""
-    with fresh_database(servers.database_url) as url:
-        migrated(url)
+    with migrated_database(servers) as url:
         environment = installation.environment | {"BERTH_DATABASE_URL": url}
         yield Installation(environment, tmp_path)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from projections.storage import append
+from projections.storage import append, journal
 from projections.storage.arrivals import Arrivals
 from projections.storage.batch import Batch
 from projections.storage.parking import Call
@@ -105,8 +105,11 @@ def test_who_joins_a_queue_goes_along_with_the_next_hand_over(
 
 
 def test_what_a_new_holder_does_next_comes_before_what_others_do(
-    journal_url: str,
+    journal_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """However slow the machine: the others are told once he is on his way."""
+    monkeypatch.setattr(journal, "UNHURRIED_SECONDS", 3_600)
+
     async def scenario() -> None:
         async with alone(journal_url) as rig:
             waiting = wait_for(rig, "b")
