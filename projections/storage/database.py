@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from eventsourcing.persistence import PersistenceError
 from eventsourcing.postgres import PostgresDatastore
 from psycopg import AsyncConnection, Connection
 from psycopg.conninfo import conninfo_to_dict
@@ -71,6 +75,21 @@ class Database(PostgresDatastore):
         )
         # The library names five parameters; the pool takes all that a URL may have.
         self.pool.kwargs = {**self._params, "row_factory": dict_row}
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Connection[DictRow]]:
+        """One of the pool's. Once one is lost, the others are looked at, too.
+
+        Else each of them would fail somebody after the database has come back.
+        """
+        connection = None
+        try:
+            with super().get_connection() as connection:
+                yield connection
+        except PersistenceError:
+            if connection is not None and connection.closed:
+                Thread(target=self.pool.check, daemon=True).start()
+            raise
 
     def connect(self) -> Connection[DictRow]:
         """A connection beside the pool, which commits when it is told to."""
