@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 from eventsourcing.persistence import PersistenceError
 
 from domain.errors import JournalUnavailable
+from projections.storage.failures import SILENT, reason
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,4 +20,4 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
     try:
         return await asyncio.to_thread(function, *args, **kwargs)
     except PersistenceError as error:
-        raise JournalUnavailable("the database did not answer") from error
+        raise JournalUnavailable(reason(error) or SILENT) from error
