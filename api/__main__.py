@@ -12,6 +12,7 @@ from cyclopts.validators import Number
 
 from api import auditing, commands, erasing, first_start, vault_rotation
 from api.replay import replay as tell_story
+from api.standard_output import standard_output
 from api.up_folder import journal_of, settings_of
 from domain.errors import (
     Conflict,
@@ -22,6 +23,7 @@ from domain.errors import (
 )
 from domain.roles import Role
 from projections.storage.beside import RebuildError
+from projections.storage.failures import FAILURES, reason
 from projections.storage.migrate import migrate as apply_migrations
 from workers.embedded import ServerStartError
 from workers.events.stream import StreamRefused
@@ -113,7 +115,8 @@ def replay(
         The folder of a `berth up` that runs, in place of BERTH_DATABASE_URL.
     """
     where = journal_of(data_dir)
-    tell_story(*where, environment, repository, until, as_json=as_json)
+    with standard_output():
+        tell_story(*where, environment, repository, until, as_json=as_json)
 
 
 @app.command
@@ -186,6 +189,10 @@ def main() -> None:
         VaultClosed,
     ) as error:
         sys.exit(f"berth: {error}")
+    except FAILURES as failure:
+        if (why := reason(failure)) is None:
+            raise
+        sys.exit(f"berth: {why}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the first one is recorded at once, those of the next minute together.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,8 @@ from domain.decider import Journal, Step
 from domain.errors import DomainError, EnvironmentNotFound
 from domain.event import Actor
 from domain.ids import new_id
+from domain.person import ERASED
+from projections.storage.threads import in_thread
 
 WINDOW_SECONDS = 60
 FLUSH_EVERY_SECONDS = 10
@@ -38,8 +41,10 @@ Key = tuple[str | None, str, str | None]
 
 
 class AccessLog:
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, by_now: Callable[[str], str]) -> None:
+        """`by_now` is asked for the name of a person who may have been erased."""
         self._journal = journal
+        self._by_now = by_now
         self._reads: OrderedDict[tuple[str, str | None, str], float] = OrderedDict()
         self._floods: OrderedDict[Key, Flood] = OrderedDict()
 
@@ -116,8 +121,18 @@ class AccessLog:
     async def _record_flood(self, flood: Flood) -> bool:
         if flood.count == 0:
             return False
-        await self._record(flood.actor, replace(flood.latest, count=flood.count))
+        actor = await self._actor_by_now(flood.actor)
+        await self._record(actor, replace(flood.latest, count=flood.count))
         return True
+
+    async def _actor_by_now(self, actor: Actor) -> Actor:
+        """The one who was counted, or what is left of him."""
+        if actor.application is not None:
+            return actor
+        name = await in_thread(self._by_now, actor.id)
+        if name == actor.id:
+            return actor
+        return replace(actor, id=name, ip=ERASED, user_agent=ERASED)
 
     async def _record(self, actor: Actor, event: AccessEvent) -> None:
         command = RecordAccess(by=actor, event=event)

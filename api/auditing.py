@@ -14,6 +14,8 @@ from api.bounds import bound_of
 from api.log_export import Form
 from api.up_folder import settings_of
 from domain.errors import Invalid
+from domain.ids import parse_id
+from domain.naming import name_of
 from projections.storage.log.selection import Question
 from workers.settings import SettingsError
 
@@ -95,8 +97,12 @@ def export(
     data_dir
         The folder of a `berth up` that runs, in place of settings.
     """
-    if environment and repository:
+    if environment is not None and repository is not None:
         raise SettingsError("give --environment or --repository, not both")
+    if environment is not None:
+        environment = parse_id(environment, "--environment")
+    if repository is not None:
+        repository = name_of(repository, "--repository", slash=True)
     until = None if last is None else bound_of(last, "--to")
     since = bound_of(first, "--from")
     question = Question(environment, repository, since, until, earlier)

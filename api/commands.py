@@ -49,7 +49,7 @@ def serve_api() -> int:
 
 async def _serve_api(settings: Settings) -> int:
     async with running(settings) as services:
-        access_log = AccessLog(services.journal)
+        access_log = AccessLog(services.journal, services.subjects.by_now)
         flushing = asyncio.create_task(
             run_forever("access-log", access_log.flush_once, FLUSH_EVERY_SECONDS)
         )

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from signal import SIGTERM, signal
 from typing import BinaryIO
 
 from api.event_table import event_table
 from api.private_file import private_file
+from api.standard_output import standard_output
 from domain.errors import DomainError
 from domain.seal.bundle import Asked
 from projections.sealed_events import SealedEvents
@@ -52,7 +54,7 @@ def export(settings: Settings, question: Question, out: Path | None) -> int:
     """
     with _reading(settings) as database:
         bundle = Bundle(database, question)
-        with _opened(out) as file:
+        with opened(out) as file:
             for piece in bundle.lines():
                 file.write(piece)
     about = _about(bundle.header.asked)
@@ -74,17 +76,21 @@ async def _write_table(
     events: SealedEvents, question: Question, out: Path | None
 ) -> Asked:
     asked = await events.asked(question)
-    with _opened(out) as file:
+    with opened(out) as file:
         async for piece in event_table(events, asked):
             file.write(piece)
     return asked
 
 
 @contextmanager
-def _opened(out: Path | None) -> Iterator[BinaryIO]:
+def opened(out: Path | None) -> Iterator[BinaryIO]:
+    """The file to write to: `out`, or standard output."""
     if out is None:
-        yield sys.stdout.buffer
+        with standard_output() as file:
+            yield file
     else:
+        # So that what is half done goes, too, if somebody else ends it.
+        signal(SIGTERM, lambda number, _: sys.exit(128 + number))
         with private_file(out) as file:
             yield file
 

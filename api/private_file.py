@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ELOOP
 from pathlib import Path
 from tempfile import mkstemp
 from typing import BinaryIO
@@ -21,7 +22,7 @@ def private_file(path: Path) -> Iterator[BinaryIO]:
         with path.open("wb") as file:
             yield file
         return
-    path = path.resolve()  # A link goes on leading to it.
+    path = _led_to(path)
     handle, draft = mkstemp(prefix=".berth-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -36,3 +37,11 @@ def private_file(path: Path) -> Iterator[BinaryIO]:
         os.fsync(folder)  # Else the name could still be lost with the power.
     finally:
         os.close(folder)
+
+
+def _led_to(path: Path) -> Path:
+    """A link goes on leading to it."""
+    try:
+        return path.resolve()
+    except RuntimeError:  # Until Python 3.13, if links lead to one another.
+        raise OSError(ELOOP, os.strerror(ELOOP), str(path)) from None

@@ -108,19 +108,25 @@ def state_lines(listed: Listed, at: datetime) -> list[str]:
     else:
         left = seconds_left(holder, at)
         lines.append(
-            f"{holder.status} by {holder.requested_by}{since(holder)} until"
+            f"{holder.status} by {whose(holder)}{since(holder)} until"
             f" {clock(holder.expires_at)} ({left} s left), fence {holder.fence}:"
             f" {reason(holder.reason)}"
         )
     for place in standings(queue, at):
         ticket = place.ticket
         lines.append(
-            f"{place.position}. {ticket.requested_by} waits since"
+            f"{place.position}. {whose(ticket)} waits since"
             f" {clock(ticket.requested_at)}: {reason(ticket.reason)}"
         )
     if (review := listed.environment.review) is not None:
-        lines.append(f"review: {review.status}, {review.issue}")
+        issue = short(review.issue, NAME_LENGTH_MAX)
+        lines.append(f"review: {review.status}, {issue}")
     return lines
+
+
+def whose(ticket: Ticket) -> str:
+    """Nothing in it moves a terminal's cursor."""
+    return short(ticket.requested_by, NAME_LENGTH_MAX)
 
 
 def since(holder: Ticket) -> str:

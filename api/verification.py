@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from api.standard_output import standard_output
 from api.up_folder import environment_of
 from domain.errors import JournalUnavailable
 from domain.seal.findings import Tampered, Unreadable
@@ -15,10 +16,14 @@ from projections.storage.log.examination import Examined, examine
 from projections.storage.log.signing import is_signed
 from workers.sealing.file import notes_in
 from workers.settings import SettingsError, database_url_from
+from workers.webhooks.telling import short
 
 TAMPERED, UNREADABLE = 1, 2
 BAR_WIDTH = 40
 SHOWN_MAX = 100
+SAID_LENGTH_MAX = 2_000
+# Many times what an event may have. What is longer is none, and cannot be read.
+LINE_BYTES_MAX = 64 * 1024 * 1024
 
 
 def verify(
@@ -35,17 +40,33 @@ def verify(
     of the settings.
     """
     try:
+        with standard_output():
+            return _verify(bundle, vkeys, kept, data_dir, is_journal=database)
+    except OSError as error:  # What was found could not be told.
+        print(f"berth: {error}", file=sys.stderr)
+        return UNREADABLE
+
+
+def _verify(
+    bundle: Path | None,
+    vkeys: Sequence[str],
+    kept: Path | None,
+    data_dir: Path | None,
+    *,
+    is_journal: bool,
+) -> int:
+    try:
         keys = _keys_of(vkeys)
-        _check_is_one(bundle, is_journal=database or data_dir is not None)
+        _check_is_one(bundle, is_journal=is_journal or data_dir is not None)
         if bundle is not None:
             return _verify_bundle(bundle, keys, _kept(kept, keys))
         url = database_url_from(environment_of(data_dir))
         return _verify_database(url, keys, _kept(kept, keys))
     except Tampered as error:
-        print(f"TAMPERED: {error}.")
+        _say(f"TAMPERED: {error}.")
         return TAMPERED
     except (Unreadable, OSError, JournalUnavailable, SettingsError) as error:
-        print(f"UNREADABLE: {error}.")
+        _say(f"UNREADABLE: {error}.")
         return UNREADABLE
 
 
@@ -67,9 +88,9 @@ def _keys_of(vkeys: Sequence[str]) -> Sequence[Key]:
 def _verify_bundle(path: Path, keys: Sequence[Key], kept: Sequence[Checkpoint]) -> int:
     verdict = Verdict(keys, is_signed, kept)
     with path.open("rb") as bundle:
-        for line in bundle:
+        while line := bundle.readline(LINE_BYTES_MAX):
             verdict.line(line)
-    print("\n".join(told(verdict.proven())))
+    _say(*told(verdict.proven()))
     return 0
 
 
@@ -78,7 +99,7 @@ def _verify_database(url: str, keys: Sequence[Key], kept: Sequence[Checkpoint]) 
     examined = examine(url, keys, kept, _show_progress)
     if examined.size:
         print(file=sys.stderr)
-    print("\n".join(_told_of_all(examined)))
+    _say(*_told_of_all(examined))
     return TAMPERED if examined.findings else 0
 
 
@@ -145,6 +166,12 @@ def _kept(path: Path | None, keys: Sequence[Key]) -> Sequence[Checkpoint]:
     if not notes:
         raise Unreadable(f"{path} has no checkpoint")
     return [opened(note, keys, is_signed)[0] for note in notes]
+
+
+def _say(*lines: str) -> None:
+    """Nothing in them moves the cursor: they may have the words of who tampered."""
+    for line in lines:
+        print(short(line, SAID_LENGTH_MAX))
 
 
 def _show_progress(position: int, size: int) -> None:

@@ -65,7 +65,7 @@ VERBS: dict[str, Verb] = {
 async def answering_workers(services: Services) -> AsyncIterator[None]:
     """Answer inside, beside whatever else this process does."""
     settings = services.settings
-    access_log = AccessLog(services.journal)
+    access_log = AccessLog(services.journal, services.subjects.by_now)
     authenticator = Authenticator(
         services.journal, Signer(settings.secret), Visitors(settings.issuers)
     )

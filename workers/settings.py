@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from domain.errors import Invalid
 from domain.task.events import LOCAL
+from projections.storage.failures import is_url
 from projections.storage.keyring import Keyring
 from workers.events.stream import StreamLimits
 from workers.networks import Network, networks_from
@@ -140,8 +141,11 @@ def _required(environment: Mapping[str, str], name: str) -> str:
 
 
 def database_url_from(environment: Mapping[str, str] = os.environ) -> str:
-    """`SettingsError` if it is missing."""
-    return _required(environment, "BERTH_DATABASE_URL")
+    """`SettingsError` if it is missing, or no URL. It may have a password in it."""
+    url = _required(environment, "BERTH_DATABASE_URL")
+    if not is_url(url):
+        raise SettingsError("BERTH_DATABASE_URL is no URL such as postgresql://...")
+    return url
 
 
 def secret_from(environment: Mapping[str, str] = os.environ) -> bytes:

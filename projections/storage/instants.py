@@ -24,11 +24,16 @@ WITH RECURSIVE ends AS MATERIALIZED (
         SELECT low, high, (low + high + 1) / 2 AS middle FROM search WHERE low < high
     ) AS halves
     CROSS JOIN LATERAL (
-        SELECT at < %(instant)s OR (at = %(instant)s AND %(inclusive)s) AS is_before
-        FROM berth_events, LATERAL (
-            SELECT (convert_from(state, 'UTF8')::json #>> '{origin,at}')::timestamptz
-        ) AS dated (at)
-        WHERE notification_id = middle
+        -- Where somebody has removed events, the one before them tells.
+        SELECT coalesce((
+            SELECT at < %(instant)s OR (at = %(instant)s AND %(inclusive)s)
+            FROM berth_events, LATERAL (
+                SELECT (
+                    convert_from(state, 'UTF8')::json #>> '{origin,at}'
+                )::timestamptz
+            ) AS dated (at)
+            WHERE notification_id <= middle ORDER BY notification_id DESC LIMIT 1
+        ), true) AS is_before
     ) AS probe
 )
 SELECT

@@ -81,6 +81,15 @@ class Subjects:
         """How to find a person's key, and what stands in an erased name's place."""
         return self._keys.known(name)
 
+    def by_now(self, name: str) -> str:
+        """The name of somebody who had a key; what stands in its place if erased."""
+        if not may_be_a_person(name):
+            return name
+        known = self.known(name)
+        keys = self._keys.find([known], make=False).keys
+        has_one = any(key.cipher is not None for key in keys)
+        return name if has_one else known.erased_as
+
     def look(self) -> int:
         """Ask whether anybody was erased, and forget all if so; how many ever were."""
         self.notice(self._keys.erasures())

@@ -10,11 +10,11 @@ import structlog
 from eventsourcing.persistence import PersistenceError
 
 from domain.errors import JournalUnavailable
+from projections.storage.failures import SILENT, reason
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-UNANSWERED = "the database did not answer"
 log = structlog.get_logger()
 
 
@@ -24,5 +24,5 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
         return await asyncio.to_thread(function, *args, **kwargs)
     except PersistenceError as error:
         # Not what it says, which may quote what was asked.
-        log.warning(UNANSWERED, kind=type(error.__cause__ or error).__name__)
-        raise JournalUnavailable(UNANSWERED) from error
+        log.warning(SILENT, kind=type(error.__cause__ or error).__name__)
+        raise JournalUnavailable(reason(error) or SILENT) from error

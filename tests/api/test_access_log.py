@@ -44,7 +44,7 @@ def test_a_read_is_recorded_again_after_a_minute(
     journal: MemoryJournal, wait: Wait
 ) -> None:
     async def reads() -> None:
-        log = AccessLog(journal)
+        log = AccessLog(journal, str)
         for seconds in 0, WINDOW_SECONDS - 1, 1, 0:
             wait(seconds)
             await log.read(MALLORY, PLACE, "acme/shop")
@@ -58,7 +58,7 @@ def test_a_flood_of_refusals_is_counted_when_it_is_over(
     journal: MemoryJournal, wait: Wait
 ) -> None:
     async def refusals() -> list[int]:
-        log = AccessLog(journal)
+        log = AccessLog(journal, str)
         for _ in range(1_000):
             await log.refused(asking(), Forbidden("no"))
         too_early = await log.flush_once()
@@ -76,7 +76,7 @@ def test_a_refusal_after_a_flood_brings_the_count_along(
     journal: MemoryJournal, wait: Wait
 ) -> None:
     async def refusals() -> None:
-        log = AccessLog(journal)
+        log = AccessLog(journal, str)
         for seconds in 0, 1, WINDOW_SECONDS:
             wait(seconds)
             await log.refused(asking(), Forbidden("no"))

@@ -10,7 +10,7 @@ import psycopg
 from domain.event import system
 from domain.roles import Role
 from projections.views import VIEWS
-from tests.api.erasing_scene import Scene, caught_up, own, scene, traces
+from tests.api.erasing_scene import From, Scene, caught_up, own, scene, traces
 from tests.api.test_rebuild import rows
 from tests.support.canaries import Canaries, tables
 from tests.support.client import made, refused, unique
@@ -144,6 +144,21 @@ def test_another_process_forgets_within_seconds(scene: Scene) -> None:
     )
     # What was folded before is forgotten as well: a lock can be had as ever.
     scene.bob.lock(scene.environment).hold()
+    assert traces(scene) == []
+
+
+def test_refusals_that_are_counted_are_put_down_without_the_name(scene: Scene) -> None:
+    """They are kept in memory for a minute, and the person may be erased meanwhile."""
+    with scene.here.api("counting") as api:
+        ada = From(**vars(api.caller(Role.MEMBER, scene.name)), agent=scene.agent)
+        for _ in range(3):
+            refused(ada.patch(f"/environments/{scene.environment['id']}", {}), 403)
+        caught_up(scene)
+        shown = made(scene.bob.delete(f"/subjects/{scene.name}"))["erasedAs"]
+    [counted, first] = scene.bob.audit(scene.environment, accessType="refused")
+    assert counted["access_details"]["count"] == 2
+    assert [one["accessed_by"] for one in (counted, first)] == [shown, shown]
+    assert counted["ip_address"] == first["ip_address"] == "erased"
     assert traces(scene) == []
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.client import Caller
 from tests.support.loaded import said
 from tests.support.running import Api, Installation, until
 
+NOT_ONE = ("--environment", ""), ("--environment", "prod"), ("--repository", "")
 PAST = "2020-01-31T12:00:00Z"
 
 
@@ -32,4 +35,16 @@ def test_it_goes_to_standard_output_unless_a_file_is_named(
         *words, "--out", str(out), "--from", PAST.removesuffix("Z"), **variables
     )
     assert (code != 0, "zone" in told) == (True, True), told
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(("option", "value"), NOT_ONE)
+def test_what_names_nothing_is_refused(
+    installation: Installation, option: str, value: str, tmp_path: Path
+) -> None:
+    """As it is where a variable of the shell has nothing in it."""
+    out = tmp_path / "none.ndjson"
+    words = ["export", option, value, "--out", str(out)]
+    code, told = said(*words, **installation.environment)
+    assert (code, option in told) == (1, True), told
     assert not out.exists()

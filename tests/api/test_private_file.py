@@ -88,3 +88,11 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
     assert read == [b"an event"]
     assert [*tmp_path.iterdir()] == [pipe]
     assert pipe.is_fifo()
+
+
+def test_links_that_lead_to_one_another_lead_nowhere(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.symlink_to(other)
+    other.symlink_to(one)
+    with pytest.raises(OSError, match="symbolic links"), private_file(one):
+        pass

@@ -44,7 +44,7 @@ def test_a_role_that_was_taken_away_counts_no_more(journal: MemoryJournal) -> No
         request = a_request(authenticator)
         caller = await authenticator.caller(request, commits=True)
         assert caller.actor.role is Role.APPLICATION
-        desk = Desk(journal, caller, AccessLog(journal), request)
+        desk = Desk(journal, caller, AccessLog(journal, str), request)
         await desk.require_again(Role.APPLICATION)
         issuer.role = Role.MEMBER
         # What is remembered is good enough for what waits for nobody.
@@ -75,7 +75,7 @@ def test_a_holder_whose_role_was_taken_away_is_told_nothing(
             acquire("a", actor=caller.actor),
         ):
             await journal.execute(to("e", command))
-        desk = Desk(journal, caller, AccessLog(journal), request)
+        desk = Desk(journal, caller, AccessLog(journal, str), request)
         place = Place(desk, cast("Any", None), cast("Any", None), "e")
         assert (await still_holding(place, "a")).fence == 1
         issuer.role = Role.MEMBER

@@ -43,7 +43,7 @@ def spans(installation: Installation, owner: Caller) -> Sequence[ReadableSpan]:
 
     async def asking() -> None:
         async with running(installation.settings) as services:
-            app: Any = build(services, AccessLog(services.journal))
+            app: Any = build(services, AccessLog(services.journal, str))
             transport = httpx2.ASGITransport(app=app)
             headers = {"Authorization": f"Bearer {owner.token}", "traceparent": PARENT}
             async with httpx2.AsyncClient(

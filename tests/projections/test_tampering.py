@@ -26,6 +26,12 @@ UPDATE berth_events AS one SET topic = other.topic, state = other.state
 FROM berth_events AS other
 WHERE (one.notification_id, other.notification_id) IN ((20, 21), (21, 20))
 """
+SLIP_IN: LiteralString = """
+INSERT INTO berth_events
+    (originator_id, originator_version, notification_id, topic, state)
+SELECT originator_id, 1000 + originator_version, %s, topic, state
+FROM berth_events WHERE notification_id = 20
+"""
 FAKE: LiteralString = """
 UPDATE berth_events SET state = '{}' WHERE notification_id = 300
 """
@@ -131,6 +137,25 @@ def test_each_altered_event_is_named(
     assert len(found) == len(named), found
     for finding, beginning in zip(found, named, strict=True):
         assert finding.startswith(beginning)
+
+
+@pytest.mark.parametrize("position", [0, -(2**40)])
+def test_what_is_slipped_in_before_all_is_named(stage: Stage, position: int) -> None:
+    """There, nobody who goes by positions reads it; the environment's rules do."""
+    stage.do(SLIP_IN, position)
+    assert stage.examined().findings == [
+        f"slipped in: the event at position {position} (version 1020 of e-1)"
+    ]
+
+
+def test_what_is_slipped_in_beside_another_is_named(stage: Stage) -> None:
+    """Which of the two was sealed, the tree tells: the other may hide behind it."""
+    stage.do("DROP INDEX berth_events_notification_id_idx")
+    stage.do(SLIP_IN, 300)
+    named = "slipped in: the event at position 300 (version"
+    found = stage.examined().findings
+    assert f"{named} 1020 of e-1), where there is another" in found
+    assert f"{named} 300 of e-1), where there is another" in found
 
 
 @pytest.mark.parametrize(

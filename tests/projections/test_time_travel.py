@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace as with_field
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from domain.environment.chronicle import Chronicle, chronicle
@@ -118,6 +119,26 @@ def test_a_position_is_found_by_time(own_journal_url: str, database: Database) -
             assert await first_since(database, instant) == before + 1
 
     asyncio.run(looking())
+
+
+def test_where_events_were_removed_a_position_is_found_all_the_same(
+    own_journal_url: str, database: Database
+) -> None:
+    """Whoever looks at a journal that was tampered with may well ask by time."""
+    records = histories(3, 120)
+    put(own_journal_url, records)
+    gone = {*range(1, 5), *range(30, 61)}
+    with psycopg.connect(own_journal_url) as connection:
+        connection.execute(
+            "DELETE FROM berth_events WHERE notification_id = ANY(%s)", [[*gone]]
+        )
+    for record in records:
+        if record.position in gone:
+            continue
+        moment = asyncio.run(moment_of(database, record.origin.at))
+        left = [r for r in records if r.origin.at <= record.origin.at]
+        assert moment.position >= left[-1].position
+        assert not {*range(left[-1].position + 1, moment.position + 1)} - gone
 
 
 def test_in_an_empty_journal_there_is_no_first_instant(database: Database) -> None:

@@ -50,12 +50,13 @@ class FileOutlet:
 
     def _append(self, note: str) -> None:
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        with os.fdopen(handle, "r+b", buffering=0) as file:
+        with os.fdopen(handle, "r+b") as file:
             size = file.seek(0, os.SEEK_END)
             end = os.pread(handle, 2, max(0, size - 2))
             # Where somebody was cut off in the middle, a new one begins below it.
             torn = "" if not size or end == b"\n\n" else "\n\n"
             file.write(f"{torn}{note}{BETWEEN}".encode())
+            file.flush()  # All of it, or an error: a disk may take a part.
             os.fsync(handle)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import LiteralString, NamedTuple
 
 from msgspec import Struct
-from psycopg import Connection, OperationalError
+from psycopg import Connection
 from psycopg.rows import DictRow
 
 from domain.errors import JournalUnavailable
@@ -16,6 +16,7 @@ from domain.seal.leaf import Leaf
 from domain.seal.note import Checkpoint, Key, opened
 from domain.seal.tiles import WIDTH, Edge, Tile, split
 from projections.storage.database import Database
+from projections.storage.failures import FAILURES, reason
 from projections.storage.log.newest import NEWEST
 from projections.storage.log.rows import all_leaves
 from projections.storage.log.signing import is_signed
@@ -33,6 +34,18 @@ ABOVE: LiteralString = "SELECT level, number, hashes FROM log_tile WHERE level >
 CHECKPOINTS: LiteralString = """
 SELECT size, root, note FROM log_checkpoint
 WHERE size > %s AND size <= %s ORDER BY size
+"""
+# Before the first position, or at one that is taken: where nobody reads in order, but
+# whoever reads a stream does.
+SLIPPED_IN: LiteralString = """
+SELECT notification_id AS position, originator_id AS stream,
+    originator_version AS version
+FROM berth_events
+WHERE coalesce(notification_id, 0) < 1 OR notification_id IN (
+    SELECT notification_id FROM berth_events GROUP BY 1 HAVING count(*) > 1
+)
+ORDER BY position, stream, version
+LIMIT %s
 """
 Progress = Callable[[int, int], None]
 
@@ -58,14 +71,16 @@ def examine(
 ) -> Examined:
     """Compare the journal, the tree, every checkpoint, and those `kept` elsewhere.
 
-    `JournalUnavailable` if the database did not answer.
+    `JournalUnavailable` if the database did not answer, or is another's.
     """
     database = Database(url, name="berth-verify", patient=True)
     try:
         with database.connect() as connection:
             return _Examination(connection, keys, kept).run(on_progress)
-    except OperationalError as error:
-        raise JournalUnavailable("the database did not answer") from error
+    except FAILURES as failure:
+        if (why := reason(failure)) is None:
+            raise
+        raise JournalUnavailable(why) from failure
     finally:
         database.close()
 
@@ -109,6 +124,7 @@ class _Examination:
             self._go_through(position, upto)
             position = upto
             on_progress(position, size)
+        self._find_slipped_in()
         self._compare_above(size)
         self._compare_beyond(size)
         findings = [*told(self._altered), *self._findings]
@@ -198,6 +214,15 @@ class _Examination:
             f"forked: {whose} of {size} events is of another history, which differs"
             f" from this one at a position from {self._same + 1} to {size}"
         )
+
+    def _find_slipped_in(self) -> None:
+        for row in self._connection.execute(SLIPPED_IN, [ALTERED_MAX]).fetchall():
+            position, stream, version = row["position"], row["stream"], row["version"]
+            where = "no position" if position is None else f"position {position}"
+            why = ", where there is another" if position and position > 0 else ""
+            self._find(
+                f"slipped in: the event at {where} (version {version} of {stream}){why}"
+            )
 
     def _compare_above(self, size: int) -> None:
         if not size or TREE_ALTERED in self._findings:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,28 @@ def test_a_file_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> None:
         publish(tmp_path / "nowhere" / "checkpoints", NOTES[0])
     with pytest.raises(OutletUnavailable):
         asyncio.run(FileOutlet(tmp_path).last())
+
+
+PUBLISHING = """
+import asyncio, resource, sys
+from pathlib import Path
+from workers.sealing.file import FileOutlet
+from workers.sealing.outlet import OutletUnavailable
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)
+try:
+    asyncio.run(FileOutlet(Path(sys.argv[1])).publish("berth.log/1", sys.argv[2]))
+except OutletUnavailable:
+    sys.exit(3)
+"""
+
+
+def test_a_disk_that_takes_a_part_has_not_taken_it(path: Path) -> None:
+    publish(path, NOTES[0])
+    room = path.stat().st_size + 10
+    words = [sys.executable, "-c", PUBLISHING, str(path), NOTES[1], str(room)]
+    assert subprocess.run(words, check=False).returncode == 3
+    assert path.stat().st_size == room
+    publish(path, NOTES[2])
+    sizes = [*map(size_of, notes_in(path.read_text()))]
+    assert sizes == [1, 3]

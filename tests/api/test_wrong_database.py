@@ -1,0 +1,46 @@
+"""Who names another database than he means is told so in a line, by every command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from projections.storage.log.signing import new_private_key, public_half
+from tests.support.loaded import said
+from tests.support.running import Installation
+from tests.support.servers import Servers, fresh_database, named_database
+
+KEY = public_half(new_private_key(), "berth.log/1").vkey
+
+
+@pytest.fixture(scope="module")
+def empty(servers: Servers) -> Iterator[str]:
+    with fresh_database(servers.database_url) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["export"], 1),
+        (["export", "--format", "csv"], 1),
+        (["replay", "prod"], 1),
+        (["log", "keys"], 1),
+        (["erase", "ada", "--yes"], 1),
+        (["rebuild", "audit_log"], 1),
+        (["verify", "--database", "--key", KEY], 2),
+    ],
+)
+def test_another_database_than_was_meant_is_a_line(
+    installation: Installation, empty: str, words: Sequence[str], code: int
+) -> None:
+    for url, what in (
+        (empty, "`berth migrate` makes them"),
+        (named_database(empty, "nowhere"), "the database d"),
+        ("secret-nonsense", "BERTH_DATABASE_URL is no URL"),
+    ):
+        variables = installation.environment | {"BERTH_DATABASE_URL": url}
+        found, told = said(*words, **variables)
+        assert (found, what in told) == (code, True), told
+        assert "secret-nonsense" not in told
