@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from eventsourcing.persistence import PersistenceError
+from msgspec import DecodeError
 
 from domain.errors import JournalUnavailable
-from projections.storage.failures import SILENT, reason
+from projections.storage.failures import ALTERED, SILENT, reason
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,3 +22,6 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
         return await asyncio.to_thread(function, *args, **kwargs)
     except PersistenceError as error:
         raise JournalUnavailable(reason(error) or SILENT) from error
+    except (DecodeError, UnicodeDecodeError) as error:
+        # Not for a caller to be blamed for: what they send is not read in threads.
+        raise JournalUnavailable(ALTERED) from error

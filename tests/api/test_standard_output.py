@@ -33,9 +33,9 @@ with opened(Path(sys.argv[1])) as file:
 """
 
 
-def writing(lines: int, **how: int) -> subprocess.Popen[bytes]:
+def writing(lines: int, stdout: int) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-c", WRITING, str(lines)]
-    return subprocess.Popen(words, stderr=subprocess.PIPE, **how)
+    return subprocess.Popen(words, stdout=stdout, stderr=subprocess.PIPE)
 
 
 def test_a_full_disk_is_told_also_of_what_was_little() -> None:
