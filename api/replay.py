@@ -10,10 +10,11 @@ from datetime import datetime
 from api.replay_lines import JsonLines, Lines, Telling
 from domain.environment.environment import environment
 from domain.environment.events import EnvironmentEvent
-from domain.errors import EnvironmentNotFound, Invalid
+from domain.errors import EnvironmentNotFound, Invalid, JournalUnavailable
 from domain.instant import instant_of, told
 from projections.environment_story import Known, Stories
 from projections.storage.database import Database
+from projections.storage.failures import ALTERED
 from projections.storage.keyring import Keyring
 from projections.storage.subjects import subjects_of
 
@@ -32,7 +33,8 @@ def replay(
     """Tell its story, and how it stood at `until`, an RFC 3339 instant.
 
     `keys` are the vault's, which open those of the people in it. `EnvironmentNotFound`,
-    or `Invalid` if `until` is no instant that its story has.
+    or `Invalid` if `until` is no instant that its story has. `JournalUnavailable` where
+    the journal was altered so that its story makes no sense.
     """
     instant = None if until is None else instant_of(until, UNTIL)
     telling: Telling = JsonLines() if as_json else Lines()
@@ -40,7 +42,10 @@ def replay(
         subjects = stack.enter_context(closing(subjects_of(url, keys)))
         opened = Database(url, name="berth-replay", patient=True, subjects=subjects)
         stories = Stories(stack.enter_context(closing(opened)))
-        asyncio.run(_replay(stories, named, repository, instant, telling))
+        try:
+            asyncio.run(_replay(stories, named, repository, instant, telling))
+        except (LookupError, AssertionError) as error:
+            raise JournalUnavailable(ALTERED) from error
 
 
 async def _replay(

@@ -1,16 +1,22 @@
-"""How a database fails for those who named another one than they meant."""
+"""How a database fails: it is silent, another than was meant, or altered."""
 
 from __future__ import annotations
 
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import InsufficientPrivilege, UndefinedTable
+from psycopg.errors import (
+    InsufficientPrivilege,
+    InvalidTextRepresentation,
+    UndefinedTable,
+)
 
 SILENT = "the database did not answer"
+ALTERED = "an event is not as Berth has written it: `berth verify` tells which"
 FAILURES = (PersistenceError, psycopg.Error)
 REASONS: dict[type[BaseException], str] = {
     UndefinedTable: "the database lacks tables of Berth's: `berth migrate` makes them",
+    InvalidTextRepresentation: ALTERED,
     InsufficientPrivilege: "the database does not let this role do that",
     psycopg.OperationalError: SILENT,
     OperationalError: SILENT,

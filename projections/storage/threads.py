@@ -8,9 +8,10 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 from eventsourcing.persistence import PersistenceError
+from msgspec import DecodeError
 
 from domain.errors import JournalUnavailable
-from projections.storage.failures import SILENT, reason
+from projections.storage.failures import ALTERED, SILENT, reason
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,3 +27,6 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
         # Not what it says, which may quote what was asked.
         log.warning(SILENT, kind=type(error.__cause__ or error).__name__)
         raise JournalUnavailable(reason(error) or SILENT) from error
+    except (DecodeError, UnicodeDecodeError) as error:
+        # Not for a caller to be blamed for: what they send is not read in threads.
+        raise JournalUnavailable(ALTERED) from error
