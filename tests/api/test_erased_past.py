@@ -65,7 +65,8 @@ def test_the_story_on_the_command_line_does_not_tell(scene: Scene) -> None:
     shown = erase(scene)
     code, after = said(*words, "--json", **where)
     assert (code, scene.name in after, shown in after) == (0, False, True)
-    code, lines = said(*words, "--until", f"{utc_now():%FT%TZ}", **where)
+    now = f"{utc_now():%FT%T.%fZ}"
+    code, lines = said(*words, "--until", now, **where)
     assert (code, scene.name in lines, shown[:15] in lines) == (0, False, True)
 
 
