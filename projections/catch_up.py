@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from projections.storage.checkpoint import ViewStore
+from projections.storage.failures import kind_of
 from projections.view import View
 
 # Who is further behind reads for itself, and keeps nobody waiting.
@@ -47,9 +48,7 @@ class CatchUp:
         try:
             moved = self.store.follow(views, after, news)
         except Exception as error:  # noqa: BLE001 - whose it is, its own turn will tell
-            # Not what it says, which may quote what was to be written.
-            kind = type(error.__cause__ or error).__name__
-            log.warning("the views go on one by one", kind=kind)
+            log.warning("the views go on one by one", kind=kind_of(error))
             moved = set()
         views = [view for view in views if view.name not in moved]
         failures: list[Exception] = []

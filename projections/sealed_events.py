@@ -16,9 +16,10 @@ from domain.seal.leaf import Leaf
 from projections.environment_history import environment_history, sql
 from projections.storage.belongings import Belongings
 from projections.storage.database import Database
+from projections.storage.failures import UNDECODABLE
 from projections.storage.log.newest import NEWEST, NOTHING
 from projections.storage.log.selection import Question, Selection, checked
-from projections.storage.mapper import UNDECODABLE, recorded
+from projections.storage.mapper import recorded
 from projections.storage.reader import Reader
 from projections.storage.threads import in_thread
 

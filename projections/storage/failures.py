@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
+from msgspec import DecodeError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import (
     InsufficientPrivilege,
@@ -14,6 +15,8 @@ from psycopg.errors import (
 SILENT = "the database did not answer"
 ALTERED = "an event is not as Berth has written it: `berth verify` tells which"
 FAILURES = (PersistenceError, psycopg.Error)
+# What decoding raises for what Berth has not written.
+UNDECODABLE = (DecodeError, UnicodeDecodeError)
 REASONS: dict[type[BaseException], str] = {
     UndefinedTable: "the database lacks tables of Berth's: `berth migrate` makes them",
     InvalidTextRepresentation: ALTERED,
@@ -32,6 +35,11 @@ def reason(failure: BaseException) -> str | None:
             if isinstance(error, kind):
                 return why
     return None
+
+
+def kind_of(failure: BaseException) -> str:
+    """What may be logged of it; what it says may quote what was asked or written."""
+    return type(failure.__cause__ or failure).__name__
 
 
 def is_url(text: str) -> bool:

@@ -16,6 +16,7 @@ from projections import event_metrics
 from projections.storage.append import Appender
 from projections.storage.arrivals import Arrivals
 from projections.storage.batch import Batch, Deciders
+from projections.storage.failures import SILENT
 from projections.storage.parking import Call, Parking
 from projections.traces import TRACES
 
@@ -151,7 +152,7 @@ class StoredJournal:
         log.warning("the database does not answer", calls=len(late))
         for call in late:
             if call.place is None:  # Else it waits for its turn, not for us.
-                call.settle(JournalUnavailable("the database did not answer"))
+                call.settle(JournalUnavailable(SILENT))
         self._appender.lose_if_silent()
         self._expect_an_answer(())  # For those who come from now on.
 
@@ -229,7 +230,7 @@ def _failure(error: Exception) -> Exception:
     """What the callers are told."""
     if isinstance(error, VaultClosed):
         return error  # Whose the events are cannot be told here.
-    return JournalUnavailable("the database did not answer")
+    return JournalUnavailable(SILENT)
 
 
 def _describe(span: Any, batch: Batch) -> None:

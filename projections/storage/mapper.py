@@ -26,8 +26,6 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Stored).decode
-# What `decode` raises for what Berth has not written.
-UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError)
 # The topics that this version can decode. While versions change, there are others.
 KNOWN = frozenset(tag(event) for event in get_args(AnyEvent))
 NEWER = "a newer version of Berth has written what comes here: ask again"

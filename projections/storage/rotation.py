@@ -16,6 +16,7 @@ from psycopg import Connection, OperationalError
 
 from domain.errors import JournalUnavailable, VaultClosed
 from projections.storage.database import Database
+from projections.storage.failures import SILENT
 from projections.storage.keyring import Keyring
 from projections.storage.subject_keys import wrapped_for
 from projections.storage.vault import unwrap, wrap
@@ -90,7 +91,7 @@ def rotate(url: str, keys: Keyring, on_progress: Progress) -> Rotated:
                 rotated = _sum(rotated, done)
             return _sum(rotated, done)
     except OperationalError as error:
-        raise JournalUnavailable("the database did not answer") from error
+        raise JournalUnavailable(SILENT) from error
     finally:
         database.close()
 

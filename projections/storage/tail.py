@@ -20,6 +20,7 @@ from domain.event import Event
 from domain.record import Recorded
 from projections.storage.checkpoint import BATCH_BYTES_MAX
 from projections.storage.database import Database
+from projections.storage.failures import SILENT
 from projections.storage.mapper import recorded_in
 from projections.storage.migrate import ADVISORY_LOCK
 
@@ -123,7 +124,7 @@ class Tail:
             while True:
                 await self._follow(connection)
         except Error as error:
-            raise JournalUnavailable("the database did not answer") from error
+            raise JournalUnavailable(SILENT) from error
         finally:
             self.is_leading = False
             with suppress(Error):

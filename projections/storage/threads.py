@@ -8,10 +8,9 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 from eventsourcing.persistence import PersistenceError
-from msgspec import DecodeError
 
 from domain.errors import JournalUnavailable
-from projections.storage.failures import ALTERED, SILENT, reason
+from projections.storage.failures import ALTERED, SILENT, UNDECODABLE, kind_of, reason
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,9 +23,8 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
     try:
         return await asyncio.to_thread(function, *args, **kwargs)
     except PersistenceError as error:
-        # Not what it says, which may quote what was asked.
-        log.warning(SILENT, kind=type(error.__cause__ or error).__name__)
+        log.warning(SILENT, kind=kind_of(error))
         raise JournalUnavailable(reason(error) or SILENT) from error
-    except (DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         # Not for a caller to be blamed for: what they send is not read in threads.
         raise JournalUnavailable(ALTERED) from error

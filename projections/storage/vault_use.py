@@ -12,6 +12,7 @@ from psycopg import OperationalError
 
 from domain.errors import JournalUnavailable
 from projections.storage.database import Database
+from projections.storage.failures import SILENT
 from projections.storage.sealing import VERSION_BYTES, version_of
 from projections.storage.threads import in_thread
 
@@ -54,7 +55,7 @@ class VaultUse:
         try:
             return self._now()
         except OperationalError as error:
-            raise JournalUnavailable("the database did not answer") from error
+            raise JournalUnavailable(SILENT) from error
 
     def _now(self) -> Mapping[int, Use]:
         use: defaultdict[int, Use] = defaultdict(Use)

@@ -75,16 +75,22 @@ async def warm(rig: StoredRig) -> None:
     await rig.journal.execute(to("e", request("c", BOB)))
 
 
+def noticed_erasure(url: str, elsewhere: Subjects) -> Callable[[Subjects], None]:
+    """Ada is erased `elsewhere`, and the process that is told hears of it."""
+
+    def erase(mine: Subjects) -> None:
+        erased(url, elsewhere, ADA.id)
+        mine.look()
+
+    return erase
+
+
 @pytest.mark.parametrize("is_warm", [False, True])
 def test_who_is_erased_while_a_batch_is_decided_is_not_named_by_it(
     url: str, process: Process, monkeypatch: pytest.MonkeyPatch, is_warm: bool
 ) -> None:
     """And it is noticed before the batch is stored: it is decided once more."""
-    here, elsewhere = process(), process()
-
-    def erase(mine: Subjects) -> None:
-        erased(url, elsewhere, ADA.id)
-        mine.look()
+    here, erase = process(), noticed_erasure(url, process())
 
     async def scenario() -> None:
         async with stored(url, here) as rig:
@@ -101,11 +107,7 @@ def test_who_is_erased_while_a_batch_is_decided_is_not_named_by_it(
 def test_who_was_woken_by_a_batch_that_is_decided_once_more_is_answered_once(
     url: str, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, elsewhere = process(), process()
-
-    def erase(mine: Subjects) -> None:
-        erased(url, elsewhere, ADA.id)
-        mine.look()
+    here, erase = process(), noticed_erasure(url, process())
 
     async def scenario() -> None:
         async with stored(url, here) as rig:

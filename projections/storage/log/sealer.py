@@ -11,6 +11,7 @@ from psycopg import Connection, Error
 from psycopg.rows import DictRow
 
 from domain.errors import JournalUnavailable, VaultClosed
+from projections.storage.failures import SILENT
 from projections.storage.log.keys import LogKeys
 from projections.storage.log.sealing import HistoryRefused, SealStore
 from projections.storage.tail import FOLLOW_EVERY_SECONDS
@@ -54,7 +55,7 @@ class Sealer:
                 if not await self._seal(connection):
                     await asyncio.sleep(LOOK_EVERY_SECONDS)
         except Error as error:
-            raise JournalUnavailable("the database did not answer") from error
+            raise JournalUnavailable(SILENT) from error
         finally:
             self.is_leading = False
             with suppress(Error):

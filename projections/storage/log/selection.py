@@ -24,8 +24,9 @@ from projections.storage.belongings import Belongings
 from projections.storage.checkpoint import BATCH_BYTES_MAX
 from projections.storage.database import Database
 from projections.storage.events_read import ELSEWHERE
+from projections.storage.failures import UNDECODABLE
 from projections.storage.instants import moment_in
-from projections.storage.mapper import UNDECODABLE, decode
+from projections.storage.mapper import decode
 
 SCAN_MAX = 10_000
 FOUND_MAX = 500
