@@ -7,8 +7,6 @@ says (section 3.1); the data is the payload.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -19,9 +17,7 @@ from nats.js.api import Header
 from domain.outward.cloud_event import CloudEvent, cloud_event, nats_subject_of
 from domain.record import Recorded
 
-PREFIX = "ce-"
 FEED = "/sfp/api/events"
-ATTRIBUTES = [name for name in CloudEvent.__struct_fields__ if name != "data"]
 # All of printable ASCII but the space, the double quote and the percent sign.
 PLAIN = "".join(map(chr, range(0x21, 0x7F))).translate({ord('"'): None, ord("%"): None})
 UNUSUAL = re.compile(r"[^!#$&-~]")
@@ -50,24 +46,33 @@ def message_of(record: Recorded, installation: str, bytes_max: int) -> Message:
     `ce-dataref` is CloudEvents' own extension for it, also called a claim check.
     """
     event = cloud_event(record, installation)
-    headers = dict(_headers(event))
+    headers = _headers(event)
     subject = nats_subject_of(record)
     whole = Message(record.position, subject, headers, bytes(event.data))
     if whole.bytes <= bytes_max:
         return whole
-    headers[f"{PREFIX}dataref"] = f"{FEED}?after={record.position - 1}&limit=1"
+    headers["ce-dataref"] = f"{FEED}?after={record.position - 1}&limit=1"
     return whole._replace(data=b"")
 
 
-def _headers(event: CloudEvent) -> Iterator[tuple[str, str]]:
-    for name in ATTRIBUTES:
-        value = getattr(event, name)
-        if isinstance(value, datetime):
-            value = msgspec.to_builtins(value)
-        if value is not UNSET:
-            if UNUSUAL.search(value):
-                value = quote(value, safe=PLAIN)
-            yield PREFIX + name, value
-    # Whoever reads it as HTTP would, finds it here.
-    yield "content-type", event.datacontenttype
-    yield Header.MSG_ID.value, event.id
+def _headers(event: CloudEvent) -> dict[str, str]:
+    heads = {
+        "ce-id": event.id,
+        "ce-source": event.source,
+        "ce-type": event.type,
+        "ce-subject": event.subject,
+        "ce-time": msgspec.to_builtins(event.time),
+        "ce-sequence": event.sequence,
+        "ce-partitionkey": event.partitionkey,
+        "ce-dataschema": event.dataschema,
+        "ce-specversion": event.specversion,
+        "ce-datacontenttype": event.datacontenttype,
+        # Whoever reads it as HTTP would, finds it here.
+        "content-type": event.datacontenttype,
+        Header.MSG_ID.value: event.id,
+    }
+    if event.correlationid is not UNSET:
+        heads["ce-correlationid"] = event.correlationid
+    if UNUSUAL.search("".join(heads.values())):
+        return {name: quote(value, safe=PLAIN) for name, value in heads.items()}
+    return heads

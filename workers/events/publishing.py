@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.api import Header
 
 from domain.ids import new_id
 from workers.events.message import Message
+from workers.tasks.batch_client import BatchClient, Outgoing
 from workers.tasks.broker import ANSWER_SECONDS_MAX, BrokerUnavailable
 
 # JetStream takes 1,000 at most; this many, and the other work here is not held up.
@@ -62,7 +62,7 @@ def batches(messages: Iterable[Message]) -> Iterator[Sequence[Message]]:
         yield batch
 
 
-async def publish(client: Client, stream: str, batch: Sequence[Message]) -> None:
+async def publish(client: BatchClient, stream: str, batch: Sequence[Message]) -> None:
     """Each comes to the place that is its position.
 
     `BrokerUnavailable` unless it is known that they are there; `Overtaken` if none of
@@ -88,11 +88,10 @@ async def publish(client: Client, stream: str, batch: Sequence[Message]) -> None
         raise BrokerUnavailable(f"{last.position} was stored as {stored.seq}")
 
 
-async def _publish_all_but_last(client: Client, batch: Sequence[Message]) -> None:
+async def _publish_all_but_last(client: BatchClient, batch: Sequence[Message]) -> None:
     batch_id = new_id()
     for number, message in enumerate(batch, 1):
         message.headers[Header.BATCH_ID.value] = batch_id
         message.headers[Header.BATCH_SEQUENCE.value] = str(number)
-        if message is not batch[-1]:
-            await client.publish(message.subject, message.data, headers=message.headers)
     batch[-1].headers[Header.BATCH_COMMIT.value] = "1"
+    await client.publish_all(Outgoing(m.subject, m.headers, m.data) for m in batch[:-1])

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
-from nats.aio.client import Client
 from nats.js import JetStreamContext
+
+from workers.tasks.batch_client import BatchClient
 
 log = structlog.get_logger()
 CONNECT_TIMEOUT_SECONDS = 2
@@ -28,12 +29,12 @@ class Broker:
     def __init__(self, url: str) -> None:
         self.when_back: list[Callable[[], None]] = []
         self._url = url
-        self._client: Client | None = None
+        self._client: BatchClient | None = None
         self._jetstream: JetStreamContext | None = None
         self._connected = asyncio.Event()
 
     @property
-    def client(self) -> Client:
+    def client(self) -> BatchClient:
         """`BrokerUnavailable` if there is none."""
         if self._client is None or not self._client.is_connected:
             raise BrokerUnavailable("NATS is not connected")
@@ -46,14 +47,14 @@ class Broker:
             raise BrokerUnavailable("NATS is not connected")
         return self._jetstream
 
-    async def connected(self) -> Client:
+    async def connected(self) -> BatchClient:
         """The client, once there is one."""
         await self._connected.wait()
         return self.client
 
     async def run(self) -> int:
         """Connect, and stay connected until cancelled."""
-        client, closed = Client(), asyncio.Event()
+        client, closed = BatchClient(), asyncio.Event()
 
         async def tell() -> None:
             for listener in self.when_back:
