@@ -49,6 +49,7 @@ from api.recurring import RecurringController
 from api.releases import ReleasesById, ReleasesByName
 from api.requests import BODY_BYTES_MAX, StrictRequest
 from api.schemas_of_events import get_asyncapi, get_schema
+from api.short_way import ShortWay
 from api.subjects import SubjectsController
 from api.tasks import TasksController
 from api.tokens import TokensController
@@ -134,7 +135,7 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
         openapi_config=OPENAPI,
         logging_config=None,
     )
-    with_keys = IdempotencyKeys(app, authenticator, services.answers)
+    with_keys = IdempotencyKeys(ShortWay(app), authenticator, services.answers)
     observations = Observations(log_each=settings.access_log)
     envelope = Envelope(with_keys, observations, lambda: services.journal.is_closing)
     if TRACES.tracer is None:

@@ -204,3 +204,10 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     HTTPException: http_error,
     Exception: failed,
 }
+
+
+def told_by(error: Exception, request: AnyRequest) -> Response[ErrorBody]:
+    """The answer to `request`, by the nearest of the error's classes."""
+    tell = next(HANDLERS[kind] for kind in type(error).__mro__ if kind in HANDLERS)
+    response: Response[ErrorBody] = tell(request, error)
+    return response

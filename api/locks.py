@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from litestar import Controller, Request, Response
+from litestar import Controller, Request, Response, delete, get, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.auth import allow
-from api.hot_routes import HotRoute
 from api.lock_answers import acquired, not_yet, renewed
 from api.place import BY_NAME, LOCK_BY_ID, AtPlace, Place
 from api.present import ticket_answer
@@ -53,8 +52,7 @@ class LockRoutes(Controller):
 
     tags = ["Environment locks"]
 
-    @HotRoute(
-        http_method="POST",
+    @post(
         guards=[allow(Role.APPLICATION)],
         opt={"commits": True},
         summary="Request a lock",
@@ -78,9 +76,8 @@ class LockRoutes(Controller):
         )
         return TicketIssued(ticket_id=ticket_id)
 
-    @HotRoute(
+    @put(
         "/{ticket_id:str}/acquire",
-        http_method="PUT",
         guards=[allow(Role.APPLICATION)],
         opt={"commits": True},
         summary="Wait for the lock and acquire it",
@@ -109,9 +106,8 @@ class LockRoutes(Controller):
             return not_yet(request, ticket_id, still, past)
         return await acquired(place, ticket_id, outcome)
 
-    @HotRoute(
+    @put(
         "/{ticket_id:str}/renew",
-        http_method="PUT",
         guards=[allow(Role.APPLICATION)],
         opt={"commits": True},
         summary="Extend the lease",
@@ -133,9 +129,8 @@ class LockRoutes(Controller):
             raise LeaseOver(f"too late: this ticket is {ticket.status}") from None
         return renewed(outcome, ticket_id)
 
-    @HotRoute(
+    @delete(
         "/{ticket_id:str}",
-        http_method="DELETE",
         guards=[allow(Role.APPLICATION)],
         opt={"commits": True},
         status_code=200,
@@ -154,9 +149,8 @@ class LockRoutes(Controller):
             ticket = state.queue.ended[ticket_id]
         return LockReleasedAnswer(status=ticket.status, ticket_id=ticket_id)
 
-    @HotRoute(
+    @get(
         "/{ticket_id:str}",
-        http_method="GET",
         guards=[allow(Role.MEMBER)],
         summary="Look at a ticket",
     )

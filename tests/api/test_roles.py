@@ -121,7 +121,8 @@ def routes() -> Iterator[tuple[str, str, Any]]:
         journal=None, reader=None, answers=None, settings=settings
     )
     application = cast("Any", build(cast("Any", services), cast("Any", None)))
-    litestar: Litestar = application._app._app  # within the envelope and the keys
+    # Within the envelope, the keys and the short way.
+    litestar: Litestar = application._app._app._app
     for route in litestar.routes:
         for method, (handler, _) in cast("Any", route).route_handler_map.items():
             if method != "OPTIONS":  # Litestar's own: the methods of a path.

@@ -45,6 +45,7 @@ SQL = re.compile(
 # Who catches everything, and why that is right there.
 CATCH_ALL = {
     "api/worker_desk.py": "one worker's question is no other's",
+    "api/short_way.py": "an error is the answer to its own call",
     "api/task_orders.py": "a handler's own function makes the key of what was sent",
     "projections/catch_up.py": "one view's failure is no other's",
     "projections/storage/append.py": "a failed append is its callers' answer",
