@@ -119,6 +119,8 @@ class StoredJournal:
             if batch.error:
                 self._look_again_at(touched)
             self._settle(batch)
+            if batch.has_woken:  # They are answered before anything else is decided.
+                await asyncio.sleep(0)
             if self._calls or self._touched:
                 self._calls.bell.set()
 
