@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from domain.errors import JournalUnavailable, Stopping
 from domain.roles import Role
 from projections.rebuild import rebuild
 from projections.views import VIEWS
+from workers.embedded.process import NICENESS
 from workers.erasing import check_is_a_person
 from workers.events.anew import make_anew
 from workers.logs import configure_logs
@@ -73,6 +75,7 @@ async def _serve_api(settings: Settings) -> int:
 def run_worker() -> int:
     """As above."""
     settings = _prepare()
+    os.nice(NICENESS)
     with tracing("worker"):
         return uvloop.run(_run_worker(settings))
 

@@ -73,13 +73,17 @@ class Installation:
         ]
 
     def settle(self) -> None:
-        """Wait until the views are up to date; then give up whatever lock is left."""
+        """Wait until the views are up to date, and give up whatever lock is left.
+
+        Again until none is: what a client sent last may arrive after it has gone.
+        """
         client = self.client()
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             self._catch_up(connection)
-            for environment_id, ticket_id in connection.execute(OPEN).fetchall():
-                client.call("DELETE", lock_path(environment_id, ticket_id))
-            self._catch_up(connection)
+            while left := connection.execute(OPEN).fetchall():
+                for environment_id, ticket_id in left:
+                    client.call("DELETE", lock_path(environment_id, ticket_id))
+                self._catch_up(connection)
 
     def _catch_up(self, connection: psycopg.Connection[Any]) -> None:
         def is_current() -> bool:

@@ -31,6 +31,11 @@ class Ending(NamedTuple):
     seconds: float
 
 
+# As nice(1) has it, 0 to 19: so far does what runs in the background give way to what
+# answers callers, where the CPU is scarce.
+NICENESS = 10
+
+
 class ChildProcess(ABC):
     """One program that we run, and may run again after it ended.
 
@@ -42,6 +47,7 @@ class ChildProcess(ABC):
     endings: Sequence[Ending] = (Ending(SIGTERM, 10),)
     death_signal: Signals = SIGKILL
     log: Path | None = None
+    niceness = 0
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -121,6 +127,10 @@ class ChildProcess(ABC):
                 start_new_session=True,
             )
             self._group = self._process.pid
+            if self.niceness:
+                nice = min(19, os.nice(0) + self.niceness)
+                with suppress(ProcessLookupError):
+                    os.setpriority(os.PRIO_PROCESS, self._group, nice)
         finally:
             if output is not None:
                 os.close(output)
