@@ -87,7 +87,8 @@ def _refusal(scope: Scope) -> tuple[str, str] | None:
     """Why the URL makes no sense to any route, and which part of it."""
     if field := _unreadable(scope):
         return f"the {field} has a character that no text can have", field
-    if null := NULL.search(scope["query_string"]):
+    query = scope["query_string"]
+    if b"=null" in query and (null := NULL.search(query)):
         field = null[1].decode()
         return f"{field}: null is none of its values", field
     return None

@@ -48,7 +48,7 @@ class StrictRequest(Request[Any, Any, Any]):
         kind = given.partition(";")[0].strip().lower()
         if kind != JSON:
             raise HTTPException(f"the body must be {JSON}", status_code=415)
-        coding = self.headers.get("content-encoding", PLAIN).strip().lower()
+        coding = (header(self.scope, b"content-encoding") or PLAIN).strip().lower()
         if coding != PLAIN:
             raise HTTPException("the body must not be compressed", status_code=415)
         handler = self.scope["route_handler"]

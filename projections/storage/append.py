@@ -129,18 +129,18 @@ class Appender:
         if not (self._is_alone and self._recorder.is_open and self._knows(deciders)):
             return False
         batch.open(self._now(), self._position, deciders)
-        coming = calls
+        coming, events = calls, list[StoredEvent]()
         while True:
             for more in batch.decide(coming):
                 if not self._knows(more):
                     return False
+            events += await self._stored(batch.records[len(events) :])
             coming = await self._company(batch, others)
             if not coming:
                 break
             calls += coming
         if snapshots_due(batch.heads, batch.deciders):
             return False
-        events = await self._stored(batch.records)
         if self._names_the_erased:
             return False
         get_running_loop().call_soon(self.meanwhile)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Container, Iterator
-from contextlib import suppress
 
 from projections.storage.parking import Call
 
@@ -55,6 +54,9 @@ class Arrivals:
         self.bell.clear()
         await asyncio.sleep(0)
         if seconds > 0 and not self.bell.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self.bell.wait()
+            loop = asyncio.get_running_loop()
+            enough = loop.call_later(seconds, self.bell.set)
+            try:
+                await self.bell.wait()
+            finally:
+                enough.cancel()

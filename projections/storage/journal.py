@@ -23,7 +23,7 @@ from projections.traces import TRACES
 TOUCHED_MAX = 1_000
 RETRY_SECONDS = 0.5
 PATIENCE_SECONDS = 8
-UNHURRIED_SECONDS = 0.001
+UNHURRIED_SECONDS = 0.002
 log = structlog.get_logger()
 
 Announce = Callable[[Collection[str]], None]
@@ -118,9 +118,12 @@ class StoredJournal:
                 self._expect_nothing()
             if batch.error:
                 self._look_again_at(touched)
-            self._settle(batch)
-            if batch.has_woken:  # They are answered before anything else is decided.
+            elif batch.deciders:
+                self._read_at = (batch.at, batch.read_at)
+            self._tell(batch)
+            if batch.has_woken:  # They are answered before anything else is done.
                 await asyncio.sleep(0)
+            self._settle(batch)
             if self._calls or self._touched:
                 self._calls.bell.set()
 
@@ -161,11 +164,8 @@ class StoredJournal:
     def _settle(self, batch: Batch) -> None:
         if batch.error:
             log.warning("append failed", error=str(batch.error), calls=len(batch.calls))
-        elif batch.deciders:
-            self._read_at = (batch.at, batch.read_at)
-        if batch.records and not batch.error:
+        elif batch.records:
             self.announce(batch.unheard)
-        self._tell(batch)
         for call in batch.calls:
             if call.is_overdue or call.answer.done():
                 self._give_up(call)  # Its time ran out while it was being parked.

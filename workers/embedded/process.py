@@ -33,7 +33,7 @@ class Ending(NamedTuple):
 
 # As nice(1) has it, 0 to 19: so far does what runs in the background give way to what
 # answers callers, where the CPU is scarce.
-NICENESS = 10
+NICENESS = 5
 
 
 class ChildProcess(ABC):
