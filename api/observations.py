@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from litestar.types import Scope
 from prometheus_client import Histogram
+
+from workers.logs import teller
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 NO_ROUTE = "none"
@@ -24,14 +25,13 @@ REQUESTS = Histogram(
     ["route", "method", "status"],
     buckets=SECONDS,
 )
-log = structlog.get_logger()
 
 
 class Observations:
     """Called by the outermost layer. `log_each` writes a line for each request."""
 
     def __init__(self, *, log_each: bool) -> None:
-        self._log_each = log_each
+        self._tell = teller() if log_each else None
         # Of prometheus_client's own two look-ups, each takes a lock.
         self._measures: dict[tuple[str, str, int], Any] = {}
 
@@ -44,11 +44,14 @@ class Observations:
         if measure is None:
             measure = self._measures[key] = REQUESTS.labels(*key)
         measure.observe(seconds)
-        if self._log_each:
-            log.info(
-                "request",
-                method=method,
-                route=route,
-                status=status,
-                duration_ms=round(seconds * 1000, 3),
+        if self._tell is not None:
+            self._tell(
+                {
+                    "method": method,
+                    "route": route,
+                    "status": status,
+                    "duration_ms": round(seconds * 1000, 3),
+                    "event": "request",
+                    "level": "info",
+                }
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -55,6 +55,22 @@ def as_json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
         return msgspec.json.encode(event, enc_hook=repr)
     except UnicodeEncodeError:  # Half a character, which only escaped is JSON.
         return json.dumps(event, default=str).encode()
+
+
+def teller() -> Callable[[EventDict], None]:
+    """Writes lines as `log.info` does, at half its cost: for what each request has.
+
+    The line has its `event` and `level`; nothing happens below the level configured.
+    """
+    log = structlog.get_logger().bind()
+    if not log.is_enabled_for(logging.INFO):
+        return lambda _: None
+    write: Callable[[bytes], None] = structlog.get_config()["logger_factory"]().msg
+
+    def tell(event: EventDict) -> None:
+        write(as_json(None, "", who_asks(None, "", when(None, "", event))))
+
+    return tell
 
 
 SHARED: tuple[Processor, ...] = (

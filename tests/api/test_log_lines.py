@@ -84,6 +84,7 @@ def test_what_libraries_log_is_json_too_with_exceptions_but_no_local_variables()
 def test_below_the_level_nothing_is_told() -> None:
     told = logged(
         "structlog.get_logger().info('no')\n"
+        "teller()({'event': 'no', 'level': 'info'})\n"
         "logging.getLogger('uvicorn.error').info('no')\n"
         "structlog.get_logger().warning('yes')\n"
         "logging.getLogger('nats').warning('yes')\n",
@@ -92,11 +93,23 @@ def test_below_the_level_nothing_is_told() -> None:
     assert [line["event"] for line in told] == ["yes", "yes"]
 
 
+def test_the_short_way_to_a_line_is_the_same_line() -> None:
+    """That of who answers a request: nothing but its instant is new."""
+    long, short = logged(
+        "from workers.logs import ASKED\n"
+        "ASKED.set({'request_id': 'r1'})\n"
+        "structlog.get_logger().info('request', status=200)\n"
+        "teller()({'status': 200, 'event': 'request', 'level': 'info'})\n"
+    )
+    assert long.pop("timestamp") <= short.pop("timestamp")
+    assert short == long
+
+
 def logged(code: str, level: str = "debug") -> Sequence[Json]:
     """What a process of its own logs that runs `code`."""
     prelude = (
         "import logging, structlog\nfrom pathlib import Path\n"
-        "from workers.logs import configure_logs\n"
+        "from workers.logs import configure_logs, teller\n"
         f"configure_logs({level!r})\n"
     )
     words = [sys.executable, "-c", prelude + code]

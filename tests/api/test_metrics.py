@@ -139,14 +139,17 @@ def test_no_label_tells_which_environment_or_who(
     assert len(told) < 500
 
 
-def test_the_document_lists_what_is_told(api: Api, owner: Caller) -> None:
+def test_the_document_lists_what_is_told(
+    installation: Installation, api: Api, owner: Caller
+) -> None:
     """Each by its name, its type and its labels."""
     submitted(owner)
     documented = {
         name: (kind, frozenset(re.findall(r"`(\w+)`", labels)))
         for name, kind, labels in LINE.findall(DOCUMENT.read_text())
     }
-    until(lambda: "berth_tasks{" in text_of(api))
+    with installation.worker():
+        until(lambda: "berth_tasks{" in text_of(api))
     told: dict[str, tuple[str, frozenset[str]]] = {}
     for family in Reading(text_of(api)).families:
         if family.name.startswith("berth_"):
