@@ -74,19 +74,21 @@ class ShortWay:
         if asked is None:
             await self._app(scope, receive, send)
             return
+        self._route(scope, asked)
         request = StrictRequest(scope, receive, send)
         try:
             answer = await _answer(asked, request)
+            body = b"" if isinstance(answer, Response) else encode(answer)
         except Exception as error:  # noqa: BLE001 - it becomes the answer
             answer = told_by(error, request)
         if isinstance(answer, Response):
-            answer = answer.to_asgi_response(app=None, request=request)
-            await answer(scope, receive, send)
+            response = answer.to_asgi_response(app=None, request=request)
+            await response(scope, receive, send)
         else:
-            await _send(send, asked.route.handler.status_code, encode(answer))
+            await _send(send, asked.route.handler.status_code, body)
 
     def _asked(self, scope: Any) -> Asked | None:
-        """None if it is anything but plain; else the scope is as Litestar leaves it."""
+        """None if it is anything but plain."""
         path = PATH.fullmatch(scope["path"])
         query = QUERY.fullmatch(scope["query_string"])
         if path is None or query is None or not HOST.fullmatch(header(scope, b"host")):
@@ -101,14 +103,19 @@ class ShortWay:
         if route is None or "place" not in route.takes:
             return None
         repository = query[2].replace(SLASH, b"/").decode()
-        scope["app"] = scope["litestar_app"] = self._app
-        scope["route_handler"], scope["path_template"] = route.handler, template
-        scope["path_params"] = {
-            "environment_id": its_id or "",
-            "name": name,
-            "ticket_id": ticket_id,
-        }
         return Asked(route, its_id, name, repository, ticket_id)
+
+    def _route(self, scope: Any, asked: Asked) -> None:
+        """Put into the scope what guards, errors and metrics look for there."""
+        scope["app"] = scope["litestar_app"] = self._app
+        scope["route_handler"] = asked.route.handler
+        scope["path_template"] = asked.route.template
+        params = {
+            "environment_id": asked.id,
+            "name": asked.name,
+            "ticket_id": asked.ticket_id,
+        }
+        scope["path_params"] = {k: v for k, v in params.items() if v is not None}
 
 
 async def _answer(asked: Asked, request: StrictRequest) -> Any:

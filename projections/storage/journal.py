@@ -23,6 +23,7 @@ from projections.traces import TRACES
 TOUCHED_MAX = 1_000
 RETRY_SECONDS = 0.5
 PATIENCE_SECONDS = 8
+# Most who are told that they hold a lock and mean to act at once have done so by then.
 UNHURRIED_SECONDS = 0.002
 log = structlog.get_logger()
 
@@ -121,9 +122,11 @@ class StoredJournal:
             elif batch.deciders:
                 self._read_at = (batch.at, batch.read_at)
             self._tell(batch)
-            if batch.has_woken:  # They are answered before anything else is done.
-                await asyncio.sleep(0)
-            self._settle(batch)
+            try:
+                if batch.has_woken:  # They are answered before anything else is done.
+                    await asyncio.sleep(0)
+            finally:
+                self._settle(batch)
             if self._calls or self._touched:
                 self._calls.bell.set()
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import msgspec
 import pytest
+from litestar import Litestar, get
+from litestar.datastructures import State
+from litestar.params import FromPath, FromQuery
 
+from api.short_way import ROOT, ShortWay
 from domain.ids import new_id, new_ticket_id
 from tests.support.client import Caller, Json
 
+ID = "01993c1e-0b6e-7c3a-9f10-3f4ad1a5b001"
 ODD = "&"  # An empty parameter more changes nothing, and is not plain.
 TICKET = "{ticket}"
 
@@ -103,6 +111,76 @@ def test_who_may_not_is_refused_the_same(owner: Caller, member: Caller) -> None:
                 told(caller, place + odd, ticket, ask) for odd in ("", ODD)
             )
             assert plain == ordinary, ask
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "is_short"),
+    [
+        (f"{ID}/lock/t", b"repositoryName=shop", True),
+        ("by-name/uat/lock/t", b"repositoryIdentifier=acme%2Fshop", True),
+        ("by-name/uat/lock/t", b"repositoryIdentifier=acme/shop", True),
+        ("by-name/uat/lock/t", b"repositoryName=shop", False),
+        (f"{ID}/lock/t", b"repositoryIdentifier=acme/shop", False),
+        (f"{ID}/lock/t", b"repositoryName=shop&", False),
+        (f"{ID}/lock/t", b"repositoryName=%73hop", False),
+        (f"{ID}/lock/t", b"", False),
+        (f"{ID}/lock/t/", b"repositoryName=shop", False),
+        ("uat/lock/t", b"repositoryName=shop", False),
+    ],
+)
+def test_what_is_plain_goes_the_short_way(
+    path: str, query: bytes, *, is_short: bool
+) -> None:
+    """Only there is a handler given a place; Litestar here knows of none."""
+    status, body = answered(path, query, {"way": "short"})
+    if is_short:
+        assert (status, body) == (200, {"way": "short"})
+    else:
+        assert (status, "'place'" in body["detail"]) == (400, True)
+
+
+def test_a_bug_on_the_way_is_told_as_any_other() -> None:
+    status, body = answered(f"{ID}/lock/t", b"repositoryName=shop", object())
+    assert (status, body["code"]) == (500, "INTERNAL_SERVER_ERROR")
+
+
+def answered(path: str, query: bytes, answer: Any) -> tuple[int, Json]:
+    """By an application whose handlers look at a ticket, and say `answer`."""
+
+    @get(f"{ROOT}{{environment_id:str}}/lock/{{ticket_id:str}}")
+    async def by_id(place: FromQuery[str], ticket_id: FromPath[str]) -> Any:
+        del place, ticket_id
+        return answer
+
+    @get(f"{ROOT}by-name/{{name:str}}/lock/{{ticket_id:str}}")
+    async def by_name(place: FromQuery[str], ticket_id: FromPath[str]) -> Any:
+        del place, ticket_id
+        return answer
+
+    names = SimpleNamespace(remembered=lambda *_: new_id())
+    services = SimpleNamespace(journal=None, reader=None)
+    state = State({"services": services, "names": names, "access_log": None})
+    app = Litestar([by_id, by_name], state=state, openapi_config=None)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {
+        "type": "http",
+        "method": "GET",
+        "path": f"{ROOT}{path}",
+        "query_string": query,
+        "headers": [(b"host", b"berth.example")],
+        "state": {"caller": None},
+    }
+    asyncio.run(ShortWay(app)(scope, receive, send))
+    start, *bodies = sent
+    whole = b"".join(message["body"] for message in bodies)
+    return start["status"], msgspec.json.decode(whole)
 
 
 def told(caller: Caller, place: str, ticket: str, ask: Ask) -> Any:

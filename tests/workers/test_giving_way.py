@@ -1,4 +1,4 @@
-"""What nobody waits for gives way, where the CPU is scarce, to what answers callers."""
+"""What works behind the API gives way to it where the CPU is scarce."""
 
 from __future__ import annotations
 

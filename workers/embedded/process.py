@@ -18,6 +18,9 @@ from workers.embedded.privileges import Account, capability_for
 
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
 _LOG_LIMIT_BYTES = 16 << 20
+# As nice(1) has it: so far does what works behind the API, NATS and the worker, give
+# way to the API and PostgreSQL where the CPU is scarce.
+NICENESS = 5
 
 
 class ServerStartError(RuntimeError):
@@ -29,11 +32,6 @@ class Ending(NamedTuple):
 
     signal: Signals
     seconds: float
-
-
-# As nice(1) has it, 0 to 19: so far does what runs in the background give way to what
-# answers callers, where the CPU is scarce.
-NICENESS = 5
 
 
 class ChildProcess(ABC):

@@ -16,7 +16,7 @@ from nats.js.api import Header
 
 from domain.ids import new_id
 from workers.events.message import Message
-from workers.tasks.batch_client import BatchClient, Outgoing
+from workers.tasks.batch_client import BatchClient
 from workers.tasks.broker import ANSWER_SECONDS_MAX, BrokerUnavailable
 
 # JetStream takes 1,000 at most; this many, and the other work here is not held up.
@@ -94,4 +94,4 @@ async def _publish_all_but_last(client: BatchClient, batch: Sequence[Message]) -
         message.headers[Header.BATCH_ID.value] = batch_id
         message.headers[Header.BATCH_SEQUENCE.value] = str(number)
     batch[-1].headers[Header.BATCH_COMMIT.value] = "1"
-    await client.publish_all(Outgoing(m.subject, m.headers, m.data) for m in batch[:-1])
+    await client.publish_all((m.subject, m.headers, m.data) for m in batch[:-1])

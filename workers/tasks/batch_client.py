@@ -8,26 +8,21 @@ hook is its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from nats.aio.client import Client
 from nats.errors import ConnectionClosedError
 from nats.protocol.command import hpub_cmd
 
 
-class Outgoing(NamedTuple):
-    """`headers` have been made as NATS wants them: no line breaks, no odd names."""
-
-    subject: str
-    headers: Mapping[str, str]
-    data: bytes
-
-
 class BatchClient(Client):
-    async def publish_all(self, messages: Iterable[Outgoing]) -> None:
-        """In order, before all that is published later.
+    async def publish_all(
+        self, messages: Iterable[tuple[str, Mapping[str, str], bytes]]
+    ) -> None:
+        """Each a subject, headers and data; in order, before all that comes later.
 
-        `ConnectionClosedError` if NATS is not connected: nothing waits for its return.
+        Subjects and headers are taken as they are: nothing in them may be a caller's
+        that could be a space or the end of a line. `ConnectionClosedError` if NATS is
+        not connected: nothing waits for its return.
         """
         if not self.is_connected:
             raise ConnectionClosedError
