@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -26,9 +25,9 @@ from domain.errors import JournalUnavailable, Stopping
 from domain.roles import Role
 from projections.rebuild import rebuild
 from projections.views import VIEWS
-from workers.embedded.process import NICENESS
 from workers.erasing import check_is_a_person
 from workers.events.anew import make_anew
+from workers.giving_way import give_way
 from workers.logs import configure_logs
 from workers.loop import run_forever
 from workers.settings import Settings, SettingsError, from_environment, secret_from
@@ -75,7 +74,7 @@ async def _serve_api(settings: Settings) -> int:
 def run_worker() -> int:
     """As above."""
     settings = _prepare()
-    os.nice(NICENESS)
+    give_way()
     with tracing("worker"):
         return uvloop.run(_run_worker(settings))
 

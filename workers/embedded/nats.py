@@ -14,7 +14,6 @@ from signal import SIGTERM
 from typing import Any
 
 from workers.embedded.process import (
-    NICENESS,
     ChildProcess,
     Ending,
     ServerStartError,
@@ -37,7 +36,7 @@ class EmbeddedNats(ChildProcess):
     endings = (Ending(SIGTERM, 10),)
     death_signal = SIGTERM
     log: Path
-    niceness = NICENESS
+    gives_way = True
 
     def __init__(self, folder: Path, *, seconds_to_start: float = 30) -> None:
         super().__init__()

@@ -15,12 +15,10 @@ from signal import SIGKILL, SIGTERM, Signals
 from typing import NamedTuple, Self
 
 from workers.embedded.privileges import Account, capability_for
+from workers.giving_way import give_way
 
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
 _LOG_LIMIT_BYTES = 16 << 20
-# As nice(1) has it: so far does what works behind the API, NATS and the worker, give
-# way to the API and PostgreSQL where the CPU is scarce.
-NICENESS = 5
 
 
 class ServerStartError(RuntimeError):
@@ -45,7 +43,7 @@ class ChildProcess(ABC):
     endings: Sequence[Ending] = (Ending(SIGTERM, 10),)
     death_signal: Signals = SIGKILL
     log: Path | None = None
-    niceness = 0
+    gives_way = False  # where the CPU is scarce
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -125,10 +123,8 @@ class ChildProcess(ABC):
                 start_new_session=True,
             )
             self._group = self._process.pid
-            if self.niceness:
-                nice = min(19, os.nice(0) + self.niceness)
-                with suppress(ProcessLookupError):
-                    os.setpriority(os.PRIO_PROCESS, self._group, nice)
+            if self.gives_way:
+                give_way(self._group)
         finally:
             if output is not None:
                 os.close(output)
