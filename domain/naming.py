@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from unicodedata import category, normalize
 
 from domain.errors import Invalid
@@ -10,6 +11,7 @@ NAME_LENGTH_MAX = 255
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
+@lru_cache(1_000)
 def fold(name: str) -> str:
     """The form in which names are compared: NFC, case-folded (DESIGN section 4)."""
     return normalize("NFC", normalize("NFC", name).casefold())

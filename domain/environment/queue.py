@@ -177,7 +177,9 @@ def first_lapse(queue: LockQueue, gone: Ticket) -> datetime | None:
     """
     if queue.lapses_at != gone.lapses_at:
         return queue.lapses_at
-    return min([ticket.lapses_at for ticket in queue.queued], default=None)
+    waiting = TicketStatus.QUEUED
+    lapses = [t.lapses_at for t in queue.tickets.values() if t.status is waiting]
+    return min(lapses, default=None)
 
 
 def earliest(*instants: datetime | None) -> datetime | None:

@@ -20,7 +20,7 @@ FAILURES = Counter("berth_append_failures", "Appends whose outcome is not known"
 AHEAD, LOCKED = DURATION.labels("ahead"), DURATION.labels("locked")
 
 
-def count(batch: Batch, seconds: float, *, is_ahead: bool) -> None:
-    (AHEAD if is_ahead else LOCKED).observe(seconds)
+def count(batch: Batch) -> None:
+    (AHEAD if batch.is_ahead else LOCKED).observe(batch.seconds)
     CALLS.observe(len(batch.calls))
     EVENTS.observe(len(batch.records))

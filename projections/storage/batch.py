@@ -61,6 +61,8 @@ class Batch:
     at: datetime
     after: int
     read_at: float  # What `monotonic` said when it was `at`.
+    seconds: float  # How long the append took, and whether it was decided before.
+    is_ahead: bool
 
     def __init__(self, known: Mapping[str, Head], parking: Parking) -> None:
         self.heads: dict[str, Head] = {}

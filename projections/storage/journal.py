@@ -13,6 +13,7 @@ import structlog
 from domain.decider import Outcome, Step, StillWaiting
 from domain.errors import JournalUnavailable, VaultClosed
 from projections import event_metrics
+from projections.storage import append_metrics
 from projections.storage.append import Appender
 from projections.storage.arrivals import Arrivals
 from projections.storage.batch import Batch, Deciders
@@ -177,6 +178,7 @@ class StoredJournal:
         self._look_again_when_due(RETRY_SECONDS if batch.error else 0)
         if not batch.error:
             event_metrics.count(batch.records, batch.before)
+            append_metrics.count(batch)
 
     def _tell(self, batch: Batch) -> None:
         """First whose turn has come; the others once the next append is on its way.
