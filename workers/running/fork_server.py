@@ -41,6 +41,7 @@ _BUSY_SECONDS: Final = 0.002
 _PASSED_ON: Final = ("PATH", "LANG", "TZ")
 _COMMAND = [sys.executable, "-I", "-m", "workers.running.forking"]
 _LOST = Failed(FailureKind.LOST, "the worker's fork server ended, and the task with it")
+_FIRST_TRIES = 3
 _CLOSED = Failed(FailureKind.LOST, "the worker stopped")
 
 
@@ -81,7 +82,7 @@ class ForkServer:
     async def __aenter__(self) -> Self:
         self._root = tempfile.mkdtemp(prefix="berth-tasks-", dir=self._folder)
         try:
-            await self._start()
+            await self._start_first()
         except BaseException:
             self._forget()
             remove(Path(self._root))
@@ -164,6 +165,14 @@ class ForkServer:
                     self._forget()
                     log.exception("fork server does not start")
                     await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _start_first(self) -> None:
+        """Whatever ended it once may be over; then it is something else."""
+        for _ in range(_FIRST_TRIES - 1):
+            with suppress(ForkServerError):
+                return await self._start()
+            self._forget()
+        return await self._start()
 
     async def _start(self) -> None:
         ours, theirs = socket.socketpair()

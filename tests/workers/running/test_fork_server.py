@@ -124,6 +124,33 @@ def test_killed_it_is_started_again_and_its_tasks_are_lost() -> None:
     asyncio.run(kill())
 
 
+class KilledAtOnce(ForkServer):
+    """Until it has been started so often."""
+
+    starts = 0
+    lives_from = 3
+
+    def _spawn(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        process = super()._spawn(theirs)
+        self.starts += 1
+        if self.starts < self.lives_from:
+            process.kill()
+        return process
+
+
+def test_killed_while_it_starts_it_is_started_again() -> None:
+    async def start(lives_from: int) -> int:
+        forking = KilledAtOnce(HANDLERS)
+        forking.lives_from = lives_from
+        async with forking:
+            assert forking.pid
+            return forking.starts
+
+    assert asyncio.run(start(lives_from=3)) == 3
+    with pytest.raises(fork_server.ForkServerError):
+        asyncio.run(start(lives_from=4))
+
+
 def test_what_it_had_not_begun_is_left_to_the_next_one() -> None:
     async def kill() -> Ending:
         async with server() as forking:
