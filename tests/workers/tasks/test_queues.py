@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from domain.task.events import LOCAL, Priority
-from tests.support.dispatching import Hall, hall
+from tests.support.dispatching import Hall, hall, until
 from workers.embedded import EmbeddedNats
 from workers.tasks.queues import Published, Ready, stream_of
 from workers.tasks.sweep import TaskSweep
@@ -36,11 +36,22 @@ async def queued(here: Hall, queue: str) -> int:
     return (found.num_pending or 0) + (found.num_ack_pending or 0)
 
 
+async def counted(here: Hall, count: int) -> None:
+    """JetStream acknowledges first, and counts what waits a moment later."""
+
+    async def is_so() -> bool:
+        return await queued(here, AWAY) == count
+
+    await until(is_so)
+
+
 async def taken(here: Hall, queue: str) -> None:
+    before = await queued(here, queue)
     client = here.dispatch.broker.client
     ask = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{queue}"
     message = await client.request(ask, b"1", timeout=5, old_style=True)
     await message.ack_sync()
+    await counted(here, before - 1)
 
 
 def ready(queue: str, *names: str) -> Sequence[Ready]:
@@ -55,11 +66,14 @@ def test_a_full_queue_is_the_end_of_no_other(
             publish = here.dispatch.queues.publish
             first, more = ready(AWAY, "1", "2", "3"), ready(AWAY, "4", "5")
             assert await publish(first) == Published(3, [])
+            await counted(here, 3)
             both = await publish([*more, *ready(LOCAL, "6")])
             assert both == Published(1, more)
+            await counted(here, 3)
             assert (await queued(here, AWAY), await queued(here, LOCAL)) == (3, 1)
             await taken(here, AWAY)
             assert await publish(more[:1]) == Published(1, [])
+            await counted(here, 3)
             assert await publish(more[1:]) == Published(0, more[1:])
 
     uvloop.run(scene())
@@ -81,9 +95,11 @@ def test_what_had_no_room_is_published_as_soon_as_there_is_some(
             queues = here.dispatch.queues
             sweep = TaskSweep(ready_tasks, due_tasks, here.journal, queues)
             await queues.publish(ready(AWAY, "1", "2", "3"))
+            await counted(here, 3)
             assert await sweep.run_once() == 0
             await taken(here, AWAY)
             assert await sweep.run_once() == 1
+            await counted(here, 3)
             assert await sweep.run_once() == 0
 
     uvloop.run(scene())
