@@ -46,7 +46,7 @@ def up(data_dir: Path, port: int) -> None:
             postgres = supervisor.keep(EmbeddedPostgres(data_dir / "postgres"))
             environment["BERTH_DATABASE_URL"] = postgres.url
         if not os.environ.get("BERTH_NATS_URL"):
-            nats = supervisor.keep(EmbeddedNats(data_dir / "nats"))
+            nats = supervisor.keep(EmbeddedNats(data_dir / "nats", gives_way=True))
             environment["BERTH_NATS_URL"] = nats.url
             nats_url = data_dir / NATS_URL
             _write(nats_url, nats.url)

@@ -113,7 +113,10 @@ def installation(
 ) -> Iterator[Installation]:
     """On a database and a NATS of its own, which are dropped afterwards."""
     store = Path(tempfile.mkdtemp(prefix="nats-", dir=folder))
-    with fresh_database(servers.database_url) as url, EmbeddedNats(store) as nats:
+    with (
+        fresh_database(servers.database_url) as url,
+        EmbeddedNats(store, gives_way=True) as nats,  # As that of `berth up` does.
+    ):
         migrated(url)
         with running(url, nats.url, folder, worker, **settings) as berth:
             yield berth

@@ -48,7 +48,7 @@ class Cluster:
     def __init__(self, folder: Path, **settings: str) -> None:
         self.secret = secrets.token_urlsafe(48)
         self.postgres = EmbeddedPostgres(folder / "postgres")
-        self.nats = EmbeddedNats(folder / "nats")
+        self.nats = EmbeddedNats(folder / "nats", gives_way=True)
         self.apis: dict[int, Command] = {}
         self.workers: list[Command] = []
         self._folder = folder

@@ -39,7 +39,7 @@ def test_a_worker_gives_way_and_an_api_does_not(
 
 
 def test_nats_gives_way(tmp_path: Path) -> None:
-    with EmbeddedNats(tmp_path) as server:
+    with EmbeddedNats(tmp_path, gives_way=True) as server:
         assert has_given_way(server.pid)
 
 

@@ -36,10 +36,12 @@ class EmbeddedNats(ChildProcess):
     endings = (Ending(SIGTERM, 10),)
     death_signal = SIGTERM
     log: Path
-    gives_way = True
 
-    def __init__(self, folder: Path, *, seconds_to_start: float = 30) -> None:
+    def __init__(
+        self, folder: Path, *, seconds_to_start: float = 30, gives_way: bool = False
+    ) -> None:
         super().__init__()
+        self.gives_way = gives_way
         self.folder = folder.resolve()
         self.log = self.folder / "log"
         self._seconds_to_start = seconds_to_start
