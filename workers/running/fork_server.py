@@ -36,12 +36,12 @@ log = structlog.get_logger()
 GRACE_SECONDS: Final = 10.0
 _START_SECONDS_MAX: Final = 60
 _AGAIN_SECONDS: Final = 1
+_FIRST_TRIES: Final = 3
 _LEAVE_SECONDS_MAX: Final = 5
 _BUSY_SECONDS: Final = 0.002
 _PASSED_ON: Final = ("PATH", "LANG", "TZ")
 _COMMAND = [sys.executable, "-I", "-m", "workers.running.forking"]
 _LOST = Failed(FailureKind.LOST, "the worker's fork server ended, and the task with it")
-_FIRST_TRIES = 3
 _CLOSED = Failed(FailureKind.LOST, "the worker stopped")
 
 
