@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from api.errors import error_body
 from api.requests import request_id_of
+from api.whole_answer import JSON, send_whole
 from domain.errors import Stopping
 from workers.logs import ASKED
 
@@ -117,14 +118,7 @@ async def _answer(
     code: str | None = None,
 ) -> None:
     body = error_body(status, message, request_id_of(scope), code, field)
-    headers = [(b"content-type", b"application/json")]
+    headers = [JSON]
     if status == 503:  # noqa: PLR2004
         headers += [(b"retry-after", b"1"), CLOSE]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send(
-        {
-            "type": "http.response.body",
-            "body": msgspec.json.encode(body),
-            "more_body": False,
-        }
-    )
+    await send_whole(send, status, headers, msgspec.json.encode(body))

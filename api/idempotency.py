@@ -28,6 +28,7 @@ from litestar.types import (
 from api.auth import Authenticator
 from api.once import Once
 from api.requests import BODY_BYTES_MAX
+from api.whole_answer import send_whole
 from domain.errors import (
     DomainError,
     Invalid,
@@ -88,7 +89,8 @@ class IdempotencyKeys:
             await self._app(scope, receive, send)
             return
         if isinstance(found, Answer):
-            await _replay(found, send)
+            headers = [*found.headers, REPLAYED]
+            await send_whole(send, found.status, headers, found.body)
             return
         await self._carry_out(found, scope, _again(body, receive), send)
 
@@ -162,18 +164,6 @@ def _answer(messages: list[Message]) -> Answer:
             body += message["body"]
     # The envelope adds the rest anew.
     return Answer(status, [(k, v) for k, v in headers if k != b"date"], bytes(body))
-
-
-async def _replay(answer: Answer, send: Send) -> None:
-    headers = [*answer.headers, REPLAYED]
-    await send(
-        {
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": headers,
-        }
-    )
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
 def _fingerprint(scope: Scope, body: bytes) -> bytes:

@@ -22,6 +22,7 @@ from litestar.types import Receive, Scope, Send
 from api.errors import told_by
 from api.place import Place, by_name, lock_by_id
 from api.requests import StrictRequest, header
+from api.whole_answer import JSON, send_whole
 
 ROOT = "/sfp/api/environments/"
 PATH = re.compile(
@@ -85,7 +86,7 @@ class ShortWay:
             response = answer.to_asgi_response(app=None, request=request)
             await response(scope, receive, send)
         else:
-            await _send(send, asked.route.handler.status_code, body)
+            await send_whole(send, asked.route.handler.status_code, [JSON], body)
 
     def _asked(self, scope: Any) -> Asked | None:
         """None if it is anything but plain."""
@@ -138,12 +139,3 @@ async def _place(asked: Asked, request: StrictRequest) -> Place:
         return lock_by_id(request, asked.id, asked.repository)
     assert asked.name is not None
     return await by_name(request, asked.name, asked.repository)
-
-
-async def _send(send: Send, status: int, body: bytes) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(body)),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

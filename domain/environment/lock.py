@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import reduce
 from typing import assert_never
 
 from domain.decider import Wait
@@ -31,7 +30,7 @@ from domain.environment.events import (
     LockRequested,
     LockWithdrawn,
 )
-from domain.environment.queue import LockQueue, Ticket, TicketStatus, due, evolve
+from domain.environment.queue import LockQueue, Ticket, TicketStatus, due
 from domain.errors import (
     LeaseOver,
     NotAcquired,
@@ -225,13 +224,14 @@ def known(queue: LockQueue, ticket_id: str) -> Ticket:
 def hand_over(
     queue: LockQueue, events: Sequence[LockEvent], at: datetime
 ) -> Sequence[LockEvent]:
-    """`events`, and if they leave the lock free, its grant to the head of the queue."""
-    after = reduce(evolve, events, queue)
-    head = next(iter(after.tickets.values()), None)
+    """`events`, each the end of a ticket, and the grant to the next if there is one."""
+    ended = {event.ticket_id for event in events}
+    left = (ticket for ticket in queue.tickets.values() if ticket.id not in ended)
+    head = next(left, None)
     if head is None or head.status is not TicketStatus.QUEUED:
         return events
-    until = at + timedelta(seconds=after.claim_window_seconds)
+    until = at + timedelta(seconds=queue.claim_window_seconds)
     granted = LockGranted(
-        head.id, head.requested_by, after.fence + 1, until, ExpiryCause.CLAIM
+        head.id, head.requested_by, queue.fence + 1, until, ExpiryCause.CLAIM
     )
     return [*events, granted]
