@@ -10,6 +10,7 @@ from contextlib import suppress
 from signal import SIGKILL
 
 import psutil
+import psycopg
 
 from tests.faults.cluster import READY_SECONDS_MAX, Cluster
 from tests.faults.history import FaultKind, Stopwatch
@@ -19,6 +20,19 @@ from workers.embedded.process import wait_for
 from workers.supervisor import Command
 
 FORK_SERVER = "workers.running.forking"
+# Whether any attempt of this worker was taken from it.
+GIVEN_BACK = """
+SELECT EXISTS (
+    SELECT FROM berth_events AS stalled, LATERAL (
+        SELECT convert_from(state, 'UTF8')::jsonb #>> '{event,worker}' AS worker
+        FROM berth_events
+        WHERE originator_id = stalled.originator_id AND topic = 'task.started'
+            AND notification_id < stalled.notification_id
+        ORDER BY notification_id DESC LIMIT 1
+    ) AS started
+    WHERE stalled.topic = 'task.stalled' AND started.worker = %s
+)
+"""
 
 
 class TaskNemesis(Nemesis):
@@ -36,6 +50,12 @@ class TaskNemesis(Nemesis):
     def __init__(self, cluster: Cluster, watch: Stopwatch, seed: str) -> None:
         super().__init__(cluster, watch, seed)
         self.partings: list[Parting] = []
+        self._has_given_back = False
+
+    @property
+    def has_done_each(self) -> bool:
+        """And a worker that was stopped had something to give back."""
+        return super().has_done_each and self._has_given_back
 
     def _every_kind(self) -> Sequence[Callable[[], None]]:
         return (
@@ -63,6 +83,9 @@ class TaskNemesis(Nemesis):
         if code:
             raise RuntimeError(f"{worker.name} did not stop well, {code}: {worker.log}")
         self.partings.append(Parting(name, began_at, now, is_stopped=True))
+        with psycopg.connect(self._cluster.postgres.url) as connection:
+            for (has_given_back,) in connection.execute(GIVEN_BACK, [name]):
+                self._has_given_back |= has_given_back
         worker.launch()
         self._cluster.wait_until_working(worker)
         self._note(FaultKind.STOP_WORKER, worker.name, began_at)
