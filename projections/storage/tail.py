@@ -31,6 +31,7 @@ LOOK_EVERY_SECONDS = 0.5
 FOLLOW_EVERY_SECONDS = 1.0
 TRY_AGAIN_SECONDS = 0.25
 BATCH_MAX = 1_000
+MANY = 50
 # Of those that are none of its business, it need not put on record each one it passed.
 PASSED_OVER_MAX = 10_000
 
@@ -71,7 +72,8 @@ class Tail:
     """`hand_on` is given the `events` of the journal; its place moves afterwards.
 
     Where `events` is a function, it is asked before each batch; and a batch ends after
-    one of `turns`: what is of interest from there on may be something else.
+    one of `turns`: what is of interest from there on may be something else. After a
+    batch of `MANY` it pauses, so that where much happens, batches are few and large.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Tail:
         hand_on: HandOn,
         *,
         turns: Collection[type[Event]] = (),
+        pause_seconds: float = 0,
     ) -> None:
         self.is_leading = False
         self._database = database
@@ -89,6 +92,7 @@ class Tail:
         self._topics = events if callable(events) else _always(events)
         self._hand_on = hand_on
         self._turns = frozenset(turns)
+        self._pause_seconds = pause_seconds
         self._nudged = asyncio.Event()
         self._position = self._stored = 0
         self._is_to_move = False
@@ -145,6 +149,8 @@ class Tail:
         self._position = upto
         if records or upto - self._stored >= PASSED_OVER_MAX:
             self._is_to_move = True
+        if upto == tip and len(records) >= MANY:
+            await asyncio.sleep(self._pause_seconds)
         if upto < tip or self._nudged.is_set():
             return  # There is more: its place moves on the way.
         if self._is_to_move:

@@ -51,7 +51,7 @@ thawed = Event()
 class Reading:
     """What one tail has handed on; it takes nothing while it `is_closed`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pause_seconds: float) -> None:
         self.database = Database(url)
         self.heard: list[int] = []
         self.batches = 0
@@ -60,7 +60,13 @@ class Reading:
         self.takes_at_once_max = 1_000
         self.tells_at = 0
         self.told: Callable[[], None] = lambda: None
-        self.tail = Tail(self.database, "tail", [TokenIssued], self.hand_on)
+        self.tail = Tail(
+            self.database,
+            "tail",
+            [TokenIssued],
+            self.hand_on,
+            pause_seconds=pause_seconds,
+        )
 
     async def hand_on(self, records: Sequence[Recorded]) -> bool:
         self.batches += 1
@@ -83,8 +89,8 @@ class Reading:
 
 
 @asynccontextmanager
-async def reading(url: str) -> AsyncIterator[Reading]:
-    one = Reading(url)
+async def reading(url: str, pause_seconds: float = 0) -> AsyncIterator[Reading]:
+    one = Reading(url, pause_seconds)
     running = asyncio.create_task(run_forever("tail", one.tail.run, 0.1))
     with closing(one.database):
         try:
@@ -113,6 +119,25 @@ def test_it_hands_on_what_there_is_and_what_comes_once_each(
             later.tail.nudge()
             await until(later.has_heard)
             assert later.heard == [25]
+
+    asyncio.run(scene())
+
+
+def test_where_much_happens_batches_are_few(
+    own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes in the pause after many of them goes together."""
+    monkeypatch.setattr(tails, "MANY", 2)
+    append(own_journal_url, story(4))
+
+    async def scene() -> None:
+        async with reading(own_journal_url, pause_seconds=2) as one:
+            await until(lambda: heard(one, 2))
+            for _ in range(20):
+                await asyncio.to_thread(append, own_journal_url, story(2))
+                one.tail.nudge()
+            await until(lambda: heard(one, 22))
+            assert one.batches == 2
 
     asyncio.run(scene())
 

@@ -20,7 +20,7 @@ from workers.tasks.batch_client import BatchClient
 from workers.tasks.broker import ANSWER_SECONDS_MAX, BrokerUnavailable
 
 # JetStream takes 1,000 at most; this many, and the other work here is not held up.
-BATCH_MAX = 250
+BATCH_MAX = 500
 BATCH_BYTES_MAX = 8 << 20
 
 

@@ -22,6 +22,9 @@ log = structlog.get_logger()
 TAIL = "event-relay"
 LOOK_EVERY_SECONDS = 1.0
 RETRY_EVERY_SECONDS = 0.5
+# JetStream makes and removes eight files for a batch and syncs six times, on the disk
+# that PostgreSQL may write to: where much happens, let there be few.
+PAUSE_SECONDS = 0.2
 PUBLISHING, LOOKING = "publishing", "looking"
 NEWER = "the journal has events of a kind that only a newer version of Berth knows"
 
@@ -33,7 +36,10 @@ class EventRelay:
         self.broker = Broker(nats_url)
         self.broker.when_back.append(self._doubt)
         self.stream = EventStream(self.broker, database, limits)
-        self.tail = Tail(database, TAIL, get_args(AnyEvent), self.hand_on)
+        events = get_args(AnyEvent)
+        self.tail = Tail(
+            database, TAIL, events, self.hand_on, pause_seconds=PAUSE_SECONDS
+        )
         self._last: int | None = None  # None: ask the stream
         self._one_at_a_time = asyncio.Lock()
         self._complaints: dict[str, str] = {}
