@@ -24,7 +24,7 @@ LOOK_EVERY_SECONDS = 1.0
 RETRY_EVERY_SECONDS = 0.5
 # JetStream makes and removes eight files for a batch and syncs six times, on the disk
 # that PostgreSQL may write to: where much happens, let there be few.
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.1
 PUBLISHING, LOOKING = "publishing", "looking"
 NEWER = "the journal has events of a kind that only a newer version of Berth knows"
 
