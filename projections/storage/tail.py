@@ -31,7 +31,7 @@ LOOK_EVERY_SECONDS = 0.5
 FOLLOW_EVERY_SECONDS = 1.0
 TRY_AGAIN_SECONDS = 0.25
 BATCH_MAX = 1_000
-MANY = 100
+MANY = 100  # So many at once, and more will come in a moment.
 # Of those that are none of its business, it need not put on record each one it passed.
 PASSED_OVER_MAX = 10_000
 
