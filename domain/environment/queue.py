@@ -79,7 +79,8 @@ class LockQueue(Struct, frozen=True):
 
     @property
     def queued(self) -> Sequence[Ticket]:
-        return [t for t in self.tickets.values() if t.status is TicketStatus.QUEUED]
+        waiting = TicketStatus.QUEUED  # Looked up once: a hand-over asks for it.
+        return [t for t in self.tickets.values() if t.status is waiting]
 
 
 def evolve(queue: LockQueue, event: LockEvent) -> LockQueue:
@@ -177,9 +178,7 @@ def first_lapse(queue: LockQueue, gone: Ticket) -> datetime | None:
     """
     if queue.lapses_at != gone.lapses_at:
         return queue.lapses_at
-    waiting = TicketStatus.QUEUED
-    lapses = [t.lapses_at for t in queue.tickets.values() if t.status is waiting]
-    return min(lapses, default=None)
+    return min([ticket.lapses_at for ticket in queue.queued], default=None)
 
 
 def earliest(*instants: datetime | None) -> datetime | None:

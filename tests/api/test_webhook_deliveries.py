@@ -14,6 +14,7 @@ from tests.support.hooks import (
     listening,
     lock_events,
     only,
+    switch_off,
 )
 from tests.support.running import until
 
@@ -105,7 +106,7 @@ def test_in_order_the_next_waits_for_the_one_before_and_for_no_other(
     failing["is"] = False
     until(lambda: len(set(of(first))) == 12)
     assert of(first) == sorted(of(first))
-    made(owner.patch(f"/webhooks/{webhook['id']}", {"status": "inactive"}))
+    switch_off(owner, webhook)
 
 
 def test_both_secrets_sign_for_a_while(owner: Caller, hook: Hook) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import httpx2
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from domain.roles import Role
 from tests.api.test_metrics import Reading
 from tests.support.client import Caller, made
-from tests.support.hooks import Hook, attempts, lock_events, only
+from tests.support.hooks import Hook, attempts, lock_events, only, switch_off
 from tests.support.running import (
     HOST,
     READY_SECONDS_MAX,
@@ -30,9 +29,8 @@ def reading(installation: Installation, api: Api) -> Iterator[Callable[[], Readi
     """What the only worker says; other tests' webhooks have nothing waiting."""
     owner = api.caller(Role.OWNER)
     owner.repository()
-    for left in made(owner.get("/webhooks")):
-        one: Any = left
-        made(owner.patch(f"/webhooks/{one['id']}", {"status": "inactive"}))
+    for left in owner.get("/webhooks").json():
+        switch_off(owner, left)
     port = free_port()
     url = f"http://{HOST}:{port}"
     with (
@@ -91,7 +89,7 @@ def test_what_cannot_be_reached_took_as_long_as_that_took(
     [first, *_] = attempts(owner, webhook)
     assert first["error"] == "it cannot be connected to"
     assert 0 < first["latencyMs"] < webhook["timeout"] / 2
-    made(owner.patch(f"/webhooks/{webhook['id']}", {"status": "inactive"}))
+    switch_off(owner, webhook)
 
 
 def test_a_receiver_that_is_down_shows_in_what_waits_for_it(
@@ -110,6 +108,6 @@ def test_a_receiver_that_is_down_shows_in_what_waits_for_it(
 
     until(lambda: waiting() >= 5)
     active = reading().value("berth_webhooks", status="active")
-    made(owner.patch(f"/webhooks/{webhook['id']}", {"status": "inactive"}))
+    switch_off(owner, webhook)
     until(lambda: reading().value("berth_webhooks", status="active") == active - 1)
     until(lambda: waiting() == 0)

@@ -72,6 +72,11 @@ class Hook:
         return made(owner.post("/webhooks", body | details))
 
 
+def switch_off(owner: Caller, webhook: Json) -> None:
+    """It is told nothing more, and nothing waits for it."""
+    made(owner.patch(f"/webhooks/{webhook['id']}", {"status": "inactive"}))
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
