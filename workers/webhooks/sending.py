@@ -77,7 +77,7 @@ class Sending:
 
     async def run(self, bodies: Bodies) -> int:
         """Until cancelled; what is being sent then is sent again by others."""
-        self._busy.clear()
+        self._busy = Counter(a.webhook_id for a in self._attempts if not a.is_success)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._settle_forever())
@@ -144,9 +144,12 @@ class Sending:
         claimed, receiver, record = parcel.claimed, parcel.receiver, parcel.record
         now = self._journal.now()
         reply = await send(self._outgoing, receiver, record.id, now, parcel.body)
-        self._busy[receiver.id] -= 1
         attempt = attempt_of(claimed, receiver, record, reply)
         attempt_metrics.count(attempt)
+        # A failure keeps its place until it is put down, or many more would be sent
+        # before it is known that the receiver fails.
+        if attempt.is_success:
+            self._busy[receiver.id] -= 1
         self._attempts.append(attempt)
         self._ended.set()
         self._nudged.set()
@@ -174,6 +177,7 @@ class Sending:
         except JournalUnavailable:
             self._attempts = attempts + self._attempts
             raise
+        self._busy.subtract(a.webhook_id for a in attempts if not a.is_success)
         gone = {one.webhook_id for one in attempts if one.status == GONE}
         await self._suspend(gone, SuspensionReason.GONE)
         await self._suspend(set(hopeless) - gone, SuspensionReason.FAILING)
