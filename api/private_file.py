@@ -41,7 +41,8 @@ def private_file(path: Path) -> Iterator[BinaryIO]:
 
 def _led_to(path: Path) -> Path:
     """A link goes on leading to it."""
-    try:
-        return path.resolve()
-    except RuntimeError:  # Until Python 3.13, if links lead to one another.
-        raise OSError(ELOOP, os.strerror(ELOOP), str(path)) from None
+    # Not `Path.resolve`, which until Python 3.13 has an error of its own for a circle.
+    led_to = Path(os.path.realpath(path))
+    if led_to.is_symlink():
+        raise OSError(ELOOP, os.strerror(ELOOP), str(path))
+    return led_to
