@@ -133,21 +133,29 @@ class Walk:
         }
         return str(made(self.owner.post("/tasks", body))["operationId"])
 
-    def ask(self, caller: Caller, request: Request) -> Response:
+    def _ask(self, operation: Operation, caller: Caller, request: Request) -> None:
         query: dict[str, Any] = dict(request.query)
-        return caller.ask(
+        answer = caller.ask(
             request.method,
             request.path,
             request.body,
             headers=request.headers,
             **query,
         )
+        tells = operation.tells or "authType" in request.query
+        self.evidence.note(operation.name, answer, may_tell=tells)
+        if answer.status_code < 400:
+            self.evidence.reached.add(operation.name)
 
-    def well(self, operation: Operation) -> None:
-        """By whoever may, whoever may not, and nobody; the owner at last."""
+    def about(self, operation: Operation) -> Places:
+        """New places, with whatever else it takes."""
         places, _ = self.places()
         if "{webhookId}" in operation.path:
             places["webhookId"] = self.webhook(places)
+        return places | {"from": "1", "position": "1"}
+
+    def well(self, operation: Operation, places: Places) -> None:
+        """By whoever may, whoever may not, and nobody; the owner at last."""
         if operation.name == "DELETE /projects/{identifier}":
             places["identifier"] = self.owner.repository()
         elif "recurring" in operation.path:
@@ -156,7 +164,6 @@ class Walk:
             path = f"/environments/{places['id']}/lock"
             query = {"repositoryName": places["repositoryName"]}
             self.owner.delete(f"{path}/{places['ticketId']}", **query)
-        places |= {"from": "1", "position": "1"}
         request = operation.good(places, redirect="false", authType="accessToken")
         good = operation.good(places)
         forged = self.owner.token[:-2]
@@ -173,22 +180,14 @@ class Walk:
         for caller in callers:
             asked = [good] if caller is self.owner else [request, good]
             for one in asked:
-                answer = self.ask(caller, one)
-                tells = operation.tells or "authType" in one.query
-                self.evidence.note(operation.name, answer, may_tell=tells)
-                if answer.status_code < 400:
-                    self.evidence.reached.add(operation.name)
+                self._ask(operation, caller, one)
 
-    def badly(self, operation: Operation) -> None:
-        places, _ = self.places()
-        if "{webhookId}" in operation.path:
-            places["webhookId"] = self.webhook(places)
-        places |= {"from": "1", "position": "1"}
+    def badly(self, operation: Operation, places: Places) -> None:
+        """By the owner. Some are carried out, since they are bad in nothing else."""
         for request in operation.bad(places, f"{MARK}{secrets.token_hex(4)}"):
             if operation.method == "DELETE" and request.headers:
                 continue  # A key means nothing there: it would be a good request.
-            answer = self.ask(self.owner, request)
-            self.evidence.note(operation.name, answer, may_tell=operation.tells)
+            self._ask(operation, self.owner, request)
 
     def maliciously(self, endpoint: str, secret: str) -> None:
         """The org echoes a secret that it was sent, in every way it can."""
@@ -242,7 +241,8 @@ def go(walk: Walk) -> None:
             for secret in ("refresh_token", "client_secret")
         ]
         for operation in walk.evidence.operations:
-            walk.well(operation)
-            walk.badly(operation)
+            places = walk.about(operation)
+            walk.badly(operation, places)
+            walk.well(operation, places)
         for done in running:
             done.result()
