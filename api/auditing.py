@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 
 from api import log_commands, verification
 from api.bounds import bound_of
-from api.log_export import Form
+from api.event_table import Form
 from api.up_folder import settings_of
 from domain.errors import Invalid
 from domain.ids import parse_id

@@ -10,35 +10,21 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from unicodedata import category, normalize
 
 import msgspec
-from litestar.response import Stream
-from litestar.response.base import ASGIResponse
 
 from domain.instant import told
 
-CSV = "text/csv"
 APOSTROPHE = "'"
 SIGNS = frozenset("=+-@\N{MINUS SIGN}")
 # Controls, spaces, marks and what cannot be seen: a spreadsheet may pass over them.
 UNSEEN = frozenset("CZM")
 ENDS = re.compile("([;\t\r\n])")
 Cell = str | int | float | datetime | None
-
-
-class Table(Stream):
-    """A file to be kept, sent as it is made."""
-
-    def __init__(self, pieces: AsyncIterator[bytes], name: str) -> None:
-        super().__init__(pieces, headers=attachment(f"{name}.csv"))
-
-    def to_asgi_response(self, *args: Any, **kwargs: Any) -> ASGIResponse:
-        """Litestar's own has the media type of the handler, which is another."""
-        return super().to_asgi_response(*args, **kwargs | {"media_type": CSV})
 
 
 def lines(rows: Iterable[Sequence[Cell]]) -> bytes:
@@ -63,12 +49,6 @@ def in_json(value: Any) -> str:
     return head + "".join(
         ("\\u003b" if _is_formula(part) else ";") + part for part in parts
     )
-
-
-def attachment(name: str) -> dict[str, str]:
-    """The header that names a file, with nothing in the name that means something."""
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
-    return {"Content-Disposition": f'attachment; filename="{safe}"'}
 
 
 def _told(cell: Cell) -> str | int | float | None:

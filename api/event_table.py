@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,6 +15,8 @@ from domain.seal.bundle import Asked
 from projections.sealed_events import Sealed, SealedEvents
 from workers.webhooks.telling import told
 
+# A bundle for `berth verify`, or this table.
+Form = Literal["ndjson", "csv"]
 COLUMNS = (
     *("sequence", "time", "type", "environmentId", "environment", "repository"),
     *("subject", "who", "role", "application", "ip", "userAgent", "requestId"),

@@ -22,7 +22,6 @@ from projections.storage.migrate import migrate
 from workers.embedded import EmbeddedNats, EmbeddedPostgres
 from workers.settings import KEY_BYTES, from_environment
 from workers.supervisor import Command, Supervisor
-from workers.tasks.worker import LEAVE_SECONDS_MAX
 
 OWNER_TOKEN_VALID_FOR = timedelta(days=365)
 OWNER_TOKEN_RENEWED_BEFORE = timedelta(days=30)
@@ -54,8 +53,10 @@ def up(data_dir: Path, port: int) -> None:
         migrate(both["BERTH_DATABASE_URL"])
         settings = from_environment(both)
         log_key = ensured_keys(settings.database_url, settings.vault_keys)[0].vkey
-        leaving_seconds = settings.task_grace_seconds + LEAVE_SECONDS_MAX
-        for name, grace_seconds in (("api", 0.0), ("worker", leaving_seconds)):
+        for name, grace_seconds in (
+            ("api", 0.0),
+            ("worker", settings.tasks_end_within_seconds),
+        ):
             command = [sys.executable, "-m", "api", name]
             supervisor.keep(
                 Command(

@@ -8,8 +8,8 @@ from litestar import Controller, Response, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 
+from api.attachment import Table
 from api.auth import allow
-from api.csv_table import Table
 from api.deps import AtDesk
 from api.hold_answers import HoldsAnswer, holds_answer
 from api.hold_table import hold_table

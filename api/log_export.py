@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from litestar import Controller, get
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
+from api.attachment import Table, attachment
 from api.auth import allow
 from api.bounds import EITHER, bound_of
-from api.csv_table import Table, attachment
 from api.deps import AtDesk
-from api.event_table import event_table
+from api.event_table import Form, event_table
 from api.log import POSITION_MAX
 from domain.errors import Invalid
 from domain.ids import parse_id
@@ -25,7 +25,6 @@ from projections.storage.log.selection import Question
 NDJSON = "application/x-ndjson"
 NO_PROOFS = "a table has no proofs: earlier is for format=ndjson"
 
-Form = Literal["ndjson", "csv"]
 Format = Annotated[
     Form,
     QueryParameter(

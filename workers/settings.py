@@ -17,11 +17,11 @@ from domain.errors import Invalid
 from domain.task.events import LOCAL
 from projections.storage.failures import is_url
 from projections.storage.keyring import Keyring
-from workers.events.stream import StreamLimits
+from workers.events.limits import StreamLimits
 from workers.networks import Network, networks_from
 from workers.outgoing import check_url
 from workers.salesforce.hosts import Hosts, hosts_from
-from workers.sealing.running import CheckpointOutlets
+from workers.sealing.outlet import CheckpointOutlets
 from workers.trust import Issuer, TrustError, load_trust
 
 SECRET_LENGTH_MIN = 32
@@ -29,6 +29,8 @@ KEY_BYTES = 32
 DIGITS_MAX = 9
 DAYS = range(1, 366)
 PORTS = range(1, 65_536)
+# So long may what does not heed its being stopped take to be killed.
+LEAVING_SECONDS_MAX = 15.0
 TASK_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}", re.ASCII)
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -94,6 +96,11 @@ class Settings(Struct, frozen=True):
     metrics_port: int | None = None
     log_level: LogLevel = LogLevel.INFO
     access_log: bool = True
+
+    @property
+    def tasks_end_within_seconds(self) -> float:
+        """Those that run in a worker, once it is told to stop."""
+        return self.task_grace_seconds + LEAVING_SECONDS_MAX
 
     def __repr__(self) -> str:
         return f"Settings(host={self.host!r}, port={self.port})"

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.csv_table import attachment, harmless, in_json, lines
+from api.attachment import attachment
+from api.csv_table import harmless, in_json, lines
 
 DANGEROUS = (
     "=1+1",

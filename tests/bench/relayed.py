@@ -23,9 +23,10 @@ from projections.storage.database import Database
 from projections.storage.mapper import EventMapper
 from tests.golden.examples import EXAMPLES, recorded
 from tests.support.dispatching import until
+from workers.events.limits import StreamLimits
 from workers.events.message import Message, message_of
 from workers.events.relay import EventRelay
-from workers.events.stream import NAME, StreamLimits
+from workers.events.stream import NAME
 from workers.loop import end
 
 MIB = 1 << 20

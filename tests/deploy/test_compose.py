@@ -22,7 +22,6 @@ from api.server import STOPPING_SECONDS_MAX
 from tests.support.running import Api, Installation
 from workers.embedded.nats import _program
 from workers.settings import from_environment
-from workers.tasks.worker import LEAVE_SECONDS_MAX
 
 ROOT = Path(__file__).parents[2]
 # The Compose Specification's own schema, of compose-spec/compose-spec (Apache-2.0).
@@ -86,8 +85,7 @@ def test_each_process_is_set_up_as_the_settings_want(compose: Any, name: str) ->
     assert grace
     stops_within = timedelta(seconds=settings.drain_seconds + STOPPING_SECONDS_MAX)
     if name == "worker":
-        leaving = settings.task_grace_seconds + LEAVE_SECONDS_MAX
-        stops_within += timedelta(seconds=leaving)
+        stops_within += timedelta(seconds=settings.tasks_end_within_seconds)
     assert timedelta(seconds=int(grace[1])) > stops_within
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.workers.test_salesforce_settings import settings
-from workers.sealing.running import CheckpointOutlets
+from workers.sealing.outlet import CheckpointOutlets
 from workers.settings import SettingsError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.workers.test_salesforce_settings import settings
-from workers.events.stream import StreamLimits
+from workers.events.limits import StreamLimits
 from workers.settings import SettingsError
 
 

@@ -12,9 +12,10 @@ from domain.catalog import AnyEvent
 from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.tail import Tail
+from workers.events.limits import StreamLimits
 from workers.events.message import message_of
 from workers.events.publishing import Overtaken, batches, publish
-from workers.events.stream import NAME, EventStream, StreamLimits, StreamRefused
+from workers.events.stream import NAME, EventStream, StreamRefused
 from workers.loop import run_forever
 from workers.tasks.broker import Broker, BrokerUnavailable
 

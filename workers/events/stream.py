@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import structlog
-from msgspec import Struct
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -32,6 +30,7 @@ from projections.storage.database import Database
 from projections.storage.entry import entry_at
 from projections.storage.installation import Installation, InstallationId
 from projections.storage.instants import first_since
+from workers.events.limits import StreamLimits
 from workers.tasks.broker import Broker, BrokerUnavailable
 from workers.tasks.owning import OWNER, owner_of
 
@@ -56,18 +55,6 @@ TOO_OLD = "NATS 2.12 or newer is needed"
 
 class StreamRefused(Exception):
     """The stream is there, and is not ours to go on with; the message says why."""
-
-
-class StreamLimits(Struct, frozen=True):
-    """How much it keeps, 0 being all; and in how many servers of a cluster."""
-
-    max_age_days: int = 0
-    max_mib: int = 0
-    replicas: int = 1
-
-    @property
-    def max_age(self) -> timedelta:
-        return timedelta(days=self.max_age_days)
 
 
 @dataclass

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
+
+
+class CheckpointOutlets(Struct, frozen=True):
+    """Where checkpoints go beside NATS, if anywhere."""
+
+    file: Path | None = None
+    url: str | None = None
 
 
 class OutletUnavailable(Exception):

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from msgspec import Struct
 
 from projections.storage.database import Database
 from projections.storage.log.keys import LogKeys
@@ -18,19 +15,12 @@ from workers.loop import run_forever
 from workers.outgoing import Outgoing
 from workers.sealing.file import FileOutlet
 from workers.sealing.nats import NatsOutlet
-from workers.sealing.outlet import Outlet
+from workers.sealing.outlet import CheckpointOutlets, Outlet
 from workers.sealing.publishing import EVERY_SECONDS, Publishing
 from workers.sealing.url import UrlOutlet
 from workers.tasks.broker import Broker
 
 RETRY_EVERY_SECONDS = 0.5
-
-
-class CheckpointOutlets(Struct, frozen=True):
-    """Where checkpoints go beside NATS, if anywhere."""
-
-    file: Path | None = None
-    url: str | None = None
 
 
 @dataclass(frozen=True)

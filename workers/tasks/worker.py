@@ -26,6 +26,7 @@ from domain.task.errors import (
 )
 from projections.traces import TRACES
 from workers.loop import end, run_forever
+from workers.settings import LEAVING_SECONDS_MAX
 from workers.tasks.attempt import Answer, Attempt, Runner
 from workers.tasks.lease import Lease, take_lease
 from workers.tasks.owning import LOOK_AGAIN_IF_FOREIGN_SECONDS, ForeignQueues
@@ -42,8 +43,6 @@ TRY_AGAIN_SECONDS = 0.25
 STARTS_MAX = 5
 # How long a task is put off that cannot start now; if its key is busy: see `BusyKeys`.
 PUT_OFF_SECONDS = 0.5
-# What does not heed its being stopped is killed meanwhile.
-LEAVE_SECONDS_MAX = 15.0
 
 
 def _name_here() -> str:
@@ -98,7 +97,7 @@ class TaskWorker:
         for attempt in list(self._attempts):
             attempt.leave()
         if self._works:
-            await asyncio.wait(self._works, timeout=LEAVE_SECONDS_MAX)
+            await asyncio.wait(self._works, timeout=LEAVING_SECONDS_MAX)
         for work in self._works:
             work.cancel()
         await asyncio.gather(*self._works, return_exceptions=True)

@@ -20,8 +20,9 @@ from projections.storage.database import Database
 from tests.support.builders import at
 from tests.support.dispatching import until
 from workers.embedded import EmbeddedNats
+from workers.events.limits import StreamLimits
 from workers.events.relay import EventRelay
-from workers.events.stream import NAME, StreamLimits
+from workers.events.stream import NAME
 from workers.loop import end
 from workers.tasks.broker import BrokerUnavailable
 

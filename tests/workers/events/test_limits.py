@@ -22,11 +22,8 @@ from tests.support.dispatching import until
 from tests.workers.events.stage import Stage, relaying, story
 from workers.embedded import EmbeddedNats
 from workers.events import stream as streams
-from workers.events.stream import (
-    NAME,
-    SUBJECTS,
-    StreamLimits,
-)
+from workers.events.limits import StreamLimits
+from workers.events.stream import NAME, SUBJECTS
 
 MIB = 1 << 20
 
