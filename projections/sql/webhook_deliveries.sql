@@ -179,8 +179,8 @@ UPDATE webhook_health AS health SET
 FROM sum, webhook
 WHERE health.webhook_id = sum.webhook_id AND webhook.id = sum.webhook_id
 RETURNING health.webhook_id, coalesce(
-    greatest(failing_since, active_since)
-        < now() - make_interval(days => %(suspended_after_days)s),
+    failing_since < now() - make_interval(days => %(suspended_after_days)s)
+    AND active_since < now() - make_interval(days => %(suspended_after_days)s),
     false
 ) AS is_hopeless;
 

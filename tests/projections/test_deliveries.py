@@ -32,6 +32,10 @@ SELECT 'a', n, now() - interval '1 hour', 0, true, NULL, 'environments/' || n %%
 FROM generate_series(1, %s) AS n
 """
 LATE: LiteralString = "UPDATE webhook_delivery SET due_at = now() WHERE claim = %s"
+ACTIVE_SINCE: LiteralString = "UPDATE webhook SET active_since = now() - %s::interval"
+FAILING_SINCE: LiteralString = """
+UPDATE webhook_health SET failing_since = now() - %s::interval
+"""
 
 
 @pytest.fixture
@@ -67,8 +71,8 @@ def came_to(claimed: Claimed, outcome: Outcome, **more: Any) -> Attempt:
     )
 
 
-def deliver(deliveries: Deliveries, claimed: Sequence[Claimed]) -> None:
-    deliveries._settle([came_to(one, Outcome.DELIVERED) for one in claimed])
+def deliver(deliveries: Deliveries, claimed: Sequence[Claimed]) -> Sequence[str]:
+    return deliveries._settle([came_to(one, Outcome.DELIVERED) for one in claimed])
 
 
 def fail(deliveries: Deliveries, claimed: Sequence[Claimed]) -> Sequence[str]:
@@ -143,6 +147,30 @@ def test_after_three_failures_only_a_probe_goes_and_then_all_that_waited(
     run(own_journal_url, "UPDATE webhook_health SET retry_at = now()")
     deliver(deliveries, deliveries._claim({}))
     assert len(deliveries._claim({})) == AT_ONCE_MAX
+
+
+@pytest.mark.parametrize(
+    ("active", "failing", "hopeless"),
+    [
+        ("7 days", "6 days", ["a"]),
+        ("7 days", "4 days", []),
+        ("4 days", "6 days", []),  # It was resumed meanwhile.
+        ("7 days", None, []),
+    ],
+)
+def test_only_who_has_failed_for_five_days_is_hopeless(
+    deliveries: Deliveries,
+    own_journal_url: str,
+    active: str,
+    failing: str | None,
+    hopeless: Sequence[str],
+) -> None:
+    put(deliveries, New("a", 1), New("a", 2))
+    [first, second] = deliveries._claim({})
+    run(own_journal_url, ACTIVE_SINCE, active)
+    run(own_journal_url, FAILING_SINCE, failing)
+    assert fail(deliveries, [first]) == hopeless
+    assert deliver(deliveries, [second]) == []
 
 
 def test_of_two_who_look_at_once_one_gets_the_probe(
