@@ -145,8 +145,12 @@ class Attempt:
         now = asyncio.get_running_loop().time()
         if now - self._told_at >= PROGRESS_EVERY_SECONDS:
             self._told_at = now
-            with suppress(DomainError, JournalUnavailable):
-                await self.journal.execute(*self._progress_steps())
+            told, steps = self._progress, self._progress_steps()
+            with suppress(DomainError):
+                try:
+                    await self.journal.execute(*steps)
+                except JournalUnavailable:
+                    self._tell_later(told)
 
     async def waits(self, *, is_waiting: bool) -> None:
         """Who waits gives his slot to another; if too many do, he comes back later."""
@@ -235,6 +239,11 @@ class Attempt:
                 )
             case Cancelled():
                 return lease.ended(ConfirmCancellation, by)
+
+    def _tell_later(self, progress: tuple[float, str]) -> None:
+        """With what is told next, unless there is something newer by then."""
+        if self._progress is None:
+            self._progress = progress
 
     def _progress_steps(self) -> Sequence[Step]:
         """What has not been told yet."""

@@ -12,8 +12,12 @@ import uvloop
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError
 
-from domain.task.events import Retry
+from domain.decider import Outcome, Step
+from domain.errors import JournalUnavailable
+from domain.task.commands import ReportProgress
+from domain.task.events import Retry, TaskProgressed
 from domain.task.task import TaskState
+from projections.storage.journal import StoredJournal
 from tests.support.dispatching import hall
 from tests.support.servers import Servers
 from workers.running.assignment import Assignment, Ending, Listener
@@ -59,6 +63,29 @@ def test_what_the_worker_broke_is_not_the_task_s_failure(
             name = await here.submit("reports", retry=Retry(attempts=1))
             task = await here.comes_to(name, TaskState.COMPLETED)
             assert (task.attempt, task.stalls, task.failures) == (2, 1, 0)
+
+    uvloop.run(scene())
+
+
+def test_progress_that_met_an_outage_is_told_with_the_end(
+    own_journal_url: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = StoredJournal.execute
+
+    async def away(self: StoredJournal, *steps: Step, **more: Any) -> Outcome:
+        if [type(step.command) for step in steps] == [ReportProgress]:
+            raise JournalUnavailable("the database does not answer")
+        return await execute(self, *steps, **more)
+
+    async def scene() -> None:
+        async with hall(own_journal_url, nats_url) as here:
+            monkeypatch.setattr(StoredJournal, "execute", away)
+            async with here.worker({"reports": reports}):
+                name = await here.submit("reports")
+                await here.comes_to(name, TaskState.COMPLETED)
+            facts = [record.event for record in here.records()]
+            told = [e.percent for e in facts if isinstance(e, TaskProgressed)]
+            assert told == [50]
 
     uvloop.run(scene())
 
