@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
+from api.up_folder import settings_of
 from domain.event import system
 from workers.erasing import Erasing, Holdings, check_is_a_person
 from workers.settings import Settings
@@ -13,13 +15,36 @@ from workers.wiring import running
 BY = system("erase")
 
 
-def erase(settings: Settings, subject: str, *, is_sure: bool, force: bool) -> int:
-    """The exit code: 1 if it was not done."""
+def erase(
+    subject: str,
+    *,
+    yes: bool = False,
+    force: bool = False,
+    data_dir: Path | None = None,
+) -> int:
+    """Erase a person: destroy the key under which all that names them is kept.
+
+    Parameters
+    ----------
+    subject
+        Who, as in their tokens: such as an e-mail address.
+    yes
+        Do not ask.
+    force
+        Give up their locks and places in queues, cancel their tasks and stop their
+        recurring tasks first. Otherwise nothing is done while they have any.
+    data_dir
+        The folder of a `berth up` that runs, in place of settings.
+    """
+    settings = settings_of(data_dir)
     check_is_a_person(subject)
-    return asyncio.run(_erase(settings, subject, is_sure, force))
+    return asyncio.run(_erase(settings, subject, is_sure=yes, force=force))
 
 
-async def _erase(settings: Settings, subject: str, is_sure: bool, force: bool) -> int:
+async def _erase(
+    settings: Settings, subject: str, *, is_sure: bool, force: bool
+) -> int:
+    """The exit code: 1 if it was not done."""
     async with running(settings) as services:
         erasing = services.erasing
         held = await erasing.holdings(subject)

@@ -11,6 +11,10 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from api.log_commands import ensured_keys
 from api.person_tokens import Signer
@@ -23,6 +27,7 @@ from workers.embedded import EmbeddedNats, EmbeddedPostgres
 from workers.settings import KEY_BYTES, from_environment
 from workers.supervisor import Command, Supervisor
 
+Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65_535))]
 OWNER_TOKEN_VALID_FOR = timedelta(days=365)
 OWNER_TOKEN_RENEWED_BEFORE = timedelta(days=30)
 READY_SECONDS_MAX = 60
@@ -31,8 +36,16 @@ VAULT_KEYS = "vault-key"
 NATS_URL = "nats-url"  # for workers in other languages: docs/task-workers.md
 
 
-def up(data_dir: Path, port: int) -> None:
-    """Start everything, say where it is, and keep it running until a signal."""
+def up(*, data_dir: Path = Path(".berth"), port: Port = 8080) -> None:
+    """Run everything on this machine: PostgreSQL, NATS, the API and a worker.
+
+    Parameters
+    ----------
+    data_dir
+        Where all data is kept. Made if it is not there.
+    port
+        Where the API listens, on 127.0.0.1.
+    """
     data_dir = data_dir.expanduser().resolve()
     nats_url: Path | None = None
     with Supervisor(data_dir) as supervisor:

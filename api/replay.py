@@ -6,8 +6,14 @@ import asyncio
 import sys
 from contextlib import ExitStack, closing
 from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from api.replay_lines import JsonLines, Lines, Telling
+from api.standard_output import standard_output
+from api.up_folder import journal_of
 from domain.environment.environment import environment
 from domain.environment.events import EnvironmentEvent
 from domain.errors import EnvironmentNotFound, Invalid, JournalUnavailable
@@ -22,6 +28,35 @@ UNTIL = "--until"
 
 
 def replay(
+    environment: str,
+    *,
+    repository: str | None = None,
+    until: str | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    data_dir: Path | None = None,
+) -> None:
+    """Tell what happened to an environment, also if it was deleted.
+
+    Parameters
+    ----------
+    environment
+        Its id, or its name.
+    repository
+        Where it is, such as acme/shop, if several have one of that name.
+    until
+        An instant with its zone, such as 2026-01-05T08:00:00Z: the story ends there,
+        and then says how the environment stood.
+    as_json
+        An object a line, for programs.
+    data_dir
+        The folder of a `berth up` that runs, in place of BERTH_DATABASE_URL.
+    """
+    where = journal_of(data_dir)
+    with standard_output():
+        tell(*where, environment, repository, until, as_json=as_json)
+
+
+def tell(
     url: str,
     keys: Keyring,
     named: str,

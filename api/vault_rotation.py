@@ -25,7 +25,18 @@ from workers.supervisor import Supervisor
 Uses = Mapping[int, Use]
 
 
-def rotate_by_settings() -> int:
+def rotate_vault(*, data_dir: Path | None = None) -> int:
+    """Put every credential under the newest of BERTH_VAULT_KEYS, while Berth serves.
+
+    Parameters
+    ----------
+    data_dir
+        The folder of a `berth up` that does not run: it is given a new key.
+    """
+    return _rotate_by_settings() if data_dir is None else _rotate_in(data_dir)
+
+
+def _rotate_by_settings() -> int:
     """Under the version that encrypts by BERTH_VAULT_KEYS; the exit code."""
     settings = from_environment()
     keys = settings.vault_keys
@@ -38,7 +49,7 @@ def rotate_by_settings() -> int:
     return 0 if is_complete else 1
 
 
-def rotate_in(data_dir: Path) -> int:
+def _rotate_in(data_dir: Path) -> int:
     """Under a new key, in the folder of a `berth up` that does not run.
 
     The key is on disk before anything needs it; those that nothing needs are dropped.

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from api.replay import replay
+from api.replay import tell
 from domain.errors import EnvironmentNotFound, Invalid
 from projections.storage.keyring import Keyring
 from tests.support.client import Caller, Json, made, unique
@@ -51,7 +51,7 @@ class Telling:
         as_json: bool = False,
     ) -> list[str]:
         self._capsys.readouterr()
-        replay(*self.where, named, repository, until, as_json=as_json)
+        tell(*self.where, named, repository, until, as_json=as_json)
         return self._capsys.readouterr().out.splitlines()
 
     def in_json(
@@ -198,7 +198,7 @@ def test_a_deleted_one_has_its_story_and_whoever_came_after_it_another(
 
     new = owner.environment(repositoryIdentifier=here)
     assert told.of("uat", here) == told.of(new["id"])
-    replay(*told.where, "uat", here, None, as_json=True)
+    tell(*told.where, "uat", here, None, as_json=True)
     assert old["id"] in capsys.readouterr().err
 
 

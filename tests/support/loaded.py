@@ -163,6 +163,8 @@ def carry_out(request: Request, asking: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    import api.__main__  # noqa: F401 - what this is all about
+    from api.__main__ import app
 
+    for name in app:
+        app[name]  # Which loads it: what this is all about.
     wait_for_requests(socket.socket(fileno=int(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""What `berth api`, `worker`, `rebuild` and `token` do."""
+"""`berth api` and `berth worker`: each a process that runs until a signal."""
 
 from __future__ import annotations
 
@@ -6,35 +6,22 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
-from datetime import timedelta
-from pathlib import Path
-from time import monotonic
 
 import uvloop
 
 from api.access_log import FLUSH_EVERY_SECONDS, AccessLog
 from api.app import build, build_beside_worker
-from api.person_tokens import Signer
-from api.progress import progress_shown
 from api.server import serve, serving
-from api.up_folder import journal_of, settings_of
 from api.worker_desk import answering_workers
 from domain.errors import JournalUnavailable, Stopping
-from domain.roles import Role
-from projections.rebuild import rebuild
-from projections.views import VIEWS
-from workers.erasing import check_is_a_person
-from workers.events.anew import make_anew
 from workers.giving_way import give_way
 from workers.logs import configure_logs
 from workers.loop import run_forever
-from workers.settings import Settings, SettingsError, from_environment, secret_from
+from workers.settings import Settings, from_environment
 from workers.tracing import tracing
 from workers.wiring import running
 
-EVENTS = "events"
 # The event loop shares one interpreter lock with the threads that read views and the
 # vault: at the default of 5 ms, a request would wait too long for one of them.
 SWITCH_INTERVAL_SECONDS = 0.000_5
@@ -42,7 +29,7 @@ GC_THRESHOLDS = (50_000, 20, 100)
 
 
 def serve_api() -> int:
-    """Until a signal; the exit code. `SettingsError` if one makes no sense."""
+    """Run the API alone, with the settings of the environment."""
     settings = _prepare()
     with tracing("api"):
         return uvloop.run(_serve_api(settings))
@@ -72,7 +59,7 @@ async def _serve_api(settings: Settings) -> int:
 
 
 def run_worker() -> int:
-    """As above."""
+    """Run a worker alone, with the settings of the environment."""
     settings = _prepare()
     give_way()
     with tracing("worker"):
@@ -93,32 +80,6 @@ async def _run_worker(settings: Settings) -> int:
             await stack.enter_async_context(beside)
         await stop.wait()
     return 0
-
-
-def rebuild_views(names: Sequence[str], data_dir: Path | None) -> str:
-    """All of them if none is named; what has become of them, in a line.
-
-    `SettingsError` if there is no view of such a name.
-    """
-    if unknown := set(names) - {*VIEWS, EVENTS}:
-        known = ", ".join(sorted({*VIEWS, EVENTS}))
-        raise SettingsError(f"no view {min(unknown)}; there are {known}")
-    if EVENTS in names:
-        asyncio.run(make_anew(settings_of(data_dir)))
-    views = [VIEWS[name] for name in VIEWS if name in names or not names]
-    if not views:
-        return f"{EVENTS}: will be published anew by a worker"
-    began = monotonic()
-    with progress_shown() as report:
-        rebuild(*journal_of(data_dir), views, report)
-    told = ", ".join(view.name for view in views)
-    return f"{told}: rebuilt in {monotonic() - began:.1f} s"
-
-
-def token(subject: str, role: Role, valid_for: timedelta) -> str:
-    """`Invalid` if nobody's token may speak for `subject`."""
-    check_is_a_person(subject)
-    return Signer(secret_from()).issue(subject, role, valid_for)
 
 
 def _prepare() -> Settings:

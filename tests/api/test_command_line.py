@@ -1,0 +1,41 @@
+"""The command line says what it can do at once, and loads what it takes when asked."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+from cyclopts import App
+
+from api.__main__ import COMMANDS
+
+HEAVY = {"aiohttp", "cryptography", "eventsourcing", "litestar", "nats", "psycopg"}
+LOADED = """
+import sys
+from api.__main__ import app
+app({words}, result_action="return_value")
+print(*sys.modules)
+"""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_is_told_of_a_command_is_what_it_says_itself(name: str) -> None:
+    where, told = COMMANDS[name]
+    module, _, attribute = where.partition(":")
+    command = getattr(import_module(module), attribute)
+    said = command.help if isinstance(command, App) else inspect.getdoc(command)
+    assert told.split() == said.partition("\n\nParameters\n")[0].split()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_whoever_only_looks_does_not_wait_for_what_a_server_takes(
+    words: list[str],
+) -> None:
+    program = [sys.executable, "-c", LOADED.format(words=words)]
+    told = subprocess.run(program, check=True, capture_output=True, text=True).stdout
+    *_, loaded = told.splitlines()
+    assert "cyclopts" in loaded.split()
+    assert not HEAVY & set(loaded.split())
