@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from traceback import walk_tb
 from typing import Any
 
 import structlog
+
+from domain.errors import JournalUnavailable
 
 log = structlog.get_logger()
 RunOnce = Callable[[], Awaitable[int]]
 # Once the database is back, a lock whose time is up must not wait a second more.
 BACKOFF_SECONDS_MAX = 0.25
 CANCEL_AGAIN_SECONDS = 0.5
+# Beyond that, it rests as long as it ever does.
+DOUBLED_MAX = 10
+# The innermost of an error's places.
+PLACES_MAX = 8
 
 
 async def run_forever(
@@ -32,12 +39,51 @@ async def run_forever(
             worked = await run_once()
         except Exception as error:  # noqa: BLE001 - nothing may end a worker's loop
             failures += 1
-            rest = min(every_seconds * 2**failures, BACKOFF_SECONDS_MAX)
-            log.warning("worker failed", worker=name, error=str(error), again_in=rest)
+            doubled = 2 ** min(failures, DOUBLED_MAX)
+            rest = min(every_seconds * doubled, BACKOFF_SECONDS_MAX)
+            log.warning(
+                "worker failed",
+                worker=name,
+                error=str(error),
+                again_in=rest,
+                **_told(error),
+            )
             await asyncio.sleep(rest)
         else:
             failures = 0
             await asyncio.sleep(0 if worked and not in_bulk else every_seconds)
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    """What may be logged of an error: its kind, and where it came from; of a group,
+    the kinds that are in it, and where the first that nobody expects came from.
+
+    No traceback: what the errors say that led to it may quote what was written.
+    """
+    leaves = [*_leaves(error)]
+    kinds = sorted({type(leaf).__name__ for leaf in leaves})
+    # That the database is away is nothing to look for in the code.
+    found = [leaf for leaf in leaves if not isinstance(leaf, JournalUnavailable)]
+    where = {"where": _places(found[0])} if found else {}
+    return {"kind": ", ".join(kinds), **where}
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The error itself; of a group, those that are in it, however deep."""
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
+
+
+def _places(error: BaseException) -> Sequence[str]:
+    """File, line and function, the innermost last."""
+    codes = [(frame.f_code, line) for frame, line in walk_tb(error.__traceback__)]
+    return [
+        f"{code.co_filename}:{line} {code.co_qualname}"
+        for code, line in codes[-PLACES_MAX:]
+    ]
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
