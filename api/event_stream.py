@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+import structlog
 from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
@@ -26,11 +27,13 @@ from domain.errors import (
     JournalUnavailable,
     TooMany,
     Unauthenticated,
+    VaultClosed,
 )
 from domain.event import Actor
 from domain.outward.cloud_event import sequence_of
 from workers.feed import Feed, Wanted
 
+log = structlog.get_logger()
 MEDIA = "text/event-stream"
 STREAMS_PER_CALLER_MAX = 200
 STREAMS_MAX = 5_000
@@ -149,6 +152,9 @@ class EventStream:
             telling.cancel()
             leaving.cancel()
             await asyncio.gather(telling, leaving, return_exceptions=True)
+        for ended in (telling, leaving):
+            if not ended.cancelled():
+                ended.result()  # An error that nobody expected is for the log.
 
     async def _tell(self, send: Send) -> None:
         code, message = "", ""
@@ -159,6 +165,10 @@ class EventStream:
             code, message = ended.code, str(ended)
         except (JournalUnavailable, IssuerUnavailable) as error:
             code, message = "UNAVAILABLE", str(error)
+        except VaultClosed as error:
+            code, message = "VAULT_CLOSED", str(error)
+            version = error.version
+            log.error("vault closed", key_version=version, reason=message)  # noqa: TRY400 - it is no bug
         except DomainError as refusal:
             code, message = refusal.code, str(refusal)
         end = StreamEnd(code, message, sequence_of(self._position))

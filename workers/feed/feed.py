@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 from msgspec import Struct
 
-from domain.errors import JournalUnavailable
+from domain.errors import JournalUnavailable, VaultClosed
 from domain.event import Actor
 from domain.outward.choice import Choice
 from domain.token import TokenRevoked, token_id_of
@@ -61,6 +61,7 @@ class Feed:
         self.revoked: set[str] = set()
         self._installation = ""
         self._window: Window | None = None
+        self._closed: VaultClosed | None = None
         self._followers = 0
         self._nudged = asyncio.Event()
         self._waiting: set[asyncio.Future[None]] = set()
@@ -135,14 +136,19 @@ class Feed:
         finally:
             self._followers -= 1
             if not self._followers:
-                self._window = None
+                self._window = self._closed = None
                 self.revoked.clear()
 
     async def beyond(self, position: int) -> None:
-        """Until there is something after `position`, or nobody should wait."""
+        """Until there is something after `position`, or nobody should wait.
+
+        `VaultClosed` if there is, and this process cannot open it.
+        """
         while not self.is_closing and (
             self._window is None or self._window.tip <= position
         ):
+            if (closed := self._closed) is not None:
+                raise VaultClosed(str(closed), version=closed.version)
             news = asyncio.get_running_loop().create_future()
             self._waiting.add(news)
             try:
@@ -159,7 +165,13 @@ class Feed:
                     await self._nudged.wait()
             self._nudged.clear()
             if self._followers:
-                await self._keep_up()
+                try:
+                    await self._keep_up()
+                except VaultClosed as error:
+                    # Another process may have the key: those who follow go there.
+                    self._closed = error if self._followers else None
+                    await self._tell()
+                    raise
                 await asyncio.sleep(STEP_SECONDS)
 
     async def _keep_up(self) -> None:
@@ -170,6 +182,7 @@ class Feed:
             await self._tell()
         while (window := self._window) is not None:
             piece = await self._read_all(window.tip)
+            self._closed = None
             entries = self._entries(piece)
             for found in piece.found:
                 if isinstance(found.record.event, TokenRevoked):
