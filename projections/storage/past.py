@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from domain.catalog import tag
+from domain.errors import VaultClosed
 from domain.event import Event
 from domain.record import Recorded
 from projections.storage.database import Database
+from projections.storage.failures import ALTERED, UNDECODABLE
 from projections.storage.instants import first_since_sync
 from projections.storage.mapper import KNOWN, recorded_in
 from projections.storage.threads import in_thread
@@ -44,10 +46,6 @@ SELECT event.* FROM unnest(%(streams)s::text[]) AS wanted (stream), LATERAL (
     ORDER BY originator_version
 ) AS event
 """  # noqa: S608
-ID_AT: LiteralString = """
-SELECT convert_from(state, 'UTF8')::json->>'id' AS id FROM berth_events
-WHERE notification_id = %(position)s
-"""
 WITH_ID: LiteralString = """
 SELECT notification_id FROM berth_events
 WHERE notification_id BETWEEN %(first)s AND %(last)s
@@ -64,17 +62,27 @@ MILLISECONDS = 80  # below which a UUIDv7 has other bits
 MILLISECONDS_MAX = 253_402_300_799_999  # of what `datetime` can tell
 
 
+class Readable(NamedTuple):
+    """Events by position; and why others, which are there, cannot be read here."""
+
+    records: Mapping[int, Recorded]
+    closed: Mapping[int, str]
+
+
 class Past:
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def at(self, positions: Collection[int]) -> Mapping[int, Recorded]:
         """By position; left out is what is beyond the end, and what only a newer
-        version of Berth knows.
+        version of Berth knows. `VaultClosed` if this process cannot open one of them.
         """
-        values = {"positions": [*positions], "topics": [*KNOWN]}
-        found = await in_thread(self._read, AT, values)
+        found = await in_thread(self._read, AT, _at(positions))
         return {record.position: record for record in found}
+
+    async def readable_at(self, positions: Collection[int]) -> Readable:
+        """The same; one that cannot be opened keeps none of the others from it."""
+        return await in_thread(self._readable, _at(positions))
 
     async def between(
         self, first: int, last: int, topics: Collection[str]
@@ -135,6 +143,28 @@ class Past:
         return last
 
     def _read(self, query: LiteralString, values: Mapping[str, Any]) -> list[Recorded]:
-        with self._database.cursor() as cursor:
-            rows = cursor.execute(query, values).fetchall()
+        rows = self._rows(query, values)
         return [recorded_in(row, self._database.subjects) for row in rows]
+
+    def _readable(self, values: Mapping[str, Any]) -> Readable:
+        records: dict[int, Recorded] = {}
+        closed: dict[int, str] = {}
+        for row in self._rows(AT, values):
+            position: int = row["notification_id"]
+            try:
+                records[position] = recorded_in(row, self._database.subjects)
+            except VaultClosed as error:
+                closed[position] = str(error)
+            except UNDECODABLE:
+                closed[position] = ALTERED
+        return Readable(records, closed)
+
+    def _rows(
+        self, query: LiteralString, values: Mapping[str, Any]
+    ) -> Sequence[Mapping[str, Any]]:
+        with self._database.cursor() as cursor:
+            return cursor.execute(query, values).fetchall()
+
+
+def _at(positions: Collection[int]) -> Mapping[str, Any]:
+    return {"positions": [*positions], "topics": [*KNOWN]}

@@ -22,7 +22,7 @@ from domain.webhook.events import Provider, SuspensionReason
 from domain.webhook.webhook import SuspendWebhook, stream_of, webhook
 from projections.storage.deliveries import Attempt, Claimed, Deliveries
 from projections.storage.descriptions import Described, Descriptions
-from projections.storage.past import Past
+from projections.storage.past import Past, Readable
 from workers.outgoing import Outgoing
 from workers.webhooks import attempt_metrics
 from workers.webhooks.attempts import GONE, attempt_of, send
@@ -38,6 +38,8 @@ LOOK_EVERY_SECONDS = 0.25
 CLAIM_EVERY_SECONDS = 0.02
 SETTLE_EVERY_SECONDS = 0.02
 TRY_AGAIN_SECONDS = 0.5
+# Of so many events that cannot be opened, each is logged but once.
+CLOSED_MAX = 10_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Sending:
         self._ended = asyncio.Event()
         self._busy: Counter[str] = Counter()
         self._attempts: list[Attempt] = []
+        self._closed: set[int] = set()
 
     def nudge(self) -> None:
         """Something may be due: look at once."""
@@ -110,11 +113,14 @@ class Sending:
     ) -> Sequence[Parcel]:
         if not claimed:
             return []
-        records = await self._past.at({one.position for one in claimed})
+        read = await self._past.readable_at({one.position for one in claimed})
+        self._note(read)
+        records = read.records
         ids = {one.webhook_id for one in claimed}
         receivers = await self._receivers.of(ids, self._journal.now())
         # Of what was deleted a moment ago, nothing is left but the claim, which lapses;
-        # so does that of an event which only a newer version of Berth knows.
+        # so does that of an event which only a newer version of Berth knows, or that
+        # cannot be opened here: it keeps nobody else waiting.
         there = [
             (one, receivers[one.webhook_id], records[one.position])
             for one in claimed
@@ -134,6 +140,17 @@ class Sending:
             )
             for one, to, record in there
         ]
+
+    def _note(self, read: Readable) -> None:
+        """Log once what cannot be opened: it is claimed again and again."""
+        self._closed.difference_update(read.records)
+        for position, reason in read.closed.items():
+            if position in self._closed:
+                continue
+            if len(self._closed) >= CLOSED_MAX:
+                self._closed.clear()
+            self._closed.add(position)
+            log.warning("event not delivered", position=position, error=reason)
 
     async def _described(self, records: Sequence[Recorded]) -> Mapping[str, Described]:
         """The environments that people will read of, as they are called by now."""
