@@ -44,6 +44,7 @@ SQL = re.compile(
 )
 # Who catches everything, and why that is right there.
 CATCH_ALL = {
+    "api/__main__.py": "what a person can mend is told in a line; a bug goes on",
     "api/worker_desk.py": "one worker's question is no other's",
     "api/short_way.py": "an error is the answer to its own call",
     "api/task_orders.py": "a handler's own function makes the key of what was sent",
