@@ -104,9 +104,10 @@ GROUP BY GROUPING SETS ((), (environment_id), (requested_by, application))
 ORDER BY held_seconds DESC, environment_id, requested_by, application;
 
 -- name: under_holds
--- What was disclosed and released while each was held, as its stream and the releases'
--- have it.
-SELECT wanted.ticket_id, found.topic, found.at, found.event
+-- What was disclosed and released with its ticket while each was held, as its stream and
+-- the releases' have it: the first of each, in order.
+SELECT wanted.ticket_id, record.topic, record.stored #>> '{origin,at}' AS at,
+    record.stored -> 'event' AS event
 FROM unnest(
     %(ticket_ids)s::text[], %(environment_ids)s::text[],
     %(granted_versions)s::bigint[], %(ended_versions)s::bigint[],
@@ -114,31 +115,30 @@ FROM unnest(
 ) AS wanted (ticket_id, environment_id, after, before, since, until)
 CROSS JOIN LATERAL (
     (
-        SELECT topic, state FROM berth_events
+        SELECT notification_id AS position, topic, stored FROM berth_events
+        CROSS JOIN LATERAL (
+            SELECT convert_from(state, 'UTF8')::json AS stored
+        ) AS text
         WHERE originator_id = wanted.environment_id AND originator_version > after
             AND originator_version < before AND topic = 'lock.credentials_disclosed'
+            AND stored #>> '{event,ticket_id}' = wanted.ticket_id
         ORDER BY originator_version LIMIT %(most)s
     )
     UNION ALL
     (
-        SELECT event.topic, event.state FROM (
-            SELECT position FROM environment_elsewhere AS elsewhere
-            WHERE elsewhere.environment_id = wanted.environment_id
-                AND position > since AND position < until
-                AND topic = 'release.published'
-            ORDER BY position LIMIT %(most)s
-        ) AS published
+        SELECT position, topic, stored FROM environment_elsewhere AS elsewhere
         CROSS JOIN LATERAL (
-            SELECT topic, state FROM berth_events WHERE notification_id = position
-            LIMIT 1
-        ) AS event
+            SELECT convert_from(state, 'UTF8')::json AS stored FROM berth_events
+            WHERE notification_id = position LIMIT 1
+        ) AS published
+        WHERE elsewhere.environment_id = wanted.environment_id
+            AND position > since AND position < until
+            AND topic = 'release.published'
+            AND stored #>> '{event,ticket_id}' = wanted.ticket_id
+        ORDER BY position LIMIT %(most)s
     )
 ) AS record
-CROSS JOIN LATERAL (
-    SELECT record.topic, stored -> 'event' AS event, stored #>> '{origin,at}' AS at
-    FROM (SELECT convert_from(record.state, 'UTF8')::json AS stored) AS text
-) AS found
-WHERE found.event ->> 'ticket_id' = wanted.ticket_id;
+ORDER BY record.position;
 
 -- name: recent_durations
 -- How long the latest holds took, in seconds: those that had ended at a position.

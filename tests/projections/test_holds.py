@@ -21,16 +21,53 @@ from domain.environment.events import (
     LockRequested,
 )
 from domain.record import Recorded
-from projections.holds import holds
+from projections.holds import holds, sql
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from tests.projections.histories import histories, put
+from tests.projections.plans import check_reads, filled
+from tests.support.servers import Servers
 
 GRANTED = """
 SELECT ticket_id, environment_id, requested_by, requested_at, fence, granted_at,
     acquired_at, expires_at, ended_at, ended_position, cause, ended_by
 FROM hold WHERE fence IS NOT NULL ORDER BY granted_position
 """
+
+# Of each two events, one is a release in some environment, the other one's own.
+MUCH = """
+ALTER TABLE berth_events SET (autovacuum_enabled = off);
+ALTER TABLE environment_elsewhere SET (autovacuum_enabled = off);
+INSERT INTO environment_elsewhere (environment_id, position, topic)
+SELECT 'e' || n %% 50, 2 * n, 'release.published'
+FROM generate_series(1, %(events)s / 2) AS n;
+INSERT INTO berth_events
+    (notification_id, originator_id, originator_version, topic, state)
+SELECT 2 * n, 'releases/' || n, 1, 'release.published', told
+FROM generate_series(1, %(events)s / 2) AS n
+CROSS JOIN LATERAL (SELECT convert_to(json_build_object(
+    'origin', json_build_object('at', (2 * n)::text),
+    'event', json_build_object('ticket_id', CASE WHEN 2 * n > %(since)s THEN 'mine' END)
+)::text, 'UTF8') AS told) AS state
+UNION ALL
+SELECT 2 * n - 1, 'e' || n %% 50, n / 50 + 1, 'lock.credentials_disclosed', told
+FROM generate_series(1, %(events)s / 2) AS n
+CROSS JOIN LATERAL (SELECT convert_to(json_build_object(
+    'origin', json_build_object('at', (2 * n - 1)::text),
+    'event', json_build_object('ticket_id', CASE WHEN 2 * n > %(since)s
+        THEN 'mine' ELSE 'another' END)
+)::text, 'UTF8') AS told) AS state;
+ANALYZE berth_events, environment_elsewhere
+"""
+UNDER = {
+    "ticket_ids": ["mine"],
+    "environment_ids": ["e7"],
+    "granted_versions": [100],
+    "ended_versions": [250],
+    "granted_positions": [10_000],
+    "ended_positions": [25_000],
+    "most": 3,
+}
 
 
 @pytest.fixture
@@ -102,3 +139,21 @@ def test_a_hold_is_what_its_events_tell(
         rows = connection.execute(GRANTED).fetchall()
     assert rows == told(records)
     assert {row["cause"] for row in rows} >= {"released", "lease_expired", None}
+
+
+def test_what_was_done_without_its_ticket_takes_no_room_from_what_was_with_it(
+    servers: Servers,
+) -> None:
+    """Nor is anything looked at of before the hold and after it."""
+    with filled(servers, MUCH, events=60_000, since=20_000) as connection:
+        rows = connection.execute(sql["under_holds"], UNDER).fetchall()
+        disclosed, published = "lock.credentials_disclosed", "release.published"
+        assert [row[:3] for row in rows] == [
+            ("mine", disclosed, "20013"),
+            ("mine", published, "20014"),
+            ("mine", disclosed, "20113"),
+            ("mine", published, "20114"),
+            ("mine", disclosed, "20213"),
+            ("mine", published, "20214"),
+        ]
+        check_reads(connection, sql["under_holds"], UNDER)
