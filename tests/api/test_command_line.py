@@ -27,6 +27,7 @@ def test_what_is_told_of_a_command_is_what_it_says_itself(name: str) -> None:
     module, _, attribute = where.partition(":")
     command = getattr(import_module(module), attribute)
     said = command.help if isinstance(command, App) else inspect.getdoc(command)
+    assert isinstance(said, str)
     assert told.split() == said.partition("\n\nParameters\n")[0].split()
 
 

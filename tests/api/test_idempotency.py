@@ -239,7 +239,7 @@ def test_each_request_is_one_note_in_the_journal(
         ticket = made(lock(owner, environment, key))["ticketId"]
     topics = installation.query(
         "SELECT topic FROM berth_events WHERE originator_id = %s"
-        " AND convert_from(state, 'UTF8') LIKE %s",
+        " AND convert_from(state, 'UTF8') LIKE %s ORDER BY originator_version",
         environment["id"],
         f"%{ticket}%",
     )

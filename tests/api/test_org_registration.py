@@ -82,13 +82,13 @@ def test_what_cannot_be_checked_is_not_kept(
     why: str,
 ) -> None:
     org.always[endpoint] = trouble
-    before = installation.query("SELECT id FROM credential")
+    before = installation.query("SELECT id FROM credential ORDER BY id")
     answer = register(registrar, org)
     refusal = refused(answer, 400, "SALESFORCE_REFUSED")
     assert refusal["message"].startswith("Unable to register the org: ")
     assert why in refusal["message"]
     assert org.refresh_token not in answer.text
-    assert installation.query("SELECT id FROM credential") == before
+    assert installation.query("SELECT id FROM credential ORDER BY id") == before
     orgs = registrar.get("/auth/salesforce/orgs").json()
     assert org.username not in {one["username"] for one in orgs}
 

@@ -113,7 +113,9 @@ def test_what_is_appended_is_sealed_and_whoever_dies_is_followed(stage: Stage) -
                 with psycopg.connect(stage.url, autocommit=True) as connection:
                     connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_locks"
-                        " WHERE locktype = 'advisory' AND granted"
+                        " WHERE locktype = 'advisory' AND granted AND database ="
+                        " (SELECT oid FROM pg_database"
+                        " WHERE datname = current_database())"
                     )
                 append(stage.url, story(2))
                 await sealed(stage, 7)
