@@ -24,9 +24,9 @@ ERASED_AS = f"{ERASED}:"
 SUBJECT_LENGTH_MAX = 255
 
 
-def may_be_a_person(name: str, application: str | None = None) -> bool:
+def may_be_a_person(name: str) -> bool:
     """Whether `name` is one that a person can have; not an erased one's, either."""
-    return application is None and not is_reserved(name)
+    return not is_reserved(name)
 
 
 def is_reserved(name: str) -> bool:

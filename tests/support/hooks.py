@@ -62,9 +62,6 @@ class Hook:
         until(lambda: len(self.requests) >= count)
         return self.requests
 
-    def of_type(self, type_: str) -> list[Request]:
-        return [r for r in self.requests if r.json.get("type") == type_]
-
     def webhook(self, owner: Caller, **details: Any) -> Json:
         """One that leads here, and what its owner was told of it."""
         config = {"url": self.url} | details.pop("config", {})
@@ -73,7 +70,7 @@ class Hook:
 
 
 def switch_off(owner: Caller, webhook: Json) -> None:
-    """It is told nothing more, and nothing waits for it."""
+    """It is told nothing more; what waits stays, and goes out when it is resumed."""
     made(owner.patch(f"/webhooks/{webhook['id']}", {"status": "inactive"}))
 
 

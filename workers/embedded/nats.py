@@ -21,6 +21,7 @@ from workers.embedded.process import (
 )
 
 _HOST = "127.0.0.1"
+_START_SECONDS_MAX = 30
 # Below the ports that systems give to outgoing connections: a client that calls on a
 # server that is down must not be given the server's own port.
 _PORTS = range(20_000, 32_000)
@@ -37,14 +38,11 @@ class EmbeddedNats(ChildProcess):
     death_signal = SIGTERM
     log: Path
 
-    def __init__(
-        self, folder: Path, *, seconds_to_start: float = 30, gives_way: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, *, gives_way: bool = False) -> None:
         super().__init__()
         self.gives_way = gives_way
         self.folder = folder.resolve()
         self.log = self.folder / "log"
-        self._seconds_to_start = seconds_to_start
         self._config_file = self.folder / "nats.json"
         self._config: dict[str, Any] = {}
 
@@ -59,7 +57,7 @@ class EmbeddedNats(ChildProcess):
 
         `ServerStartError` says why it did not start.
         """
-        deadline = time.monotonic() + self._seconds_to_start
+        deadline = time.monotonic() + _START_SECONDS_MAX
         if self.pid is None:
             self.launch()
         while not self._answers():

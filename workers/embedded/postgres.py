@@ -22,6 +22,7 @@ from workers.embedded.process import (
 )
 
 _SOCKET = ".s.PGSQL.5432"
+_START_SECONDS_MAX = 120
 _SOCKET_LIMIT_BYTES = 107  # a kernel's limit on the path of a socket
 _STILL_LEAVING = re.compile("shared memory block .* still in use|lock file .* exists")
 
@@ -44,13 +45,12 @@ class EmbeddedPostgres(ChildProcess):
         "log_checkpoints": "off",
     }
 
-    def __init__(self, folder: Path, *, seconds_to_start: float = 120) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder.resolve()
         self.log = self.folder / "log"
         self._data = self.folder / "data"
         self._sockets = _socket_folder(self.folder)
-        self._seconds_to_start = seconds_to_start
         self._log_start_bytes = 0
 
     @property
@@ -64,13 +64,13 @@ class EmbeddedPostgres(ChildProcess):
 
         `ServerStartError` says why it did not start.
         """
-        deadline = time.monotonic() + self._seconds_to_start
+        deadline = time.monotonic() + _START_SECONDS_MAX
         if self.pid is None:
             self.launch()
         while not self._is_ready():
             if time.monotonic() > deadline:
                 self.kill()
-                raise self._failed(f"was not ready in {self._seconds_to_start:g} s")
+                raise self._failed(f"was not ready in {_START_SECONDS_MAX} s")
             if (code := self.exit_code) is not None:
                 # A server that was killed, and its sessions, take a moment to leave.
                 if not _STILL_LEAVING.search(self._last_words()):

@@ -13,7 +13,7 @@ from time import perf_counter
 
 import aiohttp
 
-from domain.clock import Clock, utc_now
+from domain.clock import utc_now
 from domain.errors import Invalid
 from workers.networks import Network
 from workers.outgoing.answer import Answer, Unreachable, retry_after_seconds
@@ -51,12 +51,10 @@ class Outgoing:
         *,
         names: Names | None = None,
         connections_seconds: float = CONNECTIONS_SECONDS_MAX,
-        clock: Clock = utc_now,
     ) -> None:
         self._networks = tuple(networks)
         self._names = names or Names()
         self._lines = Lines(self._names, self._networks, connections_seconds)
-        self._clock = clock
 
     async def close(self) -> None:
         await self._lines.close()
@@ -96,7 +94,7 @@ class Outgoing:
             response.status,
             (perf_counter() - began) * 1_000,
             head,
-            retry_after_seconds(wanted, self._clock()) if wanted else None,
+            retry_after_seconds(wanted, utc_now()) if wanted else None,
         )
 
 

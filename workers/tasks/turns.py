@@ -20,13 +20,13 @@ WEIGHTS: Mapping[Priority, int] = {
 URGENT_FIRST = tuple(WEIGHTS)
 
 
-def turns(weights: Mapping[Priority, int] = WEIGHTS) -> Iterator[Sequence[Priority]]:
+def turns() -> Iterator[Sequence[Priority]]:
     """For ever: who is asked first, and then the others, the most urgent first."""
-    total = sum(weights.values())
-    credit = dict.fromkeys(weights, 0)
+    total = sum(WEIGHTS.values())
+    credit = dict.fromkeys(WEIGHTS, 0)
     while True:
-        for priority, weight in weights.items():
+        for priority, weight in WEIGHTS.items():
             credit[priority] += weight
-        first = max(weights, key=lambda priority: credit[priority])
+        first = max(WEIGHTS, key=lambda priority: credit[priority])
         credit[first] -= total
-        yield (first, *(priority for priority in weights if priority is not first))
+        yield (first, *(priority for priority in WEIGHTS if priority is not first))
