@@ -74,9 +74,9 @@ from workers.tasks.dispatch import Dispatch
 from workers.vault_check import VaultCheck
 from workers.webhooks.running import Webhooks, webhooks
 
-READERS_MAX = 8
-SECRETS_MAX = 4
-WEBHOOKS_MAX = 4
+READER_CONNECTIONS_MAX = 8
+SECRET_CONNECTIONS_MAX = 4
+WEBHOOK_CONNECTIONS_MAX = 4
 CATCH_UP_EVERY_SECONDS = 0.2
 RETRY_EVERY_SECONDS = 0.5
 SWEEP_EVERY_SECONDS = 60
@@ -142,18 +142,18 @@ async def running(
 ) -> AsyncIterator[Services]:
     """The services, with everything running that they need; stopped on the way out."""
     url = settings.database_url
-    secrets = Database(url, name="berth-vault", pool_max=SECRETS_MAX)
+    secrets = Database(url, name="berth-vault", pool_max=SECRET_CONNECTIONS_MAX)
     subjects = Subjects(SubjectKeys(secrets, settings.vault_keys))
     secrets.subjects = subjects
     opened = partial(Database, url, durable=False, subjects=subjects)
-    database = opened(name="berth-views", pool_max=READERS_MAX)
+    database = opened(name="berth-views", pool_max=READER_CONNECTIONS_MAX)
     appender = Appender(Database(url, name="berth-journal", subjects=subjects))
     journal = StoredJournal(appender)
     vault = Vault(secrets, settings.vault_keys)
     salesforce = Salesforce(settings.salesforce_hosts, vault)
     reader = Reader(database)
     hooks = webhooks(
-        opened(name="berth-webhooks", pool_max=WEBHOOKS_MAX),
+        opened(name="berth-webhooks", pool_max=WEBHOOK_CONNECTIONS_MAX),
         journal,
         reader,
         vault,
