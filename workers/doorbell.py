@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
-import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from projections.storage.installation import InstallationId
+from workers.nats_client import connect
 
-log = structlog.get_logger()
 Ring = Callable[[Collection[str]], None]
 
 SUBJECT = "berth.doorbell"
@@ -24,7 +23,6 @@ LOOK_EVERY_SECONDS = 0.5
 # The first rings at once. After that, who follows the journal finds in one look all
 # that was appended meanwhile: each look costs what lock cycles need.
 NAMELESS_EVERY_SECONDS = 0.1
-CONNECT_TIMEOUT_SECONDS = 2
 STREAMS_PER_MESSAGE = 1_000
 
 
@@ -57,21 +55,18 @@ class Doorbell:
             self._nameless = loop.call_at(at, self._has_news.set)
 
     async def run(self) -> int:
-        """Listen and announce until cancelled, or until NATS is lost for good."""
+        """Listen and announce until cancelled, or until NATS closes it for good."""
         subject = f"{SUBJECT}.{await self._installation()}"
         client = Client()
         try:
-            await client.connect(
-                self._url,
-                no_echo=True,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=1,
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                error_cb=_quietly,
+            await connect(
+                client, self._url, when_closed=self._has_news.set, no_echo=True
             )
             await client.subscribe(subject, cb=self._on_message)
             while True:
                 await self._has_news.wait()
+                if client.is_closed:
+                    return 0  # What is new stays so, and is told when run again.
                 self._has_news.clear()
                 await self._publish(client, subject)
         finally:
@@ -91,10 +86,6 @@ class Doorbell:
 
     async def _on_message(self, message: Msg) -> None:
         self._ring(message.data.decode().splitlines())
-
-
-async def _quietly(error: Exception) -> None:
-    log.debug("doorbell", error=str(error))
 
 
 class Lookout:

@@ -7,13 +7,20 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 
+import pytest
+from nats.aio.client import Client
+
 from domain.ids import new_id
 from tests.support.dispatching import until
 from tests.support.servers import Servers
+from workers import doorbell
 from workers.doorbell import NAMELESS_EVERY_SECONDS, Doorbell
-from workers.loop import end
+from workers.loop import end, run_forever
 
 BURST = 200
+RETRY_SECONDS = 0.01
+# The last is what happens when whoever has the connection ends it himself.
+ENDINGS = ("'User Authentication Expired'", "'maximum connections exceeded'", None)
 
 
 class Process:
@@ -47,7 +54,10 @@ class Process:
 @asynccontextmanager
 async def processes(url: str, *installations: str) -> AsyncIterator[Sequence[Process]]:
     there = [Process(url, installation) for installation in installations]
-    tasks = [asyncio.create_task(process.bell.run()) for process in there]
+    tasks = [
+        asyncio.create_task(run_forever("bell", process.bell.run, RETRY_SECONDS))
+        for process in there
+    ]
     try:
         yield there
     finally:
@@ -104,4 +114,35 @@ def test_who_is_named_is_not_kept_by_who_is_not(servers: Servers) -> None:
             await here.reaches(beside, "named")
             assert [] not in beside.heard
 
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("told", ENDINGS)
+def test_it_is_heard_again_after_nats_has_closed_the_connection_for_good(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, told: str | None
+) -> None:
+    clients: list[Client] = []
+
+    def made() -> Client:
+        clients.append(Client())
+        return clients[-1]
+
+    async def scene() -> None:
+        here_id = new_id()
+        async with processes(servers.nats_url, here_id, here_id) as (here, beside):
+            await here.reaches(beside, "before")
+            await beside.reaches(here, "before")
+            first, second = clients
+            for client in (first, second):
+                if told is None:
+                    await client.close()
+                else:
+                    await client._process_err(told)
+            await here.reaches(beside, "after")
+            await beside.reaches(here, "after")
+            assert first.is_closed
+            assert second.is_closed
+            assert len(clients) == 4  # One anew for each, and no more.
+
+    monkeypatch.setattr(doorbell, "Client", made)
     asyncio.run(scene())

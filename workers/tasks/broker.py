@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import structlog
 from nats.js import JetStreamContext
 
+from workers.nats_client import connect
 from workers.tasks.batch_client import BatchClient
 
-log = structlog.get_logger()
-CONNECT_TIMEOUT_SECONDS = 2
-PING_SECONDS = 5
 ANSWER_SECONDS_MAX = 1.5
 
 
@@ -53,26 +50,16 @@ class Broker:
         return self.client
 
     async def run(self) -> int:
-        """Connect, and stay connected until cancelled."""
+        """Connect, and stay so until cancelled, or until NATS closes it for good."""
         client, closed = BatchClient(), asyncio.Event()
 
         async def tell() -> None:
             for listener in self.when_back:
                 listener()
 
-        async def end() -> None:
-            closed.set()
-
         try:
-            await client.connect(
-                self._url,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=1,
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                ping_interval=PING_SECONDS,
-                error_cb=_quietly,
-                reconnected_cb=tell,
-                closed_cb=end,
+            await connect(
+                client, self._url, when_closed=closed.set, reconnected_cb=tell
             )
             self._client = client
             self._jetstream = client.jetstream(timeout=ANSWER_SECONDS_MAX)
@@ -83,7 +70,3 @@ class Broker:
             self._client = self._jetstream = None
             await client.close()
         return 0
-
-
-async def _quietly(error: Exception) -> None:
-    log.debug("nats", error=str(error))
