@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,14 +25,23 @@ class LockExpiry:
     journal: Journal
 
     async def run_once(self) -> int:
-        """Nudge the locks that are due; return how much time had done to them."""
-        passed = 0
-        for environment_id in await self.due_locks():
-            # The listing may be behind. The decider looks again, and may say nothing.
-            step = Step(environment, environment_id, ExpireLock(by=TIMER))
-            try:
-                outcome = await self.journal.execute(step)
-            except EnvironmentNotFound:
-                continue  # Deleted since the listing was made.
-            passed += outcome.time_passed
-        return passed
+        """Nudge the locks that are due; return how much time had done to them.
+
+        All at once: so they become few appends. Whatever one of them raises is raised
+        when all have been tried.
+        """
+        nudges = map(self._nudge, await self.due_locks())
+        answers = await asyncio.gather(*nudges, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return sum(answer for answer in answers if isinstance(answer, int))
+
+    async def _nudge(self, environment_id: str) -> int:
+        # The listing may be behind. The decider looks again, and may say nothing.
+        step = Step(environment, environment_id, ExpireLock(by=TIMER))
+        try:
+            outcome = await self.journal.execute(step)
+        except EnvironmentNotFound:
+            return 0  # Deleted since the listing was made.
+        return outcome.time_passed
