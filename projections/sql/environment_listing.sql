@@ -116,7 +116,7 @@ WHERE requested_by = %(caller)s
 -- name: due_locks
 -- Environments in which time has something to say.
 SELECT environment_id FROM lock_ticket
-WHERE coalesce(expires_at, lapses_at) <= clock_timestamp() AND ended_at IS NULL
+WHERE coalesce(expires_at, lapses_at) <= statement_timestamp() AND ended_at IS NULL
 UNION
 SELECT id FROM environment WHERE review_until <= statement_timestamp()
 LIMIT 1000;

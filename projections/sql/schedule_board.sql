@@ -42,7 +42,7 @@ SELECT due.id, (
 ) AS open
 FROM (
     SELECT id FROM schedule
-    WHERE state = 'pending' AND next_at <= clock_timestamp()
+    WHERE state = 'pending' AND next_at <= statement_timestamp()
     UNION
     SELECT id FROM schedule
     WHERE state = 'pending' AND waiting > 0 AND is_latest_over
