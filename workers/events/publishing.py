@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
-from msgspec import Struct
 from nats.errors import Error as NatsError
 from nats.js.api import Header
 
 from domain.ids import new_id
 from workers.events.message import Message
-from workers.tasks.batch_client import BatchClient
+from workers.tasks.batch_client import BatchClient, Stored
 from workers.tasks.broker import ANSWER_SECONDS_MAX, BrokerUnavailable
 
 # JetStream takes 1,000 at most; this many, and the other work here is not held up.
@@ -34,18 +33,6 @@ class Overtaken(BrokerUnavailable):
 
     Another relay was faster, or what we gave up waiting for has been stored after all.
     """
-
-
-class Refusal(Struct, frozen=True):
-    err_code: int = 0
-    description: str = ""
-
-
-class Stored(Struct, frozen=True):
-    """JetStream's answer. `seq` is the place of the last one."""
-
-    seq: int = 0
-    error: Refusal | None = None
 
 
 def batches(messages: Iterable[Message]) -> Iterator[Sequence[Message]]:

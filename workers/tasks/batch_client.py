@@ -9,9 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from msgspec import Struct
 from nats.aio.client import Client
 from nats.errors import ConnectionClosedError
 from nats.protocol.command import hpub_cmd
+
+
+class Refusal(Struct, frozen=True):
+    """Why JetStream did not take it; `err_code` is one of its own numbers."""
+
+    err_code: int = 0
+    description: str = ""
+
+
+class Stored(Struct, frozen=True):
+    """JetStream's answer to a publication. `seq` is the place of the last message."""
+
+    seq: int = 0
+    error: Refusal | None = None
 
 
 class BatchClient(Client):

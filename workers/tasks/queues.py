@@ -32,6 +32,7 @@ from nats.js.api import (
 from domain.errors import JournalUnavailable
 from domain.task.events import LOCAL, Priority
 from projections.storage.installation import InstallationId
+from workers.tasks.batch_client import Stored
 from workers.tasks.broker import ANSWER_SECONDS_MAX, Broker, BrokerUnavailable
 from workers.tasks.busy import BusyKeys
 from workers.tasks.line import line_of
@@ -153,17 +154,6 @@ class Publication(Enum):
     NEW = auto()
     THERE = auto()
     NO_ROOM = auto()
-
-
-class Refusal(Struct, frozen=True):
-    err_code: int = 0
-    description: str = ""
-
-
-class Stored(Struct, frozen=True):
-    """JetStream's answer to a publication."""
-
-    error: Refusal | None = None
 
 
 class Answers:
