@@ -25,7 +25,7 @@ from domain.access import (
     stream_of,
 )
 from domain.decider import Journal, Step
-from domain.errors import DomainError, EnvironmentNotFound
+from domain.errors import DomainError, EnvironmentNotFound, JournalUnavailable
 from domain.event import Actor
 from domain.ids import new_id
 from domain.person import ERASED
@@ -94,9 +94,13 @@ class AccessLog:
             flood.count += 1
             flood.latest = event
             return False
-        self._floods[key] = Flood(actor, event)
+        self._floods[key] = new = Flood(actor, event)
         if flood:
-            await self._record_flood(flood)
+            try:
+                await self._record_flood(flood)
+            except JournalUnavailable:
+                new.count += flood.count
+                raise
         if len(self._floods) > REMEMBERED_MAX:
             _, oldest = self._floods.popitem(last=False)
             await self._record_flood(oldest)
@@ -112,17 +116,28 @@ class AccessLog:
 
     async def _flush(self, older_than_seconds: float) -> int:
         over = [
-            key
+            (key, flood)
             for key, flood in self._floods.items()
             if monotonic() - flood.since >= older_than_seconds
         ]
-        return sum([await self._record_flood(self._floods.pop(key)) for key in over])
+        told = 0
+        for key, flood in over:
+            told += await self._record_flood(flood)
+            if self._floods.get(key) is flood:  # And not one that began meanwhile.
+                del self._floods[key]
+        return told
 
     async def _record_flood(self, flood: Flood) -> bool:
-        if flood.count == 0:
+        """Those counted so far; they stay counted if that cannot be recorded now."""
+        count, flood.count = flood.count, 0
+        if count == 0:
             return False
-        actor = await self._actor_by_now(flood.actor)
-        await self._record(actor, replace(flood.latest, count=flood.count))
+        try:
+            actor = await self._actor_by_now(flood.actor)
+            await self._record(actor, replace(flood.latest, count=count))
+        except JournalUnavailable:
+            flood.count += count
+            raise
         return True
 
     async def _actor_by_now(self, actor: Actor) -> Actor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Coroutine
 from time import monotonic
 from typing import Any, LiteralString, TypeVar
@@ -24,9 +24,11 @@ TASKS_PER_CALLER_MAX = 10_000
 SCHEDULES_PER_CALLER_MAX = 1_000
 COUNT_FOR_SECONDS = 1
 SOON_SECONDS = 0.25
+REMEMBERED_MAX = 10_000
 
 T = TypeVar("T")
-Waits = Counter[tuple[str, str | None]]
+Who = tuple[str, str | None]
+Waits = Counter[Who]
 
 
 async def wait_for_turn(
@@ -90,20 +92,23 @@ class Quota:
         self._statement = statement
         self._at_most = at_most
         self._told = told
-        self._counts: dict[tuple[str, str | None], tuple[float, int]] = {}
+        self._counts: OrderedDict[Who, tuple[float, int]] = OrderedDict()
 
     async def check(self, actor: Actor) -> None:
         """Count one more; `TooMany` when that is too many."""
         key, now = (actor.id, actor.application), monotonic()
         since, count = self._counts.get(key, (0.0, 0))
         if now - since > COUNT_FOR_SECONDS:
-            self._counts[key] = (now, count)  # Others need not ask meanwhile.
+            since = now
+            self._counts[key] = (since, count)  # Others need not ask meanwhile.
             values = {"caller": actor.id, "application": actor.application}
             rows = await self._reader.peek(self._statement, values)
             count = int(rows[0]["open"])
         if count >= self._at_most:
             raise TooMany(f"{count} {self._told}")
-        self._counts[key] = (self._counts[key][0], count + 1)
+        self._counts[key] = (since, count + 1)
+        if len(self._counts) > REMEMBERED_MAX:
+            self._counts.popitem(last=False)
 
 
 def ticket_quota(reader: Reader) -> Quota:

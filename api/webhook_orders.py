@@ -60,9 +60,12 @@ def created_of(
 
 
 def revised_of(
-    data: WebhookPatch, facts: WebhookCreated, kept: Config, config_id: str
+    data: WebhookPatch, facts: WebhookCreated, kept: Config | None, config_id: str
 ) -> WebhookRevised:
-    """`kept` is what the vault will have under `config_id`."""
+    """`kept` is what the vault will have under `config_id`; None if that stays.
+
+    Then the event does not say it again: somebody else may change it at the same time.
+    """
     given = ConfigPatch() if isinstance(data.config, UnsetType) else data.config
     revised = WebhookRevised(
         provider=data.provider,
@@ -70,9 +73,10 @@ def revised_of(
         timeout_ms=data.timeout,
         retry_count=data.retry_count,
         retry_delay_ms=data.retry_delay,
-        config_id=config_id,
-        destination=destination_of(kept.url),
     )
+    if kept is not None:
+        where = destination_of(kept.url)
+        revised = replace(revised, config_id=config_id, destination=where)
     check_method(
         facts.provider if data.provider is UNSET else data.provider,
         facts.method if given.method is UNSET else given.method,

@@ -125,20 +125,18 @@ class WebhooksController(Controller):
         """
         known, vault = listed(await find(views, webhook_id)), desk.services.vault
         facts, config = known.facts, await config_in_vault(desk, known)
-        after, config_id = config_after(desk, data, facts, config), facts.config_id
-        if after is not config:
-            config_id = desk.new_id()
+        after, config_id = config_after(desk, data, facts, config), desk.new_id()
+        new = None if after is config else after
         command = ReviseWebhook(
             by=desk.actor,
-            revised=revised_of(data, facts, after, config_id),
+            revised=revised_of(data, facts, new, config_id),
             is_active=is_active_of(data.status),
         )
-        is_new = config_id != facts.config_id
-        if is_new:
-            await vault.put(config_id, after.text)
+        if new is not None:
+            await vault.put(config_id, new.text)
         step = Step(webhook, stream_of(known.id), command)
-        await carry_out(desk, step, or_forget=(config_id,) if is_new else ())
-        if is_new:
+        await carry_out(desk, step, or_forget=() if new is None else (config_id,))
+        if new is not None:
             await vault.forget(facts.config_id)
         if command.is_active is True:
             await desk.services.webhooks.deliveries.forgive(known.id)
@@ -192,8 +190,10 @@ class WebhooksController(Controller):
         state = await carry_out(desk, step, or_forget=(secret_id,))
         if state.facts is None or state.facts.secret_id != secret_id:
             await vault.forget(secret_id)  # Rotated once more meanwhile.
-        if known.previous_secret_id is not None:
-            await vault.forget(known.previous_secret_id)
+        # Asked once more, `known` is what it was rotated to: that signs for a while.
+        before = known.previous_secret_id
+        if before is not None and before != state.previous_secret_id:
+            await vault.forget(before)
         after = listed(await find(views, known.id))
         return SecretAnswer(secret=secret, previous_valid_until=after.previous_until)
 

@@ -60,7 +60,7 @@ class WorkerWork(Struct, frozen=True):
             self.services.journal,
             known_id(said.operation_id),
             parse_id(said.lease_id, "leaseId"),
-            worker=f"{by.id}/{said.worker}",
+            worker=said.worker,
             by=by,
             queue=kind.queue,
             guard=self.caller.guard,

@@ -44,19 +44,19 @@ class CatchUp:
             done += sum(self.store.advance(view) for view in late if view not in near)
 
     def _together(self, views: Collection[View], after: int, tip: int) -> int:
-        news = self.store.news(views, after, tip)
+        upto, moved = after, set[str]()
         try:
-            moved = self.store.follow(views, after, news)
+            news = self.store.news(views, after, tip)
+            moved, upto = self.store.follow(views, after, news), news.upto
         except Exception as error:  # noqa: BLE001 - whose it is, its own turn will tell
             log.warning("the views go on one by one", kind=kind_of(error))
-            moved = set()
         views = [view for view in views if view.name not in moved]
         failures: list[Exception] = []
         for view in views:
             try:
-                self.store.advance(view)
+                upto = max(upto, after + self.store.advance(view))
             except Exception as error:  # noqa: BLE001 - raised once all had their turn
                 failures.append(error)
         if failures:
             raise failures[0]
-        return news.upto - after
+        return upto - after

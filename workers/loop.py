@@ -15,6 +15,8 @@ log = structlog.get_logger()
 RunOnce = Callable[[], Awaitable[int]]
 # Once the database is back, a lock whose time is up must not wait a second more.
 BACKOFF_SECONDS_MAX = 0.25
+# What is done less often than every second can wait for longer, too.
+SLOW_BACKOFF_SECONDS_MAX = 10.0
 CANCEL_AGAIN_SECONDS = 0.5
 # Beyond that, it rests as long as it ever does.
 DOUBLED_MAX = 10
@@ -33,14 +35,16 @@ async def run_forever(
     A failing pass is logged and tried again, later each time, for ever: whatever it
     wanted to do is still to be done.
     """
-    failures = 0
+    failures, most = 0, BACKOFF_SECONDS_MAX
+    if every_seconds > 1:
+        most = min(every_seconds, SLOW_BACKOFF_SECONDS_MAX)
     while True:
         try:
             worked = await run_once()
         except Exception as error:  # noqa: BLE001 - nothing may end a worker's loop
             failures += 1
             doubled = 2 ** min(failures, DOUBLED_MAX)
-            rest = min(every_seconds * doubled, BACKOFF_SECONDS_MAX)
+            rest = min(every_seconds * doubled, most)
             log.warning(
                 "worker failed",
                 worker=name,

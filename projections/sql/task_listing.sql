@@ -56,6 +56,7 @@ CROSS JOIN LATERAL (
     SELECT * FROM every_task()
     WHERE state = wanted.state AND position < %(before)s
         AND repository_key = within.repository
+        AND (%(reach)s::text[] IS NULL OR repository_key = ANY(%(reach)s))
         AND (%(type)s::text IS NULL OR task_type = %(type)s)
         AND (%(priority)s::text IS NULL OR priority = %(priority)s)
     ORDER BY position DESC

@@ -60,6 +60,10 @@ class Memory:
         self.origins: dict[tuple[str, str | None, str | None], Raw] = {}
         self.shown: dict[bytes, bytes] = {}
 
+    def has_met(self, name: str) -> bool:
+        """All that is known of a person; some may have been forgotten, being much."""
+        return name in self.people and name in self.names
+
 
 class Subjects:
     """`keys` are where it looks for what it does not remember."""
@@ -121,11 +125,11 @@ class Subjects:
 
     def strangers(self, actors: Iterable[Actor]) -> set[str]:
         """Those of them who may be people, and are not known here."""
-        people = self._memory.people
+        memory = self._memory
         return {
             actor.id
             for actor in actors
-            if actor.application is None and actor.id not in people
+            if actor.application is None and not memory.has_met(actor.id)
         }
 
     def meet(self, people: Collection[str]) -> None:
@@ -149,7 +153,7 @@ class Subjects:
             for name, is_certain in names_in(event, places):
                 (people if is_certain else others).add(name)
         memory = self._memory
-        self._learn({n for n in people if n not in memory.people}, make=True)
+        self._learn({n for n in people if not memory.has_met(n)}, make=True)
         others = {n for n in others - people if n not in memory.names}
         self._learn(others, make=False)
 

@@ -13,11 +13,12 @@ from litestar.connection import ASGIConnection
 from api.access_log import WINDOW_SECONDS, AccessLog
 from api.auth import Caller, Connection
 from domain.access import AccessRefused, EnvironmentRead
-from domain.errors import Forbidden
+from domain.decider import Outcome, Step
+from domain.errors import Forbidden, JournalUnavailable
 from domain.event import Actor
 from domain.ids import new_id
 from domain.roles import Role
-from tests.support.memory import MemoryJournal
+from tests.support.memory import Hands, MemoryJournal
 
 MALLORY = Caller(
     Actor("mallory", Role.MEMBER, ip="10.0.0.1"), datetime.max.replace(tzinfo=UTC)
@@ -84,6 +85,61 @@ def test_a_refusal_after_a_flood_brings_the_count_along(
     asyncio.run(refusals())
     events = [cast("AccessRefused", record.event) for record in journal.records]
     assert [event.count for event in events] == [1, 1, 1]
+
+
+class Away(MemoryJournal):
+    is_away = False
+
+    async def execute(self, *steps: Step, wait_seconds: float = 0) -> Outcome:
+        if self.is_away:
+            raise JournalUnavailable("it does not answer")
+        return await super().execute(*steps, wait_seconds=wait_seconds)
+
+
+@pytest.mark.parametrize("is_refused_again", [True, False])
+def test_what_was_counted_outlives_an_outage(
+    clock: Hands, wait: Wait, *, is_refused_again: bool
+) -> None:
+    journal = Away(clock)
+
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for _ in range(10):
+            await log.refused(asking(), Forbidden("no"))
+        wait(WINDOW_SECONDS)
+        journal.is_away = True
+        again = log.refused(asking(), Forbidden("no"))
+        asked: Any = again if is_refused_again else log.flush_once()
+        with pytest.raises(JournalUnavailable):
+            await asked
+        again.close()
+        journal.is_away = False
+        await log.close()
+        await log.close()
+
+    asyncio.run(refusals())
+    events = [cast("AccessRefused", record.event) for record in journal.records]
+    assert [event.count for event in events] == [1, 9]
+
+
+def test_one_that_was_evicted_meanwhile_is_no_error(
+    journal: MemoryJournal, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for _ in range(3):
+            await log.refused(asking(), Forbidden("no"))
+        wait(WINDOW_SECONDS)
+        record = journal.execute
+
+        async def evicting(*steps: Step, wait_seconds: float = 0) -> Outcome:
+            log._floods.clear()
+            return await record(*steps, wait_seconds=wait_seconds)
+
+        monkeypatch.setattr(journal, "execute", evicting)
+        assert await log.flush_once() == 1
+
+    asyncio.run(refusals())
 
 
 def asking() -> Connection:

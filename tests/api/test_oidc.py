@@ -130,6 +130,14 @@ def test_nor_does_a_limited_owner_touch_anything_of_another(
     made(theirs.release(held["ticketId"]))
 
 
+def test_nor_is_a_limited_owner_told_of_the_tasks_of_another(
+    installation: Installation, admins: Caller
+) -> None:
+    by, order = Actor("ci", Role.APPLICATION), Order("elsewhere", {}, repository=BANK)
+    installation.decide(of_task(new_id(), SubmitTask(by=by, order=order)))
+    assert made(admins.get("/tasks", repositoryIdentifier=BANK))["tasks"] == []
+
+
 def test_nor_of_what_all_repositories_share(admins: Caller) -> None:
     org = {"username": "a", "sfdxAuthUrl": "force://a::b@c.my.salesforce.com"}
     for answer in (

@@ -11,11 +11,12 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
+from domain.errors import VaultClosed
 from domain.record import Recorded
 from projections import catch_up
 from projections.catch_up import CatchUp
 from projections.storage import checkpoint
-from projections.storage.checkpoint import ViewStore
+from projections.storage.checkpoint import Page, ViewStore
 from projections.storage.database import Database
 from projections.view import View, Write
 from projections.views import VIEWS
@@ -73,3 +74,19 @@ def test_a_view_that_fails_keeps_no_other_from_going_on(
         assert "no such thing" not in str(logs)
     assert store.lag(good.name).checkpoint == len(STORY)
     assert store.lag(broken.name).checkpoint == 1
+
+
+def test_news_that_one_view_cannot_read_keep_no_other_from_going_on(
+    own_journal_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(own_journal_url, STORY)
+    views, store = (VIEWS["directory"], VIEWS["audit_log"]), ViewStore(database)
+    for view in views:
+        store.advance(view, limit=1)
+
+    def closed(*_: object) -> Page:
+        raise VaultClosed("no key", version=2)
+
+    monkeypatch.setattr(ViewStore, "news", closed)
+    assert keep_up(database, *views) > 0
+    assert [store.lag(view.name).checkpoint for view in views] == [len(STORY)] * 2

@@ -106,6 +106,15 @@ def erased(url: str, subjects: Subjects, name: str) -> str:
     return known.erased_as
 
 
+def test_who_was_half_forgotten_is_met_again(
+    journal_url: str, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(journal_url, subjects := process(), request("a", ADA))
+    subjects._memory.names.clear()  # There are more of them than of people.
+    monkeypatch.setattr(subjects, "strangers", lambda _: set())
+    happen(journal_url, subjects, request("b", ADA))
+
+
 def test_the_journal_has_no_name_and_tells_every_name(
     journal_url: str, process: Process
 ) -> None:

@@ -17,7 +17,7 @@ class Enough(BaseException):
     """Ends the loop, as nothing but a cancellation does."""
 
 
-def failing(*errors: BaseException) -> list[dict[str, Any]]:
+def failing(*errors: BaseException, every: float = 0.5) -> list[dict[str, Any]]:
     """What is logged by a loop whose passes fail with these."""
     left = [*errors, Enough()]
 
@@ -25,7 +25,7 @@ def failing(*errors: BaseException) -> list[dict[str, Any]]:
         raise left.pop(0)
 
     with capture_logs() as logs, pytest.raises(Enough):
-        asyncio.run(run_forever("a", fail, 0.5))
+        asyncio.run(run_forever("a", fail, every))
     return [dict(line) for line in logs]
 
 
@@ -73,3 +73,11 @@ def test_that_the_database_is_away_has_no_place() -> None:
 def test_it_goes_on_however_often_it_failed() -> None:
     """A pass that ends by nothing but a failure: all the failures are in a row."""
     assert len(failing(*[JournalUnavailable("away")] * 1_100)) == 1_100
+
+
+def test_what_is_done_once_a_minute_is_not_tried_four_times_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "SLOW_BACKOFF_SECONDS_MAX", 0.01)
+    [line] = failing(JournalUnavailable("away"), every=60)
+    assert line["again_in"] == 0.01

@@ -86,6 +86,8 @@ class Publishing:
         try:
             await outlet.publish(checkpoint.origin, newest.note)
         except OutletUnavailable as error:
+            # It may have been removed: to be asked again is to be made again.
+            self._given.pop(outlet.name, None)
             self._complain(outlet, str(error))
             return 0
         self._given[outlet.name] = checkpoint.size

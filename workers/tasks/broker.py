@@ -29,6 +29,7 @@ class Broker:
         self._client: BatchClient | None = None
         self._jetstream: JetStreamContext | None = None
         self._connected = asyncio.Event()
+        self._has_been = False
 
     @property
     def client(self) -> BatchClient:
@@ -54,8 +55,7 @@ class Broker:
         client, closed = BatchClient(), asyncio.Event()
 
         async def tell() -> None:
-            for listener in self.when_back:
-                listener()
+            self._tell()
 
         try:
             await connect(
@@ -64,9 +64,16 @@ class Broker:
             self._client = client
             self._jetstream = client.jetstream(timeout=ANSWER_SECONDS_MAX)
             self._connected.set()
+            if self._has_been:
+                self._tell()
+            self._has_been = True
             await closed.wait()
         finally:
             self._connected.clear()
             self._client = self._jetstream = None
             await client.close()
         return 0
+
+    def _tell(self) -> None:
+        for listener in self.when_back:
+            listener()

@@ -59,7 +59,8 @@ class Room:
         return [task for task in tasks if left[task.key].tasks > 0]
 
     def took(self, task: Queued) -> None:
-        self._left[task.key].tasks -= 1
+        if (left := self._left.get(task.key)) is not None:  # Else it was forgotten.
+            left.tasks -= 1
 
     def forget(self) -> None:
         self._left.clear()

@@ -36,14 +36,24 @@ class TaskSweep:
     queues: TaskQueues
 
     async def run_once(self) -> int:
-        """How many were not in their queue, and how many had lost their worker."""
+        """How many were not in their queue, and how many had lost their worker.
+
+        What one of them raises keeps none of the others waiting: it is raised at the
+        end.
+        """
         steps = [
             Step(lifecycle, stream_of(operation_id), Look(by=SWEEP))
             for operation_id in await self.due_tasks()
         ]
-        outcomes = await asyncio.gather(*map(self.journal.execute, steps))
-        stalled = sum(outcome.time_passed for outcome in outcomes)
-        return stalled + await self._publish()
+        looks = map(self.journal.execute, steps)
+        outcomes = await asyncio.gather(*looks, return_exceptions=True)
+        published = await self._publish()
+        stalled = 0
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            stalled += outcome.time_passed
+        return stalled + published
 
     async def _publish(self) -> int:
         long_ago = monotonic() - AGAIN_SECONDS
