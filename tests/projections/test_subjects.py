@@ -106,12 +106,10 @@ def erased(url: str, subjects: Subjects, name: str) -> str:
     return known.erased_as
 
 
-def test_who_was_half_forgotten_is_met_again(
-    journal_url: str, process: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_half_forgotten_are_met_again(journal_url: str, process: Process) -> None:
     begun(journal_url, subjects := process(), request("a", ADA))
     subjects._memory.names.clear()  # There are more of them than of people.
-    monkeypatch.setattr(subjects, "strangers", lambda _: set())
+    assert subjects.strangers([ADA]) == {ADA.id}
     happen(journal_url, subjects, request("b", ADA))
 
 
