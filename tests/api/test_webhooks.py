@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from domain.clock import utc_now
 from domain.ids import new_id
 from domain.roles import Role
+from projections.storage.uuid7 import event_id
 from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.hooks import Hook
 from tests.support.running import Api, Installation
@@ -227,7 +229,8 @@ def test_either_an_id_or_a_position_is_delivered(owner: Caller) -> None:
     both = {"eventId": new_id(), "position": 1}
     for body in ({}, both):
         assert refused(owner.post(path, body), 400)["field"] == "eventId"
-    refused(owner.post(path, {"eventId": new_id()}), 404, "EVENT_NOT_FOUND")
+    unknown = event_id(utc_now())
+    refused(owner.post(path, {"eventId": unknown}), 404, "EVENT_NOT_FOUND")
     refused(owner.post(path, {"position": 2**53}), 404, "EVENT_NOT_FOUND")
 
 
