@@ -11,6 +11,7 @@ from domain.environment.environment import environment
 from domain.environment.lock import ExpireLock
 from domain.errors import EnvironmentNotFound
 from domain.event import system
+from workers.loop import results
 
 # After an outage the view that tells is late itself: the next look must be soon.
 EVERY_SECONDS = 0.1
@@ -32,10 +33,7 @@ class LockExpiry:
         """
         nudges = map(self._nudge, await self.due_locks())
         answers = await asyncio.gather(*nudges, return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return sum(answer for answer in answers if isinstance(answer, int))
+        return sum(results(answers))
 
     async def _nudge(self, environment_id: str) -> int:
         # The listing may be behind. The decider looks again, and may say nothing.

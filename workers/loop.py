@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from traceback import walk_tb
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from domain.errors import JournalUnavailable
 
 log = structlog.get_logger()
+T = TypeVar("T")
 RunOnce = Callable[[], Awaitable[int]]
 # Once the database is back, a lock whose time is up must not wait a second more.
 BACKOFF_SECONDS_MAX = 0.25
@@ -88,6 +89,16 @@ def _places(error: BaseException) -> Sequence[str]:
         f"{code.co_filename}:{line} {code.co_qualname}"
         for code, line in codes[-PLACES_MAX:]
     ]
+
+
+def results(answers: Iterable[T | BaseException]) -> list[T]:
+    """Those of a `gather` that let all go on; what one of them raised is raised now."""
+    found: list[T] = []
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+        found.append(answer)
+    return found
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:

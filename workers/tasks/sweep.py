@@ -13,6 +13,7 @@ from time import monotonic
 from domain.decider import Journal, Look, Step
 from domain.event import system
 from domain.task.lifecycle import lifecycle, stream_of
+from workers.loop import results
 from workers.tasks.owning import ForeignQueues
 from workers.tasks.queues import Ready, TaskQueues
 
@@ -48,12 +49,7 @@ class TaskSweep:
         looks = map(self.journal.execute, steps)
         outcomes = await asyncio.gather(*looks, return_exceptions=True)
         published = await self._publish()
-        stalled = 0
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-            stalled += outcome.time_passed
-        return stalled + published
+        return published + sum(one.time_passed for one in results(outcomes))
 
     async def _publish(self) -> int:
         long_ago = monotonic() - AGAIN_SECONDS
