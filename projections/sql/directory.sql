@@ -87,7 +87,7 @@ ORDER BY created_at, id;
 -- Not where it was an application that is called alike.
 UPDATE application_token SET created_by = %(erased_as)s
 WHERE created_by = %(name)s AND (
-    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    SELECT event_json(state) #>> '{origin,application}'
     FROM berth_events
     WHERE originator_id = 'tokens/' || application_token.id AND originator_version = 1
 ) IS NULL;

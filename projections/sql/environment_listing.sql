@@ -125,7 +125,7 @@ LIMIT 1000;
 -- Not where it was an application that is called alike, here and in the next two.
 UPDATE environment SET created_by = %(erased_as)s
 WHERE created_by = %(name)s AND (
-    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    SELECT event_json(state) #>> '{origin,application}'
     FROM berth_events WHERE originator_id = environment.id
         AND topic = 'environment.registered'
     ORDER BY originator_version LIMIT 1
@@ -134,7 +134,7 @@ WHERE created_by = %(name)s AND (
 -- name: erase_revisers
 UPDATE environment SET updated_by = %(erased_as)s
 WHERE updated_by = %(name)s AND (
-    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    SELECT event_json(state) #>> '{origin,application}'
     FROM berth_events WHERE originator_id = environment.id
         AND topic IN ('environment.registered', 'environment.revised')
     ORDER BY originator_version DESC LIMIT 1
@@ -144,7 +144,7 @@ WHERE updated_by = %(name)s AND (
 UPDATE environment SET
     review = review || jsonb_build_object('requested_by', %(erased_as)s::text)
 WHERE review ->> 'requested_by' = %(name)s AND (
-    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    SELECT event_json(state) #>> '{origin,application}'
     FROM berth_events WHERE originator_id = environment.id
         AND topic = 'review.assigned'
     ORDER BY originator_version DESC LIMIT 1

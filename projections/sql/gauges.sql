@@ -20,7 +20,7 @@ SELECT
     application_name AS view,
     (tip - notification_id)::float8 AS events,
     greatest(0, extract(epoch FROM now() - coalesce((
-        SELECT (convert_from(state, 'UTF8')::json #>> '{origin,at}')::timestamptz
+        SELECT (event_json(state) #>> '{origin,at}')::timestamptz
         FROM berth_events
         WHERE berth_events.notification_id = berth_tracking.notification_id + 1
     ), now())))::float8 AS seconds

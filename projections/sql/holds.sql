@@ -117,7 +117,7 @@ CROSS JOIN LATERAL (
     (
         SELECT notification_id AS position, topic, stored FROM berth_events
         CROSS JOIN LATERAL (
-            SELECT convert_from(state, 'UTF8')::json AS stored
+            SELECT event_json(state) AS stored
         ) AS text
         WHERE originator_id = wanted.environment_id AND originator_version > after
             AND originator_version < before AND topic = 'lock.credentials_disclosed'
@@ -128,7 +128,7 @@ CROSS JOIN LATERAL (
     (
         SELECT position, topic, stored FROM environment_elsewhere AS elsewhere
         CROSS JOIN LATERAL (
-            SELECT convert_from(state, 'UTF8')::json AS stored FROM berth_events
+            SELECT event_json(state) AS stored FROM berth_events
             WHERE notification_id = position LIMIT 1
         ) AS published
         WHERE elsewhere.environment_id = wanted.environment_id
@@ -160,6 +160,6 @@ WHERE requested_by = %(name)s AND application IS NULL;
 -- Not where it was an application that is called alike.
 UPDATE hold SET ended_by = %(erased_as)s
 WHERE ended_by = %(name)s AND (
-    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    SELECT event_json(state) #>> '{origin,application}'
     FROM berth_events WHERE notification_id = hold.ended_position
 ) IS NULL;

@@ -39,6 +39,6 @@ ORDER BY page.published_at DESC, page.position DESC;
 -- Not what an application published that is called alike.
 UPDATE release SET published_by = %(erased_as)s
 WHERE published_by = %(name)s AND (
-    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    SELECT event_json(state) #>> '{origin,application}'
     FROM berth_events WHERE notification_id = release.position
 ) IS NULL;

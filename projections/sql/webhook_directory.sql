@@ -39,7 +39,7 @@ SELECT * FROM webhook WHERE id = ANY(%(ids)s);
 SELECT webhook.*, updated_at >= since AS has_changed
 FROM webhook CROSS JOIN (
     SELECT coalesce((
-        SELECT (convert_from(state, 'UTF8')::json #>> '{origin,at}')::timestamptz
+        SELECT (event_json(state) #>> '{origin,at}')::timestamptz
         FROM berth_events WHERE notification_id = %(place)s
     ), '-infinity') AS since
 ) AS place
@@ -55,7 +55,7 @@ FROM webhook WHERE status <> 'deleted';
 -- Not where it was an application that is called alike.
 UPDATE webhook SET created_by = %(erased_as)s
 WHERE created_by = %(name)s AND (
-    SELECT convert_from(state, 'UTF8')::json #>> '{origin,application}'
+    SELECT event_json(state) #>> '{origin,application}'
     FROM berth_events
     WHERE originator_id = 'webhooks/' || webhook.id AND originator_version = 1
 ) IS NULL;

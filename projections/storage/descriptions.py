@@ -47,7 +47,7 @@ CROSS JOIN LATERAL (
         AND topic = ANY(%(topics)s)
     ORDER BY originator_version LIMIT %(limit)s
 ) AS found
-CROSS JOIN LATERAL json_to_record(convert_from(state, 'UTF8')::json->'event')
+CROSS JOIN LATERAL json_to_record(event_json(state)->'event')
     AS told (repository text, name text, category text)
 ORDER BY wanted.stream, found.version
 """

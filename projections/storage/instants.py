@@ -29,7 +29,7 @@ WITH RECURSIVE ends AS MATERIALIZED (
             SELECT at < %(instant)s OR (at = %(instant)s AND %(inclusive)s)
             FROM berth_events, LATERAL (
                 SELECT (
-                    convert_from(state, 'UTF8')::json #>> '{origin,at}'
+                    event_json(state) #>> '{origin,at}'
                 )::timestamptz
             ) AS dated (at)
             WHERE notification_id <= middle ORDER BY notification_id DESC LIMIT 1
@@ -39,7 +39,7 @@ WITH RECURSIVE ends AS MATERIALIZED (
 SELECT
     low AS position, clock_timestamp() AS now,
     (
-        SELECT (convert_from(state, 'UTF8')::json #>> '{origin,at}')::timestamptz
+        SELECT (event_json(state) #>> '{origin,at}')::timestamptz
         FROM berth_events ORDER BY notification_id LIMIT 1
     ) AS first
 FROM search WHERE low = high LIMIT 1
@@ -66,11 +66,6 @@ async def first_since(database: Database, instant: datetime) -> int:
     """Its position; if there is none, the one that the next event will have."""
     moment = await in_thread(_find, database, instant, inclusive=False)
     return moment.position + 1
-
-
-def first_since_sync(database: Database, instant: datetime) -> int:
-    """The same, for who is in a thread already."""
-    return _find(database, instant, inclusive=False).position + 1
 
 
 def moment_in(cursor: Any, instant: datetime, *, inclusive: bool) -> Moment:

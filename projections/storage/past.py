@@ -13,7 +13,7 @@ from domain.event import Event
 from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.failures import ALTERED, UNDECODABLE
-from projections.storage.instants import first_since_sync
+from projections.storage.instants import moment_in
 from projections.storage.mapper import KNOWN, recorded_in
 from projections.storage.threads import in_thread
 from projections.storage.uuid7 import EPOCH
@@ -49,7 +49,7 @@ SELECT event.* FROM unnest(%(streams)s::text[]) AS wanted (stream), LATERAL (
 WITH_ID: LiteralString = """
 SELECT notification_id FROM berth_events
 WHERE notification_id BETWEEN %(first)s AND %(last)s
-    AND convert_from(state, 'UTF8')::json->>'id' = %(id)s
+    AND event_json(state)->>'id' = %(id)s
 LIMIT 1
 """
 LAST: LiteralString = """
@@ -58,6 +58,7 @@ SELECT coalesce(max(notification_id), 0) AS last FROM berth_events
 SAME_INSTANT_MAX = 10_000
 PIECE_MAX = 1_000
 PIECE_BYTES_MAX = 4 * 1024 * 1024
+MILLISECOND = timedelta(milliseconds=1)
 MILLISECONDS = 80  # below which a UUIDv7 has other bits
 MILLISECONDS_MAX = 253_402_300_799_999  # of what `datetime` can tell
 
@@ -127,12 +128,15 @@ class Past:
     def _find(self, event_id: str) -> int | None:
         """Ids tell their milliseconds, and those never go back within the journal."""
         milliseconds = UUID(event_id).int >> MILLISECONDS
-        if milliseconds > MILLISECONDS_MAX:
+        if milliseconds >= MILLISECONDS_MAX:
             return None
         since = EPOCH + timedelta(milliseconds=milliseconds)
-        first = first_since_sync(self._database, since)
-        values = {"id": event_id, "first": first, "last": first + SAME_INSTANT_MAX}
         with self._database.cursor() as cursor:
+            before = moment_in(cursor, since, inclusive=False)
+            until = moment_in(cursor, since + MILLISECOND, inclusive=False)
+            first = before.position + 1
+            last = min(until.position, before.position + SAME_INSTANT_MAX)
+            values = {"id": event_id, "first": first, "last": last}
             row = cursor.execute(WITH_ID, values).fetchone()
         return row["notification_id"] if row else None
 

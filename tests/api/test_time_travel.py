@@ -201,8 +201,8 @@ def test_the_list_is_filtered_as_it_was(owner: Caller, run: Run) -> None:
     made(owner.patch(f"/environments/{one['id']}", changed))
 
     def found(**query: Any) -> Sequence[str]:
-        answer = owner.get("/environments", **here | {"at": at} | query)
-        return [environment["id"] for environment in answer.json()]
+        there: Any = made(owner.get("/environments", **here | {"at": at} | query))
+        return [environment["id"] for environment in there]
 
     for query in ({}, {"tags": "b,a"}, {"branch": "main"}, {"isActive": "true"}):
         assert found(**query) == [one["id"]]

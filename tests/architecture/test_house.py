@@ -166,6 +166,16 @@ def test_sql_is_in_sql_files_or_in_the_storage() -> None:
     assert found == set(SQL_ELSEWHERE)
 
 
+def test_postgresql_reads_an_event_in_one_way() -> None:
+    """Else one that tells of a NUL character stops whoever meets it."""
+    reading = {
+        name_of(path)
+        for path in (*FILES, *ROOT.glob("projections/**/*.sql"))
+        if "convert_from(state" in path.read_text()
+    }
+    assert reading == {"projections/storage/migrations/0026_event_json.sql"}
+
+
 def test_what_a_request_makes_up_it_makes_up_at_its_desk() -> None:
     """Else it would be something else when the request is carried out once more."""
     makers = {

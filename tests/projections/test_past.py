@@ -5,35 +5,43 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
 
 from domain.environment.events import EnvironmentRevised
 from domain.record import Recorded
+from domain.task.events import TaskProgressed
 from domain.webhook.wishes import TAGS
 from projections.storage.database import Database
+from projections.storage.instants import moment_of
 from projections.storage.past import PIECE_BYTES_MAX, PIECE_MAX, Past
+from projections.storage.uuid7 import EPOCH, event_id
 from tests.projections.test_views import append
-from tests.support.builders import registered, requested
+from tests.support.builders import at, registered, requested
 
 NEWER = """
 UPDATE berth_events SET topic = 'lock.teleported', state = convert_to(
     replace(convert_from(state, 'UTF8'), 'lock.requested', 'lock.teleported'), 'UTF8'
 ) WHERE notification_id = 2
 """
-WITH_IDS = """
-UPDATE berth_events SET state = convert_to(jsonb_set(
-    convert_from(state, 'UTF8')::jsonb, '{id}',
-    to_jsonb(format('0190000%s-0000-7000-8000-000000000000', notification_id))
-)::text, 'UTF8')
+IDENTIFY = """
+UPDATE berth_events SET state = convert_to(
+    replace(convert_from(state, 'UTF8'), format('"e%%s"', notification_id), %s), 'UTF8'
+) WHERE notification_id = %s
 """
 
 
 @pytest.fixture
-def past(own_journal_url: str) -> Iterator[Past]:
+def database(own_journal_url: str) -> Iterator[Database]:
     with closing(Database(own_journal_url)) as database:
-        yield Past(database)
+        yield database
+
+
+@pytest.fixture
+def past(database: Database) -> Past:
+    return Past(database)
 
 
 def pieces(past: Past, first: int, last: int) -> list[Sequence[Recorded]]:
@@ -67,6 +75,15 @@ def test_a_range_of_long_events_comes_in_pieces_of_so_many_bytes(
     assert max(map(len, found)) <= PIECE_BYTES_MAX // 200_000 + 2
 
 
+def identified(url: str, *instants: datetime) -> list[str]:
+    """The events from the first on get ids as of these instants; which ones."""
+    ids = [event_id(instant) for instant in instants]
+    with psycopg.connect(url) as connection:
+        for position, id_ in enumerate(ids, 1):
+            connection.execute(IDENTIFY, [f'"{id_}"', position])
+    return ids
+
+
 def test_what_only_a_newer_version_knows_is_left_out(
     past: Past, own_journal_url: str
 ) -> None:
@@ -74,13 +91,49 @@ def test_what_only_a_newer_version_knows_is_left_out(
     append(own_journal_url, [("uat", requested(str(n))) for n in range(3)])
     with psycopg.connect(own_journal_url) as connection:
         connection.execute(NEWER)
-        connection.execute(WITH_IDS)
+    ids = identified(own_journal_url, at(1), at(2), at(3))
 
     async def read() -> None:
         assert [*await past.at([1, 2, 3])] == [1, 3]
-        for position in (1, 2, 3):
-            event_id = f"0190000{position}-0000-7000-8000-000000000000"
-            assert await past.find(event_id) == position
+        assert [await past.find(id_) for id_ in ids] == [1, 2, 3]
 
     asyncio.run(read())
     assert positions(pieces(past, 1, 3)) == [1, 3]
+
+
+def test_an_event_is_found_by_its_id_among_those_of_its_millisecond(
+    past: Past, own_journal_url: str
+) -> None:
+    append(own_journal_url, [("uat", requested(str(n))) for n in range(9)])
+    ids = identified(own_journal_url, *(at(n) for n in range(1, 10)))
+    nobody = [
+        *(event_id(at(n) + timedelta(milliseconds=500)) for n in range(11)),
+        *(event_id(at(n)) for n in range(11)),
+        event_id(EPOCH),
+        "ffffffff-ffff-7fff-bfff-ffffffffffff",
+        "d9a0fb3e-5a52-4ad4-8f3a-5d9a0c1f2e6b",  # Random, not of a time.
+    ]
+
+    async def read() -> None:
+        assert [await past.find(id_) for id_ in ids] == [*range(1, 10)]
+        assert {await past.find(id_) for id_ in nobody} == {None}
+
+    asyncio.run(read())
+
+
+def test_what_a_text_says_with_a_nul_keeps_no_event_from_being_found(
+    past: Past, own_journal_url: str, database: Database
+) -> None:
+    """PostgreSQL's text cannot have one; JSON tells of it, and so does a backslash."""
+    texts = ["half\0", "\0", "\\\0", "\\u0000", "\\\\u0000", "\\"]
+    append(own_journal_url, [("tasks/a", TaskProgressed(1, 1, text)) for text in texts])
+    instants = [at(n) for n in range(1, len(texts) + 1)]
+    ids = identified(own_journal_url, *instants)
+
+    async def read() -> None:
+        for position, instant in enumerate(instants, 1):
+            moment = await moment_of(database, instant)
+            assert (moment.position, moment.first) == (position, at(1))
+            assert await past.find(ids[position - 1]) == position
+
+    asyncio.run(read())
