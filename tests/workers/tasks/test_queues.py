@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from domain.task.events import LOCAL, Priority
-from tests.support.dispatching import Hall, hall, until
+from domain.decider import Step
+from domain.errors import JournalUnavailable
+from domain.task.commands import StartAttempt, SubmitTask
+from domain.task.events import LOCAL, Order, Priority, TaskStalled
+from domain.task.lifecycle import lifecycle
+from domain.task.lifecycle import stream_of as task_stream
+from tests.support.dispatching import CI, Hall, hall, until
+from tests.support.memory import Hands
+from tests.workers.test_lock_expiry import Silent
 from workers.embedded import EmbeddedNats
 from workers.tasks.queues import Published, Ready, stream_of
-from workers.tasks.sweep import TaskSweep
+from workers.tasks.sweep import SWEEP, TaskSweep
 
 AWAY = "away"
 STREAM = stream_of(Priority.LOW)
@@ -101,6 +108,37 @@ def test_what_had_no_room_is_published_as_soon_as_there_is_some(
             assert await sweep.run_once() == 1
             await counted(here, 3)
             assert await sweep.run_once() == 0
+
+    uvloop.run(scene())
+
+
+def test_a_task_of_which_nothing_can_be_told_keeps_no_other_waiting(
+    own_journal_url: str, nats_url: str, clock: Hands
+) -> None:
+    async def ready_tasks() -> Sequence[Ready]:
+        return ready(AWAY, "1")
+
+    async def due_tasks() -> Sequence[str]:
+        return ["silent", "stalled"]
+
+    async def scene() -> None:
+        journal = Silent(clock)
+        for name in await due_tasks():
+            submit = SubmitTask(by=CI, order=Order("noop", {}))
+            start = StartAttempt(by=SWEEP, worker="w", lease_id="l", queue=LOCAL)
+            for command in (submit, start):
+                await journal.execute(Step(lifecycle, task_stream(name), command))
+        clock.turn(seconds=3_600)
+        journal.silent_about = task_stream("silent")
+        async with hall(own_journal_url, nats_url, queues=[AWAY]) as here:
+            queues = here.dispatch.queues
+            sweep = TaskSweep(ready_tasks, due_tasks, journal, queues)
+            with pytest.raises(JournalUnavailable):
+                await sweep.run_once()
+            await counted(here, 1)
+        last = journal.records[-1]
+        assert isinstance(last.event, TaskStalled)
+        assert last.originator_id == task_stream("stalled")
 
     uvloop.run(scene())
 
