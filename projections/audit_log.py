@@ -250,4 +250,5 @@ audit_log = View(
     project,
     get_args(Shown),
     erase=(sql["erase_actors"], sql["erase_details"]),
+    used_indexes=("audit_record_of_environment",),
 )

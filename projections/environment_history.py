@@ -5,8 +5,8 @@ What an environment's own stream has is read from there; this view knows the res
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import get_args
+from collections.abc import Collection, Iterable
+from typing import Any, get_args
 
 from msgspec import UNSET
 
@@ -34,34 +34,54 @@ Elsewhere = OneElsewhere | DefaultChosen | EnvironmentsOrdered
 
 
 def project(records: Iterable[Recorded]) -> Iterable[Write]:
-    """Names change rarely: each change is one write, in order."""
-    elsewhere: list[Row] = []
+    names, elsewhere = Names(), list[Row]()
     for record in records:
         if isinstance(record.event, NamingEvent):
-            yield from naming(record, record.event)
+            names.see(record.originator_id, record.position, record.event)
             continue
         row = {"position": record.position, "topic": tag(type(record.event))}
         elsewhere += [
             row | {"environment_id": named} for named in {*named_in(record.event)}
         ]
+    yield sql["end_names"], names.ended
+    yield sql["begin_names"], names.begun
     yield sql["add_elsewhere"], elsewhere
 
 
-def naming(record: Recorded, event: NamingEvent) -> Iterator[Write]:
-    stream, position = record.originator_id, record.position
-    match event:
-        case EnvironmentRegistered(repository=repository, name=name):
-            row = {"since": position, "environment_id": stream, "name": name}
-            row |= {"repository": repository, "project": fold(repository)}
-            yield sql["begin_names"], [row | {"name_key": fold(name)}]
-        case EnvironmentRevised(name=name) if name is not UNSET:
-            row = {"since": position, "environment_id": stream, "name": name}
-            yield sql["change_names"], [row | {"name_key": fold(str(name))}]
-        case EnvironmentRetired():
-            row = {"environment_id": stream, "until": position}
-            yield sql["end_names"], [row]
-        case _:
-            pass  # It has the same name as before.
+class Names:
+    """What a batch changes: names that end which it did not begin, and its own."""
+
+    def __init__(self) -> None:
+        self.ended: list[Row] = []
+        self.begun: list[dict[str, Any]] = []
+        self._current: dict[str, dict[str, Any]] = {}
+
+    def see(self, stream: str, position: int, event: NamingEvent) -> None:
+        match event:
+            case EnvironmentRegistered(repository=repository, name=name):
+                its = {"repository": repository, "project": fold(repository)}
+                self._begin(its, stream, position, name)
+            case EnvironmentRevised(name=name) if name is not UNSET:
+                self._begin(self._end(stream, position), stream, position, str(name))
+            case EnvironmentRetired():
+                self._end(stream, position)
+            case _:
+                pass  # It has the same name as before.
+
+    def _begin(self, known: Row, stream: str, since: int, name: str) -> None:
+        named = {"environment_id": stream, "name": name, "name_key": fold(name)}
+        new = {**known, **named, "since": since, "until": None}
+        self._current[stream] = new
+        self.begun.append(new)
+
+    def _end(self, stream: str, until: int) -> Row:
+        """The one that ends, or nothing if only the database has it."""
+        known = self._current.pop(stream, None)
+        if known is None:
+            self.ended.append({"environment_id": stream, "until": until})
+            return {}
+        known["until"] = until
+        return known
 
 
 def named_in(event: Event) -> Collection[str | None]:
@@ -80,4 +100,5 @@ environment_history = View(
     ("environment_name", "environment_elsewhere"),
     project,
     [*get_args(NamingEvent), *get_args(Elsewhere)],
+    used_indexes=("environment_name_of_environment",),
 )

@@ -41,4 +41,5 @@ release_history = View(
     project,
     get_args(Shown),
     erase=(sql["erase_releases"],),
+    used_indexes=("release_of_environment",),
 )

@@ -40,6 +40,8 @@ class View:
 
     `erase` are statements that put %(erased_as)s in the place of the person %(name)s,
     and %(erased)s in that of what else is known of them, in the live tables.
+
+    `used_indexes` are those, beside primary keys, by which its writes find their rows.
     """
 
     name: str
@@ -47,6 +49,7 @@ class View:
     project: Callable[[Iterable[Recorded]], Iterable[Write]]
     events: Collection[type[Event]] = get_args(AnyEvent)
     erase: Sequence[LiteralString] = ()
+    used_indexes: Collection[str] = ()
 
     @cached_property
     def _kinds(self) -> frozenset[type[Event]]:

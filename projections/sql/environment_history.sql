@@ -1,33 +1,23 @@
--- name: begin_names
-INSERT INTO environment_name
-    (since, environment_id, project, name_key, repository, name)
-SELECT since, environment_id, project, name_key, repository, name
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
-    since bigint, environment_id text, project text, name_key text, repository text,
-    name text
-);
-
--- name: change_names
-WITH new AS (
-    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
-        since bigint, environment_id text, name_key text, name text
-    )
-), ended AS (
-    UPDATE environment_name AS old SET until = new.since
-    FROM new
-    WHERE old.environment_id = new.environment_id AND old.until IS NULL
-    RETURNING old.environment_id, old.project, old.repository
-)
-INSERT INTO environment_name
-    (since, environment_id, project, name_key, repository, name)
-SELECT
-    new.since, environment_id, ended.project, new.name_key, ended.repository, new.name
-FROM new JOIN ended USING (environment_id);
-
 -- name: end_names
 UPDATE environment_name AS old SET until = gone.until
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS gone (environment_id text, until bigint)
 WHERE old.environment_id = gone.environment_id AND old.until IS NULL;
+
+-- name: begin_names
+-- Where a name follows one that was there before, it is in the same repository.
+INSERT INTO environment_name
+    (since, until, environment_id, project, name_key, repository, name)
+SELECT
+    since, until, environment_id, coalesce(new.project, known.project), name_key,
+    coalesce(new.repository, known.repository), name
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
+    since bigint, until bigint, environment_id text, project text, name_key text,
+    repository text, name text
+)
+LEFT JOIN LATERAL (
+    SELECT known.project, known.repository FROM environment_name AS known
+    WHERE new.project IS NULL AND known.environment_id = new.environment_id LIMIT 1
+) AS known ON true;
 
 -- name: add_elsewhere
 -- A refusal may be of no environment at all.

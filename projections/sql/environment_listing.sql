@@ -72,11 +72,9 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
 WHERE environment.id = new.id;
 
 -- name: remove_environments
--- Retired: gone from the listing, with every ticket. The journal remembers them.
+-- Retired: gone from the listing. Nobody holds or waits for one that is retired.
 WITH gone AS (
     SELECT id FROM jsonb_to_recordset(%(rows)s::jsonb) AS old (id text)
-), tickets AS (
-    DELETE FROM lock_ticket USING gone WHERE lock_ticket.environment_id = gone.id
 ), defaults AS (
     DELETE FROM chosen_default USING gone WHERE chosen_default.id = gone.id
 )

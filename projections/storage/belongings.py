@@ -37,6 +37,10 @@ class Belongings:
         first = self._first({t for s, t in zip(said, told, strict=True) if s is None})
         return [s or first[t] for s, t in zip(said, told, strict=True)]
 
+    def of_stream(self, stream: str) -> Belonging:
+        """As its first event says."""
+        return self._first({stream})[stream]
+
     def _first(self, streams: Collection[str]) -> dict[str, Belonging]:
         known = self._known
         found = {s: known[s] for s in streams if s in known}

@@ -33,11 +33,12 @@ PARTITION_KEY: LiteralString = "SELECT pg_get_partkeydef(%s::regclass) AS key"
 TABLES: LiteralString = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
 PRIMARY_KEY: LiteralString = "ALTER TABLE {table} ADD PRIMARY KEY USING INDEX {name}"
 INDEXES: LiteralString = """
-SELECT tablename AS table, indexname AS name, indexdef AS definition
+SELECT tablename AS table, indexname AS name, indexdef AS definition,
+    indisprimary AS is_primary
 FROM pg_indexes
 JOIN pg_index ON indexrelid = format('public.%%I', indexname)::regclass
 WHERE schemaname = 'public' AND tablename = ANY(%(tables)s)
-    AND indisprimary = %(are_primary)s
+    AND (indisprimary OR indexname = ANY(%(used)s)) = %(are_used)s
 """
 
 ADOPT: LiteralString = """
@@ -73,7 +74,7 @@ class Beside:
         return self._store.lag(self._name).tip
 
     def make_room(self) -> None:
-        """Empty tables like the live ones, with their primary keys alone."""
+        """Empty tables like the live ones, with the indexes that filling them uses."""
         beside = Identifier(self._name)
         with self._database.transaction(commit=True) as cursor:
             self._erasures = self._store.noticed(cursor)
@@ -81,7 +82,7 @@ class Beside:
             cursor.execute(SQL("CREATE SCHEMA {}").format(beside))
             for table in self._view.tables:
                 cursor.execute(self._like(cursor, table))
-            self._create_indexes(cursor, are_primary=True)
+            self._create_indexes(cursor, are_used=True)
             cursor.execute(FORGET, [self._name])
 
     def write(self, page: Page) -> None:
@@ -92,10 +93,10 @@ class Beside:
         self._position = page.upto
 
     def add_indexes(self) -> None:
-        """Filling a table is quicker without those that are not primary keys."""
+        """Filling a table is quicker without those that it does not use itself."""
         with self._beside_the_live_ones() as cursor:
             cursor.execute(SORT_MEMORY)
-            self._create_indexes(cursor, are_primary=False)
+            self._create_indexes(cursor, are_used=False)
 
     def take_over(self) -> None:
         """Project what is left and replace the live tables, in one transaction.
@@ -167,14 +168,15 @@ class Beside:
             copy += SQL(" PARTITION BY ") + SQL(key)
         return copy
 
-    def _create_indexes(self, cursor: Cursor[DictRow], *, are_primary: bool) -> None:
+    def _create_indexes(self, cursor: Cursor[DictRow], *, are_used: bool) -> None:
         """The live tables' indexes on the new ones, under the same names."""
-        wanted = {"tables": [*self._view.tables], "are_primary": are_primary}
+        used = [*self._view.used_indexes]
+        wanted = {"tables": [*self._view.tables], "used": used, "are_used": are_used}
         for index in cursor.execute(INDEXES, wanted).fetchall():
             there = f" ON {self._name}."
             definition = index["definition"].replace(" ON ONLY public.", " ON public.")
             cursor.execute(definition.replace(" ON public.", there, 1))
-            if are_primary:
+            if index["is_primary"]:
                 table = Identifier(self._name, index["table"])
                 name = Identifier(index["name"])
                 cursor.execute(SQL(PRIMARY_KEY).format(table=table, name=name))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import LiteralString
 
 import msgspec
 import pytest
 
 from domain.environment.events import Category, EnvironmentRegistered
 from domain.errors import EnvironmentNotFound, Invalid, NotFound, ProjectNotFound
+from domain.event import Event
 from domain.project import stream_of
 from domain.project_events import ProjectRegistered
 from domain.seal.findings import Tampered
@@ -17,6 +19,7 @@ from domain.seal.verdict import Verdict
 from projections.storage.log import selection
 from projections.storage.log.signing import is_signed, new_private_key, public_half
 from tests.projections.bundle_stage import (
+    COUNT,
     E1,
     E2,
     bundle_stage,
@@ -29,6 +32,20 @@ from tests.projections.bundle_stage import (
 from tests.projections.log_stage import Stage, sealing_stage
 from tests.projections.test_views import append
 from tests.workers.events.stage import granted, story
+
+NEWER: LiteralString = """
+UPDATE berth_events SET topic = 'lock.teleported', state = convert_to(
+    replace(convert_from(state, 'UTF8'), 'lock.granted', 'lock.teleported'), 'UTF8'
+) WHERE notification_id = ANY(%s)
+"""
+
+
+def project(name: str) -> Sequence[tuple[str, Event]]:
+    return [(stream_of(name), ProjectRegistered(name, "", "other"))]
+
+
+def environment(stream: str, repository: str) -> Sequence[tuple[str, Event]]:
+    return [(stream, EnvironmentRegistered(repository, "uat", Category.TEST))]
 
 
 @pytest.fixture
@@ -56,17 +73,10 @@ def test_of_an_environment_there_is_all_about_it(stage: Stage) -> None:
 
 def test_of_a_repository_there_is_all_of_it(own_journal_url: str) -> None:
     shop, other = "acme/Shop", "acme/other"
-    registered = [
-        (environment, EnvironmentRegistered(repository, "uat", Category.TEST))
-        for environment, repository in ((E1, shop), (E2, other))
-    ]
+    registered = [*environment(E1, shop), *environment(E2, other)]
     with sealing_stage(own_journal_url) as stage:
-        projects = [
-            (stream_of(one), ProjectRegistered(one, "", "other"))
-            for one in (shop, other)
-        ]
         locks = [(stream, granted(n)) for n in range(4) for stream in (E1, E2)]
-        sealed(stage, [*projects, *registered, *locks])
+        sealed(stage, [*project(shop), *project(other), *registered, *locks])
         bundle = stage.bundle(repository="acme/shop")
         assert positions(bundle) == [1, 3, 5, 7, 9, 11]
         assert verified(stage, bundle).streams == {stream_of(shop): 1, E1: 5}
@@ -76,6 +86,36 @@ def test_of_a_repository_there_is_all_of_it(own_journal_url: str) -> None:
         foreign = stage.bundle(repository=other).splitlines(keepends=True)[1:-1]
         with pytest.raises(Tampered, match="position 2 is not of the repository"):
             verified(stage, ended_anew([lines[0], *foreign]))
+
+
+@pytest.mark.parametrize("name", ['acme/"shop"', "acme\\shop", "acme/lädchen"])
+def test_a_repository_is_known_by_whatever_name_it_has(
+    own_journal_url: str, name: str
+) -> None:
+    with sealing_stage(own_journal_url) as stage:
+        sealed(stage, [*project(name), *environment(E1, name)])
+        bundle = stage.bundle(repository=name)
+        assert verified(stage, bundle).streams == {stream_of(name): 1, E1: 1}
+
+
+def test_what_only_a_newer_version_can_read_is_of_its_stream_s_repository(
+    own_journal_url: str,
+) -> None:
+    shop, other = "acme/shop", "acme/other"
+    with sealing_stage(own_journal_url) as stage:
+        append(own_journal_url, [*project(shop), *project(other)])
+        append(own_journal_url, [*environment(E1, shop), *environment(E2, other)])
+        append(own_journal_url, [(E1, granted(1)), (E2, granted(1)), (E1, granted(2))])
+        stage.do(COUNT)
+        stage.do(NEWER, [5, 6])
+        stage.seal()
+        bundle = stage.bundle(repository=shop)
+        assert positions(bundle) == [1, 3, 5, 7]
+        assert verified(stage, bundle).streams == {stream_of(shop): 1, E1: 3}
+        lines = bundle.splitlines(keepends=True)[:-1]
+        with pytest.raises(Tampered, match="removed: version 2 of"):
+            verified(stage, ended_anew([*lines[:3], *lines[4:]]))
+        assert positions(stage.bundle(repository=other)) == [2, 4, 6]
 
 
 def test_it_takes_many_pieces_as_well_as_one(

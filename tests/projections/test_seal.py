@@ -97,6 +97,17 @@ def test_nothing_is_due_before_its_time_unless_there_is_much(stage: Stage) -> No
     assert stage.seal() == sealing.APART_EVENTS_MAX
 
 
+def test_a_clock_that_has_gone_back_keeps_nothing_from_being_sealed(
+    stage: Stage,
+) -> None:
+    stage.store._apart_seconds = 60
+    append(stage.url, story(2))
+    assert stage.seal() == 2
+    stage.do("UPDATE log_checkpoint SET sealed_at = sealed_at + interval '1 hour'")
+    append(stage.url, story(1))
+    assert stage.seal() == 1
+
+
 def test_events_however_long_are_sealed_and_found_to_be_so(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

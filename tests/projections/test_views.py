@@ -13,6 +13,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from domain.catalog import tag
+from domain.environment.events import EnvironmentRetired, EnvironmentRevised
 from domain.event import Event
 from domain.record import Recorded, origin_of
 from domain.roles import Role
@@ -24,7 +25,7 @@ from domain.task.events import (
     TaskSubmitted,
 )
 from projections.environment_listing import sql as listing_sql
-from projections.storage.beside import RebuildError
+from projections.storage.beside import Beside, RebuildError
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.mapper import EventMapper
@@ -36,6 +37,7 @@ from tests.projections.story import STORY
 from tests.support.builders import (
     OWNER,
     at,
+    registered,
 )
 
 each_view = pytest.mark.parametrize("view", VIEWS.values(), ids=lambda view: view.name)
@@ -44,6 +46,7 @@ INSERT INTO berth_events
     (originator_id, originator_version, topic, state, notification_id)
 VALUES (%s, %s, %s, %s, %s)
 """
+INDEXES_OF = "SELECT indexname FROM pg_indexes WHERE schemaname = %s"
 MANY = """
 INSERT INTO environment
 SELECT n::text, 'p', 'n', false, 0, '{}', now(), 'o', now(), 'o'
@@ -126,6 +129,23 @@ def test_the_same_rows_come_out_however_the_journal_is_cut(
     assert store.advance(view) == 0
 
 
+def test_names_that_change_within_a_batch_and_across_are_the_same(
+    own_journal_url: str, database: Database
+) -> None:
+    view, names = VIEWS["environment_history"], ("b", "c", "d", "e")
+    story: list[tuple[str, Event]] = [("uat", registered(name="a"))]
+    story += [("uat", EnvironmentRevised(name=name)) for name in names]
+    append(own_journal_url, [*story, ("uat", EnvironmentRetired())])
+    store = ViewStore(database)
+    while store.advance(view, limit=3):
+        pass
+    in_two = rows_of(own_journal_url, view)
+    assert [row["until"] - row["since"] for row in in_two[0]] == [1] * 5
+    assert {row["repository"] for row in in_two[0]} == {registered().repository}
+    rebuilt(database, view)
+    assert rows_of(own_journal_url, view) == in_two
+
+
 @each_view
 def test_the_same_rows_come_out_if_a_batch_may_have_few_bytes(
     journal_of_all: str,
@@ -195,6 +215,16 @@ def test_of_two_rebuilds_at_once_the_later_one_wins(
         list(early)
     assert rows_of(journal_of_all, view) == found
     assert ViewStore(database).lag(view.name).checkpoint == len(STORY)
+
+
+@each_view
+def test_while_it_is_filled_it_has_the_indexes_that_its_writes_use(
+    database: Database, view: View
+) -> None:
+    Beside(database, view).make_room()
+    with database.cursor() as cursor:
+        found = cursor.execute(INDEXES_OF, [f"rebuild_{view.name}"]).fetchall()
+    assert {*view.used_indexes} <= {row["indexname"] for row in found}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -20,6 +21,8 @@ from workers.sealing.outlet import Outlet, OutletUnavailable
 
 log = structlog.get_logger()
 EVERY_SECONDS = 0.5
+# Must leave the sealer's session time before PostgreSQL takes it for dead.
+ASKED_SECONDS_MAX = 1.5
 
 
 class Publishing:
@@ -37,6 +40,15 @@ class Publishing:
     @property
     def contradiction(self) -> str | None:
         return next(iter(self._contradictions.values()), None)
+
+    async def objection(self) -> str | None:
+        """The same, after asking them. Whoever is silent keeps nobody from sealing, nor
+        from being heard: he is asked again.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ASKED_SECONDS_MAX):
+                await self.look()
+        return self.contradiction
 
     def forget(self) -> None:
         """An outlet may have been replaced meanwhile: ask them all again."""

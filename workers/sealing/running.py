@@ -57,8 +57,5 @@ def sealing(
     publishing = Publishing(Log(database), keys, outlets)
     broker.when_back.append(publishing.forget)
 
-    async def contradiction() -> str | None:
-        await publishing.look()
-        return publishing.contradiction
-
-    return Sealing(Sealer(SealStore(database), keys, contradiction), publishing)
+    sealer = Sealer(SealStore(database), keys, publishing.objection)
+    return Sealing(sealer, publishing)

@@ -18,8 +18,6 @@ from projections.storage.tail import FOLLOW_EVERY_SECONDS
 
 log = structlog.get_logger()
 LOOK_EVERY_SECONDS = 0.5
-# Must leave the session time before PostgreSQL takes it for dead.
-OTHERS_SECONDS_MAX = 1.5
 LOUD_EVERY = 120  # looks, which is once a minute
 
 # Why nothing may be signed, for all that others know; None if nothing is against it.
@@ -74,11 +72,8 @@ class Sealer:
         return sealed
 
     async def _hear(self) -> None:
-        """Whoever is silent keeps nobody from sealing: he is asked again."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(OTHERS_SECONDS_MAX):
-                if why := await self._contradiction():
-                    raise HistoryRefused(why)
+        if why := await self._contradiction():
+            raise HistoryRefused(why)
 
     async def _refuse(self, connection: Connection[DictRow], why: str) -> None:
         """On record for all to see, and told again and again until it is over."""

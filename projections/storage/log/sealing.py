@@ -64,7 +64,10 @@ class HistoryRefused(Exception):
 
 
 class Standing(Struct, frozen=True):
-    """`seconds` is how old the newest checkpoint is; None if there is none."""
+    """`seconds` is how old the newest checkpoint is; None if there is none.
+
+    Less than 0 once the database's clock has gone back.
+    """
 
     origin: str
     size: int
@@ -74,7 +77,7 @@ class Standing(Struct, frozen=True):
 
     def is_due(self, apart_seconds: float) -> bool:
         news = self.tip - self.size
-        is_late = self.seconds is None or self.seconds >= apart_seconds
+        is_late = self.seconds is None or not 0 <= self.seconds < apart_seconds
         return news >= APART_EVENTS_MAX or (news > 0 and is_late)
 
 

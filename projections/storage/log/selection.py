@@ -105,18 +105,21 @@ class Selection:
         return until, self._wanted([Leaf(**row) for row in rows])
 
     def _wanted(self, leaves: Sequence[Leaf]) -> Sequence[Leaf]:
-        """Whatever cannot be read is among them: it has been tampered with."""
         if self.asked.is_everything:
             return leaves
-        read = [(leaf, _record(leaf)) for leaf in leaves]
-        return [leaf for leaf, r in read if r is None or self._is_wanted(r)]
+        return [leaf for leaf in leaves if self._is_wanted(leaf)]
 
-    def _is_wanted(self, record: Recorded) -> bool:
+    def _is_wanted(self, leaf: Leaf) -> bool:
+        """What cannot be read was tampered with, or a newer version has written it."""
+        record = _record(leaf)
         if environment := self.asked.environment:
-            is_its_own = record.originator_id == environment
-            return is_its_own or subject_of(record).id == environment
+            is_its_own = leaf.stream == environment
+            return is_its_own or record is None or subject_of(record).id == environment
         try:
-            [whose] = self._belongings.of([record])
+            if record is None:
+                whose = self._belongings.of_stream(leaf.stream)
+            else:
+                [whose] = self._belongings.of([record])
         except UNDECODABLE:
             return True
         return fold(whose.repository or "") == fold(self.asked.repository or "")

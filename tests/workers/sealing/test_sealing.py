@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -47,13 +49,8 @@ async def running(
     with closing(Database(stage.url, pool_max=2)) as database:
         log_keys = LogKeys(database, Vault(database, keys))
         publishing = Publishing(stage.log, log_keys, outlets)
-
-        async def contradiction() -> str | None:
-            await publishing.look()
-            return publishing.contradiction
-
         store = SealStore(database, apart_seconds=0)
-        sealer = Sealer(store, log_keys, contradiction)
+        sealer = Sealer(store, log_keys, publishing.objection)
         tasks = [
             asyncio.create_task(run_forever("sealer", sealer.run, 0.1)),
             asyncio.create_task(run_forever("checkpoints", publishing.run_once, 0.1)),
@@ -62,6 +59,17 @@ async def running(
             yield sealer
         finally:
             await end(*tasks)
+
+
+@asynccontextmanager
+async def nats_outlet(nats: EmbeddedNats, stage: Stage) -> AsyncIterator[NatsOutlet]:
+    broker = Broker(nats.url)
+    connecting = asyncio.create_task(run_forever("broker", broker.run, 0.1))
+    try:
+        await broker.connected()
+        yield NatsOutlet(broker, stage.database, stage.keys, 1)
+    finally:
+        await end(connecting)
 
 
 async def sealed(stage: Stage, size: int) -> None:
@@ -208,11 +216,7 @@ def test_nats_has_the_newest_and_is_given_it_again(
     stage: Stage, tmp_path: Path
 ) -> None:
     async def scene(nats: EmbeddedNats) -> None:
-        broker = Broker(nats.url)
-        connecting = asyncio.create_task(run_forever("broker", broker.run, 0.1))
-        try:
-            await broker.connected()
-            outlet = NatsOutlet(broker, stage.database, stage.keys, 1)
+        async with nats_outlet(nats, stage) as outlet:
             append(stage.url, story(3))
             async with running(stage, [outlet]):
                 await has(outlet, 3)
@@ -221,8 +225,33 @@ def test_nats_has_the_newest_and_is_given_it_again(
                 await sealed(stage, 5)  # NATS is not needed for it.
                 nats.start()
                 await has(outlet, 5)
-        finally:
-            await end(connecting)
 
     with EmbeddedNats(tmp_path / "nats") as nats:
         asyncio.run(scene(nats))
+
+
+def test_one_that_is_silent_keeps_no_other_from_being_heard(
+    stage: Stage, tmp_path: Path
+) -> None:
+    file = FileOutlet(tmp_path / "checkpoints")
+
+    async def scene(nats: EmbeddedNats) -> None:
+        async with nats_outlet(nats, stage) as outlet:
+            append(stage.url, story(3))
+            async with running(stage, [outlet, file]):
+                await has(outlet, 3)
+                await has(file, 3)
+            stage.do("TRUNCATE log_tile, log_checkpoint")
+            stage.do("UPDATE berth_events SET state = state || ' '")
+            assert nats.pid
+            os.kill(nats.pid, signal.SIGSTOP)
+            async with running(stage, [outlet, file]):
+                assert "knows otherwise: 3 events were sealed" in await refused(stage)
+                assert await stage.log.newest() is None
+
+    with EmbeddedNats(tmp_path / "nats") as nats:
+        try:
+            asyncio.run(scene(nats))
+        finally:
+            assert nats.pid
+            os.kill(nats.pid, signal.SIGCONT)
