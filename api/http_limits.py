@@ -90,7 +90,9 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._size > HEAD_BYTES_MAX or len(self.headers) >= FIELDS_MAX:
             self._is_too_large = True
             raise ValueError
-        super().on_header(name, value)
+        # A trailer must not become part of the head (RFC 9110, 6.5.1).
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_head, self._received = False, 0
@@ -136,10 +138,49 @@ class LimitedProtocol(HttpToolsProtocol):
         self._deadline = math.inf
         if self.transport.is_closing():
             return
+        if self._owes_an_answer():
+            self._refuse_later(status)
+            return
         last: RequestResponseCycle | None = self.cycle  # None before the first
         if last is None or last.response_complete or not last.response_started:
             self.transport.write(_answer(status))
         self.transport.close()
+
+    def _owes_an_answer(self) -> bool:
+        """Whether a request that arrived whole has not got all of its answer yet."""
+        last: RequestResponseCycle | None = self.cycle
+        if last is None or last.response_complete:
+            return False
+        return bool(self.pipeline) or not last.more_body
+
+    def _refuse_later(self, status: int) -> None:
+        """Once what is owed is answered; until then, nothing more is read."""
+        if self.cycle.more_body:
+            self.pipeline.popleft()  # What is refused, itself.
+        turn: Any = _Refusal(self.transport, status)
+        self.pipeline.appendleft((turn, self.app))
+        self.parser = _Deaf()  # type: ignore[assignment]
+        self._in_head = False
+
+
+class _Refusal:
+    """What takes its turn in the pipeline as a request does, and ends it."""
+
+    def __init__(self, transport: asyncio.Transport, status: int) -> None:
+        self._transport = transport
+        self._status = status
+
+    async def run_asgi(self, _: object) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(_answer(self._status))
+            self._transport.close()
+
+
+class _Deaf:
+    """A parser of what nobody wants to know."""
+
+    def feed_data(self, _: bytes) -> None:
+        pass
 
 
 def _answer(status: int) -> bytes:

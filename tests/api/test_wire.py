@@ -8,7 +8,7 @@ import socket
 
 import pytest
 import uvicorn
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from api import http_limits
@@ -20,6 +20,7 @@ from tests.support.running import HOST, Api
 GET = b"GET /sfp/api/ping HTTP/1.1\r\nHost: a\r\n"
 CLOSE = b"Connection: close\r\n\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n" + CLOSE
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 BLOCK = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
 # Beginnings of a request, each after the head of a POST with a token.
 BODIES = {
@@ -40,6 +41,10 @@ BODIES = {
     "a length and chunks": (
         400,
         b"Content-Length: 2\r\n" + CHUNKED + b"2\r\n{}\r\n0\r\n\r\n",
+    ),
+    "too large a trailer": (
+        431,
+        CHUNKED + b"2\r\n{}\r\n0\r\nA: " + b"x" * HEAD_BYTES_MAX + b"\r\n\r\n",
     ),
     "NUL in a header": (400, b"X-A: a\0b\r\n" + CLOSE),
     "a header without a name": (400, b": a\r\n" + CLOSE),
@@ -63,6 +68,14 @@ HEADS = {
         b"Authorization: Bearer \xff\xfe\r\n" + CLOSE,
     ),
 }
+# What comes behind a good request; how many of it and these are to be answered first.
+FOLLOWERS = {
+    "no HTTP": (1, 400, b"\x01\r\n\r\n"),
+    "a head too large": (1, 431, GET + b"A: " + b"x" * HEAD_BYTES_MAX + b"\r\n\r\n"),
+    "a broken body": (1, 400, GET + CHUNKED + b"ZZ\r\n"),
+    "a body too slow": (1, 408, GET + b"Content-Length: 2\r\n\r\n{"),
+    "a good request, then no HTTP": (2, 400, GET + b"\r\n" + b"\x01\r\n\r\n"),
+}
 
 
 @pytest.mark.parametrize("name", HEADS)
@@ -82,6 +95,34 @@ def test_bytes_beyond_ascii_in_other_headers_do_no_harm(api: Api) -> None:
     expect(exchange(api.port, post(api) + headers + CLOSE + b"{}"), 400)
 
 
+def test_a_trailer_says_nothing_about_who_asks(api: Api) -> None:
+    head, authorization = post(api).split(b"Authorization", 1)
+    body = b"2\r\n{}\r\n0\r\nX-Request-Id: forged\r\n"
+    trailer = b"Authorization" + authorization + b"\r\n"
+    said = exchange(api.port, head + CHUNKED + body + trailer)
+    expect(said, 401)
+    assert b"forged" not in said
+
+
+def test_a_good_request_is_answered_whatever_comes_behind_it(api: Api) -> None:
+    body = b'{"identifier": "wire/followed", "remoteUrl": "https://a.b"}'
+    request = post(api) + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    said = exchange(api.port, request + b"\x01\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 201 ")
+    expect(said, 400)
+
+
+@pytest.mark.parametrize("name", FOLLOWERS)
+def test_a_refusal_waits_for_the_answers_before_it(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(http_limits, "BODY_SECONDS_MAX", 0.05)
+    good, status, sent = FOLLOWERS[name]
+    said = asyncio.run(exchange_here(GET + b"\r\n" + sent, answers_late))
+    assert said.startswith(ANSWER * good + b"HTTP/1.1 %d " % status), said
+    expect(said, status)
+
+
 def test_after_all_that_the_server_answers(api: Api) -> None:
     assert exchange(api.port, GET + CLOSE).startswith(b"HTTP/1.1 200 OK\r\n")
 
@@ -98,12 +139,12 @@ def test_a_client_too_slow_is_told_so(
     monkeypatch: pytest.MonkeyPatch, part: str, sent: bytes
 ) -> None:
     monkeypatch.setattr(http_limits, part, 0.05)
-    expect(asyncio.run(exchange_here(sent)), 408)
+    expect(asyncio.run(exchange_here(sent, never_answers)), 408)
 
 
-async def exchange_here(sent: bytes) -> bytes:
-    """As `exchange`, with a server in this process that never answers by itself."""
-    config = uvicorn.Config(never_answers, log_config=None)
+async def exchange_here(sent: bytes, app: ASGIApp) -> bytes:
+    """As `exchange`, with a server of `app` in this process."""
+    config = uvicorn.Config(app, log_config=None)
     config.load()
     state, loop = ServerState(), asyncio.get_running_loop()
     server = await loop.create_server(
@@ -119,6 +160,13 @@ async def exchange_here(sent: bytes) -> bytes:
 async def never_answers(_: Scope, receive: Receive, __: Send) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def answers_late(_: Scope, __: Receive, send: Send) -> None:
+    await asyncio.sleep(0.2)
+    headers = [(b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def post(api: Api) -> bytes:
@@ -141,11 +189,10 @@ def exchange(port: int, sent: bytes) -> bytes:
 
 def expect(said: bytes, status: int) -> None:
     """That the last answer is a refusal in the one shape."""
-    head, _, body = said.rpartition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")
-    started = max(n for n, line in enumerate(lines) if line.startswith("HTTP/1.1 "))
-    assert lines[started].startswith(f"HTTP/1.1 {status} "), said
-    headers = dict(line.lower().split(": ", 1) for line in lines[started + 1 :])
+    head, _, body = said[said.rindex(b"HTTP/1.1 ") :].partition(b"\r\n\r\n")
+    line, *fields = head.decode().split("\r\n")
+    assert line.startswith(f"HTTP/1.1 {status} "), said
+    headers = dict(field.lower().split(": ", 1) for field in fields)
     refusal = json.loads(body)
     assert refusal.keys() - {"field"} == REFUSAL
     assert refusal["statusCode"] == status
