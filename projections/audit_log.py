@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeGuard, get_args
 
+from msgspec.structs import replace
+
 from domain.access import (
     AccessEvent,
     AccessRefused,
@@ -30,17 +32,20 @@ from domain.environment.events import (
 )
 from domain.environment.review_events import ReviewEvent
 from domain.event import Event
+from domain.project_events import DefaultChosen, EnvironmentsOrdered
 from domain.record import Recorded
 from domain.release import ReleaseEvent, ReleasePublished
+from projections.audit_of_projects import SharedEvent, shares
 from projections.audit_of_reviews import review_facts
 from projections.queries import load
 from projections.view import NewRows, Row, Values, View, Write
 
 sql = load("audit_log")
 
-ElsewhereEvent = AccessEvent | ReleaseEvent  # of an environment, not in its stream
+# Of environments, not in their streams, and maybe after they were deleted.
+ElsewhereEvent = AccessEvent | ReleaseEvent | EnvironmentsOrdered
 OF_ELSEWHERE = frozenset(get_args(ElsewhereEvent))
-Shown = EnvironmentEvent | ElsewhereEvent
+Shown = EnvironmentEvent | ElsewhereEvent | SharedEvent
 # What a record may say an access was. Pages are read type by type, so that an index
 # serves each of them: whoever adds an event to `entry` adds its type here, too.
 AccessType = Literal[
@@ -192,14 +197,14 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
     """Whoever asked for what is not there is copied, and removed at once."""
     known: list[Row] = []
     told: list[Values] = []
+    defaults: list[Values] = []
     elsewhere: list[int] = []
     gone: list[Row] = []
     for record in records:
         stream, event = record.originator_id, record.event
         if is_elsewhere(event):
             elsewhere.append(record.position)
-            if event.environment_id and (noted := entry(event)):
-                told.append(row(record, event.environment_id, *noted))
+            told += elsewhere_rows(record, event)
         elif facts := lock_facts(event):
             told.append(row(record, stream, "lock", facts))
         elif isinstance(event, ReviewEvent):
@@ -210,16 +215,36 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
             if isinstance(event, EnvironmentRegistered):
                 known.append({"id": stream, "repository": event.repository})
             told.append(row(record, stream, *noted))
+        elif isinstance(event, DefaultChosen):
+            defaults += shared_rows(record, event)
     yield sql["add_environments"], known
     yield RECORDS, told
     ends = [{"first": elsewhere[0], "last": elsewhere[-1]}] if elsewhere else []
     yield sql["remove_strangers"], ends
+    # Later, as a default may be registered just after it is chosen, in the next batch.
+    yield RECORDS, defaults
     yield sql["remove_environments"], gone
 
 
 def is_elsewhere(event: Event) -> TypeGuard[ElsewhereEvent]:
     """Many are, and this costs a third of `isinstance`."""
     return type(event) in OF_ELSEWHERE
+
+
+def elsewhere_rows(record: Recorded, event: ElsewhereEvent) -> Sequence[Values]:
+    if isinstance(event, EnvironmentsOrdered):
+        return shared_rows(record, event)
+    if event.environment_id and (noted := entry(event)):
+        return [row(record, event.environment_id, *noted)]
+    return []
+
+
+def shared_rows(record: Recorded, event: SharedEvent) -> Sequence[Values]:
+    """One an environment, whose id makes that of the event the record's own."""
+    return [
+        row(replace(record, id=f"{record.id}.{key}"), key, "update", details)
+        for key, details in shares(event).items()
+    ]
 
 
 def row(

@@ -27,11 +27,12 @@ DELETE FROM audited_environment USING gone WHERE audited_environment.id = gone.i
 -- name: audit_of_environments
 -- Newest first, of the environments given, or else of all: for each of them and each type
 -- of access, an index alone says which records are the newest, of one caller if one is
--- given; of all these, the page is cut, and only then are records read.
+-- given; of all these, the page is cut, and only then are records read. Those of one event
+-- are in the order of their environments' ids, so that pages meet.
 -- Equalities in place of BETWEEN would let PostgreSQL walk the whole log by position.
 SELECT record.*, known.repository
 FROM (
-    SELECT newest.position
+    SELECT newest.position, wanted.environment_id
     FROM unnest(coalesce(
         %(environment_ids)s::text[], ARRAY(SELECT id FROM audited_environment)
     )) AS wanted (environment_id)
@@ -64,14 +65,16 @@ FROM (
             LIMIT %(limit)s::bigint + %(offset)s::bigint
         )
     ) AS newest
-    ORDER BY newest.position DESC
+    ORDER BY newest.position DESC, wanted.environment_id
     LIMIT %(limit)s OFFSET %(offset)s
 ) AS page
 CROSS JOIN LATERAL (
-    SELECT * FROM audit_record WHERE position = page.position LIMIT 1
+    SELECT * FROM audit_record
+    WHERE position = page.position AND environment_id = page.environment_id
+    LIMIT 1
 ) AS record
 JOIN audited_environment AS known ON known.id = record.environment_id
-ORDER BY record.position DESC;
+ORDER BY record.position DESC, record.environment_id;
 
 -- name: erase_actors
 UPDATE audit_record SET

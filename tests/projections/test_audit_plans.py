@@ -28,6 +28,11 @@ SELECT n, 'r' || n, 'e' || n %% %(environments)s,
     CASE WHEN n <= %(environments)s THEN 'create' ELSE 'lock' END, '{}', now()
 FROM generate_series(1, %(records)s) AS n
 """
+OF_ONE_EVENT = """
+INSERT INTO audit_record
+SELECT %(records)s + 1, id, id, 'ann', NULL, 'update', '{}', NULL, NULL, now()
+FROM audited_environment
+"""
 ALL = [f"e{number}" for number in range(ENVIRONMENTS)]
 NUMBERED = {
     "environment_ids": "$1",
@@ -128,6 +133,17 @@ def test_the_page_is_of_one_caller_and_of_some_time(
     then = [n for n in every if first <= n <= last]
     assert page(long_log, ALL, caller="ann", between=ONCE) == then
     assert page(long_log, ALL, ["create"], "ann") == []
+
+
+def test_the_records_of_one_event_are_read_by_the_index_too(
+    long_log: psycopg.Connection,
+) -> None:
+    long_log.execute(OF_ONE_EVENT, {"records": RECORDS})
+    check_plans(long_log)
+    newest = [RECORDS + 1] * ENVIRONMENTS
+    assert page(long_log, ALL, ["update"]) == newest
+    assert page(long_log, None, caller="ann")[: ENVIRONMENTS + 1] == [*newest, 29_087]
+    assert page(long_log, ["e7"])[:2] == [RECORDS + 1, RECORDS - ENVIRONMENTS + 7]
 
 
 def test_strangers_are_looked_for_among_the_new_records_alone(
