@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from asyncio import get_running_loop
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from math import ceil
 from time import monotonic
 from typing import Any
 
@@ -21,8 +19,7 @@ from projections.storage.database import Database
 from projections.storage.heads import (
     HEADS_MAX,
     Heads,
-    regained,
-    shape_of,
+    loaded,
     snapshots_due,
 )
 from projections.storage.mapper import EventMapper
@@ -31,7 +28,6 @@ from projections.storage.recorder import ALL, Recorder, Tip
 from projections.storage.subjects import SubjectUnknown
 from projections.storage.threads import in_thread
 
-PAGE = 1_000
 NEVER = datetime.min.replace(tzinfo=UTC)
 COMPANY_SECONDS = 0.002
 # What is told of between two appends, beyond the heads that are kept.
@@ -174,6 +170,9 @@ class Appender:
         """
         await self._meet_people(calls)
         await self._recorder.open()
+        # What would wake them may be in the past that is loaded now: they ask again.
+        while more := self.parking.take_all(self._cold(streams_of(calls) | touched)):
+            calls += more
         await self._load(streams_of(calls) | touched)
         deciders = streams_of(calls) | touched
         # Where others append, too, what was current most likely is not so any more.
@@ -190,9 +189,10 @@ class Appender:
             self._current.clear()  # Somebody else has appended, to whatever stream.
         self._fold(batch, stale, news)
         await self._learn(batch, deciders)
-        for more in batch.decide(calls):
-            await self._load(more)
-            await self._learn(batch, more)
+        for new in batch.decide(calls):
+            calls += batch.join(self.parking.take_all(self._cold(new)))
+            await self._load(new)
+            await self._learn(batch, new)
         events = await self._stored(batch.records)
         if self._names_the_erased:
             self._recorder.close()
@@ -249,30 +249,17 @@ class Appender:
         at, read = self._read_at
         return at + timedelta(seconds=monotonic() - read)
 
-    async def _load(self, deciders: Deciders) -> None:
-        """Fold the past of streams that are not known here, a page at a time.
+    def _cold(self, deciders: Deciders) -> Deciders:
+        """Those that are not known here."""
+        return {s: d for s, d in deciders.items() if s not in self.heads}
 
-        That may take long, so it is best done before the journal is locked; what comes
-        in between is news. Half folded, they would have to be folded under the lock:
-        they are kept only when all of them are there.
+    async def _load(self, deciders: Deciders) -> None:
+        """Half folded, they would have to be folded under the lock: they are kept only
+        when all of them are there. What comes after that is news.
         """
-        cold = {s: d for s, d in deciders.items() if s not in self.heads}
-        if not cold:
-            return
-        self._current -= cold.keys()
-        shapes = {stream: shape_of(decider) for stream, decider in cold.items()}
-        heads = {stream: Head(0, decider.initial) for stream, decider in cold.items()}
-        heads |= regained(await self._recorder.find_snapshots(shapes), cold)
-        left = set(cold)
-        while left:
-            limit, read = ceil(PAGE / len(left)), Counter[str]()
-            known = {stream: heads[stream].version for stream in left}
-            for record in await self._recorder.news(known, limit=limit):
-                stream = record.originator_id
-                heads[stream] = heads[stream].followed_by(record.event, cold[stream])
-                read[stream] += 1
-            left = {stream for stream in left if read[stream] == limit}
-        self.heads.keep(heads)
+        if cold := self._cold(deciders):
+            self._current -= cold.keys()
+            self.heads.keep(await loaded(self._recorder, cold))
 
     async def _learn(self, batch: Batch, deciders: Deciders) -> None:
         """Fold in what others appended, and wake whom it concerns."""

@@ -129,6 +129,11 @@ class Batch:
                 self._let_time_pass(new)
             self._settle(call)
 
+    def join(self, calls: Sequence[Call]) -> Sequence[Call]:
+        """The same, which are decided along with those that are being decided."""
+        self._to_do.extend(calls)
+        return calls
+
     def look_ahead(self) -> None:
         """Once the batch has come to stay: when will time change what was parked?"""
         for stream, decider in self.deciders.items():

@@ -5,20 +5,22 @@ A stream that is not known is loaded from its latest snapshot and the events sin
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
+from math import ceil
 from typing import Any, TypeVar
 
 import msgspec
 
 from domain.decider import Decider
-from projections.storage.batch import Head
-from projections.storage.recorder import Snapshot
+from projections.storage.batch import Deciders, Head
+from projections.storage.recorder import Recorder, Snapshot
 
 HEADS_MAX = 20_000
 SNAPSHOT_EVERY = 500
+PAGE = 1_000
 
 S = TypeVar("S")
 
@@ -59,6 +61,26 @@ class Heads(Mapping[str, Head]):
         """Down to the limit, the ones unused for longest first."""
         while len(self._heads) > self._limit:
             self._heads.popitem(last=False)
+
+
+async def loaded(recorder: Recorder, cold: Deciders) -> Mapping[str, Head]:
+    """Where streams stand that are not known, folded a page at a time.
+
+    That may take long, so it is best done before the journal is locked.
+    """
+    shapes = {stream: shape_of(decider) for stream, decider in cold.items()}
+    heads = {stream: Head(0, decider.initial) for stream, decider in cold.items()}
+    heads |= regained(await recorder.find_snapshots(shapes), cold)
+    left = set(cold)
+    while left:
+        limit, read = ceil(PAGE / len(left)), Counter[str]()
+        known = {stream: heads[stream].version for stream in left}
+        for record in await recorder.news(known, limit=limit):
+            stream = record.originator_id
+            heads[stream] = heads[stream].followed_by(record.event, cold[stream])
+            read[stream] += 1
+        left = {stream for stream in left if read[stream] == limit}
+    return heads
 
 
 def regained(

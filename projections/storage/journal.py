@@ -69,8 +69,7 @@ class StoredJournal:
                 raise
 
     def now(self) -> datetime:
-        at, read = self._read_at
-        self._told = max(self._told, at + timedelta(seconds=monotonic() - read))
+        self._told = max(self._told, self._clock())
         return self._told
 
     @property
@@ -216,18 +215,23 @@ class StoredJournal:
         if call.timer:
             call.timer.cancel()
 
+    def _clock(self) -> datetime:
+        """The database's time, which may go back."""
+        at, read = self._read_at
+        return at + timedelta(seconds=monotonic() - read)
+
     def _look_again_when_due(self, at_least_seconds: float = 0) -> None:
         """Time passes for parked calls also when nobody comes by."""
         if self._wake_up:
             self._wake_up.cancel()
             self._wake_up = None
         if due := self._parking.next_due():
-            delay = max(at_least_seconds, (due - self.now()).total_seconds())
+            delay = max(at_least_seconds, (due - self._clock()).total_seconds())
             loop = asyncio.get_running_loop()
             self._wake_up = loop.call_later(delay, self._look_at_what_is_due)
 
     def _look_at_what_is_due(self) -> None:
-        if due := self._parking.due(self.now()):
+        if due := self._parking.due(self._clock()):
             self.ring(due)  # After that batch `_settle` looks ahead again.
         else:
             self._look_again_when_due()

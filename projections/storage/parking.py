@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import Future, TimerHandle
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -84,6 +84,14 @@ class Parking:
         self._forget_if_empty(stream)
         return calls
 
+    def take_all(self, streams: Iterable[str]) -> Sequence[Call]:
+        """The calls parked beside any of these, which no longer are."""
+        found = [self._stands.pop(stream) for stream in streams if stream in self]
+        calls = [c for s in found for parked in s.calls.values() for c in parked]
+        for call in calls:
+            call.place = None
+        return calls
+
     def discard(self, call: Call) -> bool:
         """Take one call away; False if it was not parked, or is being decided."""
         if call.place is None:
@@ -99,12 +107,7 @@ class Parking:
 
     def empty(self) -> Sequence[Call]:
         """Every call that was parked, none of which is any more."""
-        stands = self._stands.values()
-        calls = [c for s in stands for parked in s.calls.values() for c in parked]
-        self._stands.clear()
-        for call in calls:
-            call.place = None
-        return calls
+        return self.take_all([*self._stands])
 
     def decider_of(self, stream: str) -> Decider[Any, Any, Any] | None:
         stand = self._stands.get(stream)

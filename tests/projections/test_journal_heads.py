@@ -244,7 +244,7 @@ def test_a_head_that_is_no_longer_known_is_loaded_again(journal_url: str) -> Non
             rig.appender.heads = Heads()
             change(journal_url, "DELETE FROM snapshot")
             with reading(rig) as reads, pytest.MonkeyPatch.context() as patch:
-                patch.setattr("projections.storage.append.PAGE", 7)
+                patch.setattr("projections.storage.heads.PAGE", 7)
                 assert await read(rig) == written.states[0]
             # All of it before the journal is locked, then what came in between.
             assert reads == [7, 7, 7, 7, 7, 2, 0]

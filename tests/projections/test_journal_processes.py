@@ -111,6 +111,48 @@ def test_in_whatever_order_they_write_all_know_the_same(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("asks", ["bell", "bell for another", "call", "one call"])
+def test_who_waits_beside_a_stream_that_was_forgotten_meanwhile_is_woken(
+    journal_url: str, asks: str
+) -> None:
+    """What others appended is in its past by then, when it is loaded again."""
+
+    async def scenario() -> None:
+        async with stored(journal_url) as ours, stored(journal_url) as theirs:
+            await begin(ours, "e", "f")
+            for stream in ("e", "f"):
+                await ours.journal.execute(*(to(stream, request(t)) for t in "ab"))
+            waits = [
+                [to("e", acquire("b"))],
+                [to("f", acquire("b")), to("e", nudge())],
+            ]
+            waiting = [
+                asyncio.create_task(
+                    theirs.journal.execute(*steps, wait_seconds=LONG_SECONDS)
+                )
+                for steps in waits
+            ]
+            await parked(theirs, 2)
+            for stream in ("e", "f"):
+                await ours.journal.execute(to(stream, release("a")))
+            known = {"f": theirs.appender.heads["f"]}
+            theirs.appender.heads = Heads()
+            match asks:
+                case "bell":
+                    theirs.journal.ring(["e", "f"])
+                case "bell for another":
+                    theirs.appender.heads.keep(known)
+                    theirs.journal.ring(["f"])
+                case "call":
+                    await theirs.journal.execute(to("e", nudge()), to("f", nudge()))
+                case _:
+                    await theirs.journal.execute(to("f", nudge()))
+            for held in await asyncio.gather(*waiting):
+                assert held.states[0].queue.holder.id == "b"
+
+    asyncio.run(scenario())
+
+
 def test_the_bell_wakes_a_call_parked_in_another_process(journal_url: str) -> None:
     async def scenario() -> None:
         async with stored(journal_url) as ours, stored(journal_url) as theirs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -23,9 +23,11 @@ from tests.projections.journal_contract import (
     begin,
     check_the_order_of,
     kinds,
+    parked,
     records_in,
     stored,
     until,
+    wait_for,
 )
 from tests.support.builders import nudge, release, request, to
 
@@ -189,6 +191,26 @@ def test_the_journal_s_time_is_never_before_its_last_event(journal_url: str) -> 
         async with stored(journal_url) as restarted:
             assert restarted.journal.now() >= outcome.at
             check_the_order_of(records_in(journal_url))
+
+    asyncio.run(scenario())
+
+
+def test_while_the_database_s_clock_is_behind_nobody_looks_again_and_again(
+    journal_url: str,
+) -> None:
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "e")
+            await rig.journal.execute(to("e", request("a", lease=600)))
+            await rig.journal.execute(to("e", request("b")))
+            waiting = wait_for(rig, "b")
+            await parked(rig, 1)
+            rig.journal._told += timedelta(hours=1)  # As it was told before.
+            rig.journal._look_again_when_due()
+            assert rig.journal._wake_up
+            now = asyncio.get_running_loop().time()
+            assert rig.journal._wake_up.when() > now
+            waiting.cancel()
 
     asyncio.run(scenario())
 
