@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import Controller, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
-from msgspec import UNSET, UnsetType
-from msgspec.structs import asdict
 
 from api.auth import allow
 from api.credentials import for_reader
-from api.deps import AtDesk, Desk, Views
+from api.deps import AtDesk, Views
+from api.environment_orders import (
+    require_orgs,
+    retiring,
+    revising,
+    revision,
+    tags_of,
+    username,
+)
 from api.past import At, Filter, environment_then, environments_then
 from api.place import BY_ID, BY_NAME, AtPlace, environments
 from api.present import environment_answer, with_credentials
@@ -23,28 +29,14 @@ from api.schemas import (
 )
 from domain.access import CredentialKind
 from domain.decider import Step
-from domain.environment.details import (
-    RegisterEnvironment,
-    RetireEnvironment,
-    ReviseEnvironment,
-)
+from domain.environment.details import RegisterEnvironment
 from domain.environment.environment import environment
-from domain.environment.events import (
-    Category,
-    EnvironmentRegistered,
-    EnvironmentRevised,
-)
+from domain.environment.events import Category, EnvironmentRegistered
 from domain.errors import EnvironmentNotFound, Invalid
 from domain.naming import fold, name_of
-from domain.org import STREAM, RequireOrg, orgs
-from domain.project import (
-    AddEnvironment,
-    ChangeEnvironment,
-    RemoveEnvironment,
-    project,
-    stream_of,
-)
+from domain.project import AddEnvironment, project, stream_of
 from domain.roles import Role
+from projections.environment_listing import Listed
 from projections.storage.reader import Reader
 
 RepositoryFilter = Annotated[str | None, QueryParameter(name="repositoryIdentifier")]
@@ -185,27 +177,13 @@ class OneEnvironment(Controller):
         self, data: JSONBody[EnvironmentPatch], place: AtPlace
     ) -> EnvironmentAnswer:
         """Only the fields given change. 409: a name or username is taken, or locked."""
-        desk, found = place.desk, await place.listed()
         revised = revision(data)
-        change = ChangeEnvironment(
-            by=desk.actor,
-            environment_id=found.id,
-            name=revised.name,
-            category=revised.category,
-            salesforce_username=revised.salesforce_username,
-            is_active=revised.is_active,
-            is_default=data.is_default,
-        )
-        await desk.execute(
-            Step(project, stream_of(found.details.repository), change),
-            *require_orgs(desk, revised.salesforce_username, revised.dev_hub_username),
-            Step(
-                environment,
-                found.id,
-                ReviseEnvironment(by=desk.actor, revised=revised),
-            ),
-        )
-        return await shown(place.reader, found.id)
+
+        async def change(found: Listed) -> str:
+            await place.desk.execute(*revising(place, found, revised, data.is_default))
+            return found.id
+
+        return await shown(place.reader, await place.on_listed(change))
 
     @delete(
         guards=[allow(Role.OWNER)],
@@ -214,12 +192,11 @@ class OneEnvironment(Controller):
     )
     async def delete_environment(self, place: AtPlace) -> None:
         """409 while it is locked. Its history stays in the journal, for owners."""
-        desk, found = place.desk, await place.listed()
-        remove = RemoveEnvironment(by=desk.actor, environment_id=found.id)
-        await desk.execute(
-            Step(environment, found.id, RetireEnvironment(by=desk.actor)),
-            Step(project, stream_of(found.details.repository), remove),
-        )
+
+        async def remove(found: Listed) -> None:
+            await place.desk.execute(*retiring(place, found))
+
+        await place.on_listed(remove)
 
 
 class EnvironmentById(OneEnvironment):
@@ -238,37 +215,3 @@ async def shown(views: Reader, environment_id: str) -> EnvironmentAnswer:
     if not found:
         raise EnvironmentNotFound("no such environment")
     return environment_answer(found[0], found[0].at)
-
-
-def revision(data: EnvironmentPatch) -> EnvironmentRevised:
-    """The environment's own part of a patch, checked."""
-    given: dict[str, Any] = asdict(data)
-    del given["is_default"]
-    if not isinstance(data.name, UnsetType):
-        given["name"] = name_of(data.name, "name")
-    if not isinstance(data.tags, UnsetType):
-        given["tags"] = tags_of(data.tags)
-    for field, spelled in (
-        ("salesforce_username", "salesforceUsername"),
-        ("dev_hub_username", "devHubUsername"),
-    ):
-        if given[field] is not UNSET:
-            given[field] = username(given[field], spelled)
-    return EnvironmentRevised(**given)
-
-
-def username(text: str | None, field: str) -> str | None:
-    return None if text is None else name_of(text, field)
-
-
-def tags_of(tags: tuple[str, ...]) -> tuple[str, ...]:
-    """Each once, in the order given."""
-    return tuple(dict.fromkeys(name_of(tag, "tags", slash=True) for tag in tags))
-
-
-def require_orgs(desk: Desk, *usernames: str | None | UnsetType) -> list[Step]:
-    """A step that refuses the whole append when one of these orgs is not registered."""
-    named = tuple(name for name in usernames if isinstance(name, str))
-    if not named:
-        return []
-    return [Step(orgs, STREAM, RequireOrg(by=desk.actor, usernames=named, to_use=True))]

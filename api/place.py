@@ -7,8 +7,9 @@ environment's own rules check it. What turns out to be outdated is looked up aga
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from litestar import Request
 from litestar.di import NamedDependency, Provide
@@ -26,6 +27,7 @@ from projections.recent_holds import with_past_holds
 from projections.storage.reader import Reader
 from workers.wiring import Services
 
+T = TypeVar("T")
 REMEMBERED_MAX = 20_000
 AT = "at"  # The parameter of those who look at the past.
 NO_FILTER: dict[str, Any] = dict.fromkeys(
@@ -120,6 +122,21 @@ class Place:
             raise EnvironmentNotFound("no such environment")
         self.id = found[0].id  # What was remembered of the name may be outdated.
         return found[0]
+
+    async def on_listed(self, act: Callable[[Listed], Awaitable[T]]) -> T:
+        """What `act` comes to with the environment as it is now.
+
+        Its commands carry the name. If that means another one by the time they are
+        decided, they refuse with `EnvironmentNotFound`, and it is that one's turn.
+        """
+        found = await self.listed()
+        try:
+            return await act(found)
+        except EnvironmentNotFound:
+            before, found = found, await self.listed()
+            if found.id == before.id:
+                raise
+        return await act(found)
 
     async def _has_moved(self) -> bool:
         """Whether the name, remembered from before, means another one by now."""

@@ -96,22 +96,25 @@ class ReleaseRoutes(Controller):
         name = name_of(data.name, "name", slash=True)
         domain = name_of(data.domain, "domain", slash=True)
         check_size(data.metadata)
-        found = await place.listed()
-        fence = await fence_of(place, found, data.ticket_id)
-        command = PublishRelease(
-            by=place.desk.actor,
-            release_id=place.desk.new_id(),
-            environment_id=found.id,
-            repository=found.details.repository,
-            target_org=found.details.name,
-            name=name,
-            domain=domain,
-            published_at=data.published_at,
-            metadata=data.metadata,
-            ticket_id=data.ticket_id,
-            fence=fence,
-        )
-        return published_answer(await published(place, command))
+        release_id = place.desk.new_id()
+
+        async def publish(found: Listed) -> ReleasePublished:
+            command = PublishRelease(
+                by=place.desk.actor,
+                release_id=release_id,
+                environment_id=found.id,
+                repository=found.details.repository,
+                target_org=found.details.name,
+                name=name,
+                domain=domain,
+                published_at=data.published_at,
+                metadata=data.metadata,
+                ticket_id=data.ticket_id,
+                fence=await fence_of(place, found, data.ticket_id),
+            )
+            return await published(place, command)
+
+        return published_answer(await place.on_listed(publish))
 
     @get(guards=[allow(Role.MEMBER)], summary="List the releases of an environment")
     async def list_releases(
@@ -179,11 +182,9 @@ async def fence_of(place: Place, found: Listed, ticket_id: str | None) -> int | 
 
 async def published(place: Place, command: PublishRelease) -> ReleasePublished:
     """What is on record now: this publication, or the one that it repeats."""
-    by, environment_id = command.by, command.environment_id
+    environment_id = command.environment_id
     stream = stream_of(environment_id, command.domain, command.name)
-    required: Requirement = RequireEnvironment(by=by)
-    if command.ticket_id is not None and command.fence is not None:
-        required = RequireHold(by=by, ticket_id=command.ticket_id, fence=command.fence)
+    required = requirement(place, command)
     try:
         outcome = await place.desk.execute(
             Step(environment, environment_id, required), Step(release, stream, command)
@@ -195,6 +196,20 @@ async def published(place: Place, command: PublishRelease) -> ReleasePublished:
     state: Release = outcome.states[-1]
     assert state.latest is not None
     return state.latest
+
+
+def requirement(place: Place, command: PublishRelease) -> Requirement:
+    """That it is the environment meant, and held with the ticket, if there is one."""
+    by, repository, name = command.by, place.repository, place.name
+    if command.ticket_id is None or command.fence is None:
+        return RequireEnvironment(by=by, repository=repository, name=name)
+    return RequireHold(
+        by=by,
+        repository=repository,
+        name=name,
+        ticket_id=command.ticket_id,
+        fence=command.fence,
+    )
 
 
 def published_answer(latest: ReleasePublished) -> ReleasePublishedAnswer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from domain.environment.details import RetireEnvironment, ReviseEnvironment
 from domain.environment.environment import environment
@@ -121,6 +122,18 @@ def test_once_the_lease_has_passed_both_can_be_done(
     command: ReviseEnvironment | RetireEnvironment, event: EnvironmentEvent
 ) -> None:
     given(registered(), *GRANTED).when(command, at(600)).then(expired("a", 1), event)
+
+
+@pytest.mark.parametrize("meant", [{"name": "prod"}, {"repository": "acme/bank"}])
+def test_who_means_another_environment_changes_nothing(meant: dict[str, str]) -> None:
+    for command in RETIRE, revise(name="x"):
+        meaning = replace(command, **meant)
+        given(registered()).when(meaning, at(0)).refused(EnvironmentNotFound)
+
+
+def test_a_new_name_is_given_to_who_has_the_old_one() -> None:
+    renaming = replace(revise(name="sit"), name="UAT", repository="shop")
+    given(registered()).when(renaming, at(0)).then(EnvironmentRevised(name="sit"))
 
 
 def test_what_was_retired_is_not_found() -> None:
