@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.decider import Journal, Step
 from domain.environment.environment import Environment, environment
@@ -19,9 +20,15 @@ from domain.environment.review import (
     TransitionReview,
     UnassignReview,
 )
-from domain.errors import Forbidden, Invalid, ReviewNotAssigned
+from domain.errors import (
+    EnvironmentNotFound,
+    Forbidden,
+    Invalid,
+    ReviewNotAssigned,
+)
 from domain.event import Actor
 from domain.roles import Role
+from projections.environment_listing import Listed
 from projections.storage.reader import Reader
 from workers.review.acting import Acting
 from workers.review.assigning import Assigning
@@ -116,13 +123,38 @@ class ReviewDesk:
         self, data: OneData, command: ReviewCommand, pool: Pool | None = None
     ) -> dict[str, Any]:
         pool = pool or await pool_of(self.reader, data, command.by)
-        found = pool.find(data.issue, data.environment)
-        if found is None:
-            raise ReviewNotAssigned(f"issue: {data.issue} has none in {data.pool}")
+        before = the_one_meant(pool, data)
+        try:
+            return await self._change_one(before, data, command)
+        except EnvironmentNotFound:
+            # It is gone, or had the name that was given and has another by now.
+            pool = await pool_of(self.reader, data, command.by)
+            found = the_one_meant(pool, data)
+            if found.id == before.id:
+                raise
+        return await self._change_one(found, data, command)
+
+    async def _change_one(
+        self, found: Listed, data: OneData, command: ReviewCommand
+    ) -> dict[str, Any]:
         acting = Acting(self.journal, command.by)
-        outcome = await acting.execute(Step(environment, found.id, command))
+        step = Step(environment, found.id, with_name(command, data, found))
+        outcome = await acting.execute(step)
         after: Environment = outcome.states[0]
         return shown(found.id, after, outcome.at, data.pool)
+
+
+def the_one_meant(pool: Pool, data: OneData) -> Listed:
+    if found := pool.find(data.issue, data.environment):
+        return found
+    raise ReviewNotAssigned(f"issue: {data.issue} has none in {data.pool}")
+
+
+def with_name(command: ReviewCommand, data: OneData, found: Listed) -> ReviewCommand:
+    """It carries the name, unless another word said which one is meant."""
+    if data.environment is None or data.environment.lower() == found.id:
+        return command
+    return replace(command, name=data.environment)
 
 
 ANSWERS: Mapping[str, tuple[type[ReviewData], Answer]] = {

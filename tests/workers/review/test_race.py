@@ -12,13 +12,22 @@ from typing import Any
 import pytest
 
 from domain.decider import Journal, Outcome, Step
-from domain.environment.review_events import ReviewAssigned, ReviewUnassigned
-from domain.errors import PoolBusy
+from domain.environment.details import ReviseEnvironment
+from domain.environment.events import EnvironmentRevised
+from domain.environment.review_events import (
+    ReviewAssigned,
+    ReviewExtended,
+    ReviewTransitioned,
+    ReviewUnassigned,
+)
+from domain.errors import EnvironmentNotFound, PoolBusy
 from domain.review_index import ReviewEnvironmentChosen
 from tests.support.builders import OWNER, release
 from tests.support.running import until
 from tests.workers.review.worker import CI, Play, Worker
 from workers.review.desk import ReviewDesk
+
+CHANGES = ReviewExtended | ReviewTransitioned | ReviewUnassigned
 
 
 def test_of_ten_issues_three_get_an_environment_each_its_own(play: Play) -> None:
@@ -99,6 +108,61 @@ def test_a_fetch_that_was_overtaken_by_another_ends_with_what_that_one_got(
     play(scene)
 
 
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("extend", {"extendBy": 60}),
+        ("transition", {"status": "Expired"}),
+        ("unassign", {}),
+    ],
+)
+def test_who_has_the_name_by_then_is_the_one_that_changes(
+    play: Play, kind: str, more: dict[str, Any]
+) -> None:
+    """`blue` and `green` are swapped after `blue` was looked up."""
+
+    async def scene(worker: Worker) -> None:
+        await worker.add("r1", "r2")
+        await rename(worker, r1="blue", r2="green")
+        for issue in "I-1", "I-2":
+            await worker.run("fetch", issue=issue)
+
+        async def meanwhile() -> None:
+            await rename(worker, r1="tmp", r2="blue")
+            await rename(worker, r1="green")
+
+        overtaken = Overtaken(worker.rig.journal, meanwhile, steps=1)
+        late = ReviewDesk(overtaken, worker.desk.reader)
+        told = {"repoId": "acme/shop", "pool": "core", "environment": "Blue"}
+        asked = {"operation_id": "late", "data": told | more}
+        answer = await late.answer(f"review.{kind}", asked, OWNER)
+        assert (answer["environmentId"], answer["environment"]) == ("r2", "blue")
+        changed = [s for s, e in worker.events if isinstance(e, CHANGES)]
+        assert changed == ["r2"]
+
+    play(scene)
+
+
+def test_a_name_that_nobody_has_by_then_is_not_found(play: Play) -> None:
+    async def scene(worker: Worker) -> None:
+        await worker.add("r1")
+        await rename(worker, r1="blue")
+        await worker.run("fetch", issue="I-1")
+
+        async def meanwhile() -> None:
+            await rename(worker, r1="tmp")
+
+        overtaken = Overtaken(worker.rig.journal, meanwhile, steps=1)
+        late = ReviewDesk(overtaken, worker.desk.reader)
+        told = {"repoId": "acme/shop", "pool": "core", "environment": "blue"}
+        asked = {"operation_id": "late", "data": told}
+        with pytest.raises(EnvironmentNotFound, match="no blue in the pool core"):
+            await late.answer("review.unassign", asked, OWNER)
+        assert (await worker.run("check", issue="I-1"))["isAssigned"]
+
+    play(scene)
+
+
 def test_who_waits_says_so_and_is_told_when_it_was_in_vain(play: Play) -> None:
     async def scene(worker: Worker) -> None:
         await worker.add("r1")
@@ -118,19 +182,29 @@ def test_who_waits_says_so_and_is_told_when_it_was_in_vain(play: Play) -> None:
 
 @dataclass
 class Overtaken:
-    """A journal where something happens before the first step that assigns."""
+    """A journal where something happens before the first append of so many steps.
+
+    They are two where one assigns.
+    """
 
     journal: Journal
     meanwhile: Callable[[], Awaitable[None]] | None
+    steps: int = 2
 
     async def execute(self, *steps: Step, wait_seconds: float = 0) -> Outcome:
-        if len(steps) > 1 and self.meanwhile:
+        if len(steps) >= self.steps and self.meanwhile:
             happens, self.meanwhile = self.meanwhile, None
             await happens()
         return await self.journal.execute(*steps, wait_seconds=wait_seconds)
 
     def now(self) -> datetime:
         return self.journal.now()
+
+
+async def rename(worker: Worker, **names: str) -> None:
+    for stream, name in names.items():
+        revised = EnvironmentRevised(name=name)
+        await worker.do(stream, ReviseEnvironment(by=OWNER, revised=revised))
 
 
 def check_one_issue_at_a_time(worker: Worker) -> None:
