@@ -25,6 +25,7 @@ from domain.errors import (
     ProjectNotFound,
 )
 from domain.event import Command
+from domain.json_value import is_same
 from domain.naming import fold
 from domain.orchestration import OrderEnvironments, leave, order
 from domain.orchestration import evolve as evolve_orders
@@ -150,8 +151,9 @@ def revise(command: ReviseProject, project: Project) -> Sequence[ProjectEvent]:
     if command.remote_url not in (UNSET, project.remote_url):
         url = str(command.remote_url)
         revised = replace(revised, remote_url=url, platform=platform_of(url))
-    if command.configuration not in (UNSET, project.configuration):
-        revised = replace(revised, configuration=command.configuration)
+    configuration = command.configuration
+    if configuration is not UNSET and not is_same(configuration, project.configuration):
+        revised = replace(revised, configuration=configuration)
     return [] if revised == ProjectRevised() else [revised]
 
 

@@ -22,6 +22,7 @@ from msgspec import Struct
 from domain.decider import Decider
 from domain.errors import Invalid, ReleaseExists, StaleFence
 from domain.event import Command, Event
+from domain.json_value import is_same
 from domain.naming import fold
 from domain.person import ActorName
 
@@ -111,7 +112,7 @@ def check_is_the_same(command: PublishRelease, latest: ReleasePublished) -> None
         ("publishedAt", command.published_at, latest.published_at),
         ("metadata", command.metadata, latest.metadata),
     ):
-        if said is not None and said != recorded:
+        if said is not None and not is_same(said, recorded):
             raise ReleaseExists(
                 f"{latest.name} of {latest.domain} is on record with another {field}"
             )

@@ -17,6 +17,7 @@ from domain.environment.events import (
     EnvironmentRevised,
 )
 from domain.errors import EnvironmentLocked
+from domain.json_value import is_same
 
 
 class RegisterEnvironment(EnvironmentCommand, frozen=True, kw_only=True):
@@ -96,6 +97,6 @@ def only_what_changes(
     same = {
         field.name: UNSET
         for field in fields(revised)
-        if getattr(revised, field.name) == getattr(details, field.name)
+        if is_same(getattr(revised, field.name), getattr(details, field.name))
     }
     return replace(revised, **same)

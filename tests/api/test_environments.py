@@ -104,6 +104,14 @@ def test_null_clears_what_may_be_empty(owner: Caller) -> None:
     assert refused(owner.patch(path, {"isActive": None}), 400)["field"] == "isActive"
 
 
+def test_a_flag_takes_the_place_of_a_number(owner: Caller) -> None:
+    environment = owner.environment(metadata={"scratch": 1})
+    path = f"/environments/{environment['id']}"
+    changed = made(owner.patch(path, {"metadata": {"scratch": True}}))
+    assert changed["metadata"]["scratch"] is True
+    assert owner.look(environment)["metadata"]["scratch"] is True
+
+
 def test_a_change_says_who_made_it(api: Api, owner: Caller) -> None:
     environment = owner.environment()
     colleague = api.caller(Role.OWNER, "another-owner")

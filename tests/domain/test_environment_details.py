@@ -69,6 +69,15 @@ def test_a_revision_that_changes_nothing_is_no_event() -> None:
     given(registered()).when(revise(), at(0)).then()
 
 
+@pytest.mark.parametrize("new", [{"on": True, "n": [0]}, {"on": 1, "n": [False]}])
+def test_true_is_another_value_than_one(new: dict[str, Any]) -> None:
+    before = registered(metadata={"on": 1, "n": [0]})
+    given(before).when(revise(metadata=new), at(0)).then(
+        EnvironmentRevised(metadata=new)
+    )
+    given(before).when(revise(metadata={"n": [0.0], "on": 1.0}), at(0)).then()
+
+
 def test_revisions_add_up() -> None:
     details = given(
         registered(),

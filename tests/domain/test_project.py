@@ -118,6 +118,13 @@ def test_a_revision_that_changes_nothing_is_no_event() -> None:
     ).then()
 
 
+@pytest.mark.parametrize(("before", "after"), [(1, True), (False, 0)])
+def test_true_is_another_value_than_one(before: int, after: int) -> None:
+    given(ProjectRevised(configuration={"sparse": before})).when(
+        revise(configuration={"sparse": after}), at(0)
+    ).then(ProjectRevised(configuration={"sparse": after}))
+
+
 def test_a_repository_with_environments_cannot_be_removed() -> None:
     given(added("e1")).when(RETIRE, at(0)).refused(ProjectInUse)
     given(added("e1"), EnvironmentRemoved("e1")).when(RETIRE, at(0)).then(

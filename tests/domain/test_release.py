@@ -98,6 +98,13 @@ def test_a_repeat_may_not_contradict_what_is_on_record(
     given(FIRST).when(publish(**other), at(99)).refused(ReleaseExists, field)
 
 
+def test_that_it_is_true_contradicts_that_it_is_one() -> None:
+    counted = published(release_id="r1", metadata={"hotfix": 1})
+    flagged = publish(metadata={"hotfix": True})
+    given(counted).when(flagged, at(99)).refused(ReleaseExists, "metadata")
+    given(counted).when(publish(metadata={"hotfix": 1.0}), at(99)).then()
+
+
 def test_under_a_later_lock_it_is_deployed_once_more() -> None:
     for first in FIRST, BARE:
         given(first).when(publish(ticket_id="b", fence=2), at(99)).then(
