@@ -15,7 +15,7 @@ from api.deps import AtDesk, Views
 from api.schemas import Answer, Body, Name
 from domain.decider import Step
 from domain.errors import ProjectNotFound
-from domain.naming import fold, name_of
+from domain.naming import fold, identifier_of, name_of
 from domain.project import (
     RegisterProject,
     RetireProject,
@@ -75,7 +75,7 @@ class ProjectsController(Controller):
         self, data: JSONBody[ProjectBody], desk: AtDesk, views: Views
     ) -> ProjectAnswer:
         """409 when the identifier is registered, in whatever case."""
-        identifier = name_of(data.identifier, "identifier", slash=True)
+        identifier = identifier_of(data.identifier, "identifier")
         command = RegisterProject(
             by=desk.actor,
             identifier=identifier,

@@ -8,6 +8,7 @@ from unicodedata import category, normalize
 from domain.errors import Invalid
 
 NAME_LENGTH_MAX = 255
+NO_SEGMENTS = {"", ".", ".."}
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
@@ -32,4 +33,16 @@ def name_of(text: str, field: str, *, slash: bool = False) -> str:
         raise Invalid(f"{field} has characters that cannot be seen", field=field)
     if "/" in name and not slash:
         raise Invalid(f"{field} must not contain a slash", field=field)
+    return name
+
+
+def identifier_of(text: str, field: str) -> str:
+    """A repository's name, which may be in several parts: `acme/shop`.
+
+    `Invalid`, too, when it is no path that leads somewhere: clients, proxies and we
+    ourselves take empty segments and dots out of one (RFC 3986, section 5.2.4).
+    """
+    name = name_of(text, field, slash=True)
+    if not NO_SEGMENTS.isdisjoint(name.split("/")):
+        raise Invalid(f"{field} has a part that is empty or only dots", field=field)
     return name

@@ -24,6 +24,9 @@ NOT_NAME = (
     '"\\u202ea"',  # right to left from here
     '"\\ufeff"',
 )
+NOT_IDENTIFIER = (
+    *NOT_NAME, '"/a"', '"a/"', '"a//b"', '"/"', '"."', '".."', '"a/./b"', '"a/.."',
+)  # fmt: skip
 NOT_SECONDS = (
     "0", "-1", "1.5", '"3600"', "3600.0", "1e3", "1000000000000000000", DIGITS, "true",
     "[]", "{}",
@@ -161,7 +164,11 @@ ROUTES = {
         "POST",
         "/projects",
         good={"identifier": '"a/b"', "remoteUrl": '"https://github.com/a/b"'},
-        bad={"identifier": NOT_NAME, "remoteUrl": URLS, "configuration": NOT_OBJECT},
+        bad={
+            "identifier": NOT_IDENTIFIER,
+            "remoteUrl": URLS,
+            "configuration": NOT_OBJECT,
+        },
         required=("identifier", "remoteUrl"),
     ),
     "patch project": Route(

@@ -10,7 +10,7 @@ from domain.access import AccessRefused, EnvironmentRead, RecordAccess, access
 from domain.errors import Invalid
 from domain.event import Actor, system
 from domain.ids import new_id, new_ticket_id, parse_id
-from domain.naming import NAME_LENGTH_MAX, fold, name_of
+from domain.naming import NAME_LENGTH_MAX, fold, identifier_of, name_of
 from domain.roles import Role
 from tests.support.builders import OWNER, at
 from tests.support.spec import Spec
@@ -80,8 +80,29 @@ def test_the_longest_name_is_allowed() -> None:
     assert name_of("e\u0301" * NAME_LENGTH_MAX, "name")
 
 
-def test_a_repository_s_identifier_may_have_a_slash() -> None:
-    assert name_of("acme/shop", "identifier", slash=True) == "acme/shop"
+@pytest.mark.parametrize("text", ["acme/shop", "a/b/c", "/x"])
+def test_a_name_may_have_a_slash(text: str) -> None:
+    assert name_of(text, "name", slash=True) == text
+
+
+@pytest.mark.parametrize("text", ["acme/shop", "shop", "a/b/c", ".github", "a/..."])
+def test_a_repository_s_identifier_is_a_path(text: str) -> None:
+    assert identifier_of(text, "identifier") == text
+
+
+@pytest.mark.parametrize(
+    "text", ["/x", "x/", "a//b", "/", "//", ".", "..", "./a", "a/..", "a/./b", "a/../b"]
+)
+def test_a_path_that_leads_nowhere_is_no_identifier(text: str) -> None:
+    with pytest.raises(Invalid, match="empty or only dots") as refusal:
+        identifier_of(text, "identifier")
+    assert refusal.value.field == "identifier"
+
+
+def test_an_identifier_is_a_name_before_all() -> None:
+    for text in "", " a/b", "x" * (NAME_LENGTH_MAX + 1), "a\n/b":
+        with pytest.raises(Invalid):
+            identifier_of(text, "identifier")
 
 
 def test_ids_are_uuids_and_never_twice_the_same() -> None:
