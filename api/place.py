@@ -18,7 +18,7 @@ from litestar.params import FromPath, QueryParameter, SkipValidation
 from api.deps import Desk, provide_desk
 from domain.decider import Outcome, Step
 from domain.environment.command import EnvironmentCommand
-from domain.environment.environment import environment
+from domain.environment.environment import check_is_meant, environment
 from domain.errors import EnvironmentNotFound
 from domain.ids import parse_id
 from domain.naming import fold
@@ -120,6 +120,7 @@ class Place:
             found = await environments(self.reader, id=self.id)
         if not found:
             raise EnvironmentNotFound("no such environment")
+        check_is_meant(found[0].details, self.repository, self.name)
         self.id = found[0].id  # What was remembered of the name may be outdated.
         return found[0]
 
@@ -162,7 +163,7 @@ def by_id(request: AnyRequest, environment_id: FromPath[str]) -> Place:
 def lock_by_id(
     request: AnyRequest, environment_id: FromPath[str], repository_name: RepositoryName
 ) -> Place:
-    """As above; the command carries the repository's name, and checks it."""
+    """As above; the repository's name is checked by whoever finds the environment."""
     place = by_id(request, environment_id)
     place.repository = repository_name
     return place

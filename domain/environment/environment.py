@@ -106,13 +106,18 @@ def the_one_meant(command: EnvironmentCommand, details: Details | None) -> Detai
     """The environment's details; `EnvironmentNotFound` if the caller means another."""
     if details is None:
         raise EnvironmentNotFound("no such environment")
-    if command.name is not None and fold(command.name) != fold(details.name):
-        raise EnvironmentNotFound(f"no environment {command.name} here")
-    asked = command.repository and fold(command.repository)
+    check_is_meant(details, command.repository, command.name)
+    return details
+
+
+def check_is_meant(details: Details, repository: str | None, name: str | None) -> None:
+    """`EnvironmentNotFound` if the caller believes something else of it."""
+    if name is not None and fold(name) != fold(details.name):
+        raise EnvironmentNotFound(f"no environment {name} here")
+    asked = repository and fold(repository)
     full = fold(details.repository)
     if asked and asked not in (full, full.rpartition("/")[2]):
         raise EnvironmentNotFound("no such environment in that repository")
-    return details
 
 
 def evolve(environment: Environment, event: EnvironmentEvent) -> Environment:

@@ -186,8 +186,11 @@ def test_an_unknown_ticket_and_a_strange_repository_are_not_found(
     for unknown in ticket, new_ticket_id(), "ticket_none":
         for ask in lock.acquire, lock.renew, lock.release, lock.look:
             refused(ask(unknown), 404, "TICKET_NOT_FOUND")
-    strange = environment | {"repositoryName": "another"}
-    refused(application.lock(strange).request(), 404, "ENVIRONMENT_NOT_FOUND")
+    strange = application.lock(environment | {"repositoryName": "another"})
+    refused(strange.request(), 404, "ENVIRONMENT_NOT_FOUND")
+    known = lock.ticket()
+    for ask in strange.acquire, strange.renew, strange.release, strange.look:
+        refused(ask(known), 404, "ENVIRONMENT_NOT_FOUND")
     nowhere = environment | {"id": new_id()}
     refused(application.lock(nowhere).request(), 404, "ENVIRONMENT_NOT_FOUND")
 
@@ -196,8 +199,10 @@ def test_the_repository_may_be_named_in_full_or_by_its_last_part(
     application: Caller, environment: Json
 ) -> None:
     whole = environment["repositoryIdentifier"]
-    assert application.lock(environment | {"repositoryName": whole}).ticket()
-    assert application.lock(environment).ticket()
+    for name in whole, whole.upper(), environment["repositoryName"]:
+        lock = application.lock(environment | {"repositoryName": name})
+        ticket = lock.ticket()
+        assert made(lock.look(ticket))["ticketId"] == ticket
 
 
 def test_tickets_long_past_are_still_known(
