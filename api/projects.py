@@ -27,7 +27,8 @@ from domain.roles import Role
 from projections.directory import directory, sql
 from projections.storage.reader import Reader
 
-Url = Annotated[str, Meta(min_length=1, max_length=2_000)]
+URL_LENGTH_MAX = 2_000
+Url = Annotated[str, Meta(min_length=1, max_length=URL_LENGTH_MAX)]
 
 
 class ProjectBody(
@@ -79,7 +80,7 @@ class ProjectsController(Controller):
         command = RegisterProject(
             by=desk.actor,
             identifier=identifier,
-            remote_url=name_of(data.remote_url, "remoteUrl", slash=True),
+            remote_url=url_of(data.remote_url),
             configuration=data.configuration,
         )
         await desk.execute(Step(project, stream_of(identifier), command))
@@ -113,11 +114,7 @@ class ProjectsController(Controller):
         url = data.remote_url
         command = ReviseProject(
             by=desk.actor,
-            remote_url=(
-                url
-                if isinstance(url, UnsetType)
-                else name_of(url, "remoteUrl", slash=True)
-            ),
+            remote_url=url if isinstance(url, UnsetType) else url_of(url),
             configuration=data.configuration,
         )
         await desk.execute(Step(project, stream_of(named(identifier)), command))
@@ -133,6 +130,10 @@ class ProjectsController(Controller):
         """409 while it has environments."""
         command = RetireProject(by=desk.actor)
         await desk.execute(Step(project, stream_of(named(identifier)), command))
+
+
+def url_of(text: str) -> str:
+    return name_of(text, "remoteUrl", slash=True, length_max=URL_LENGTH_MAX)
 
 
 def named(identifier: str) -> str:

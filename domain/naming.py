@@ -18,15 +18,19 @@ def fold(name: str) -> str:
     return normalize("NFC", normalize("NFC", name).casefold())
 
 
-def name_of(text: str, field: str, *, slash: bool = False) -> str:
+def name_of(
+    text: str,
+    field: str,
+    *,
+    slash: bool = False,
+    length_max: int = NAME_LENGTH_MAX,
+) -> str:
     """`text` in NFC; `Invalid` when it is empty, too long or unreadable."""
     name = normalize("NFC", text)
     if not name:
         raise Invalid(f"{field} must not be empty", field=field)
-    if len(name) > NAME_LENGTH_MAX:
-        raise Invalid(
-            f"{field} is longer than {NAME_LENGTH_MAX} characters", field=field
-        )
+    if len(name) > length_max:
+        raise Invalid(f"{field} is longer than {length_max} characters", field=field)
     if name != name.strip():
         raise Invalid(f"{field} must not begin or end with a space", field=field)
     if any(category(character) in UNSEEN for character in name):

@@ -30,6 +30,18 @@ def test_its_slash_may_be_written_either_way(owner: Caller) -> None:
     assert escaped["identifier"] == name
 
 
+def test_its_url_may_be_as_long_as_is_published(owner: Caller) -> None:
+    longest = "https://github.com/acme/".ljust(2_000, "x")
+    body = {"identifier": unique("acme/long"), "remoteUrl": longest}
+    assert made(owner.post("/projects", body))["remoteUrl"] == longest
+    path = f"/projects/{body['identifier']}"
+    longest = longest.replace("github", "gitlab")
+    assert made(owner.patch(path, {"remoteUrl": longest}))["remoteUrl"] == longest
+    longer = {"remoteUrl": longest + "x"}
+    for answer in owner.patch(path, longer), owner.post("/projects", body | longer):
+        assert refused(answer, 400, "INVALID")["field"] == "remoteUrl"
+
+
 def test_registering_it_again_in_whatever_case_is_a_conflict(owner: Caller) -> None:
     name = owner.repository()
     for twin in name, name.upper():
