@@ -29,6 +29,7 @@ from api.task_orders import order_of, ready_at
 from api.task_schemas import (
     AttemptLogAnswer,
     PriorityName,
+    ScheduleType,
     TaskBody,
     TaskCancelledAnswer,
     TaskLogsAnswer,
@@ -99,7 +100,10 @@ class TasksController(Controller):
     async def submit_task(
         self, data: JSONBody[TaskBody], desk: AtDesk, views: Views, request: AnyRequest
     ) -> TaskSubmittedAnswer:
-        """It runs as soon as a worker is free, or from `scheduledFor` on."""
+        """It runs as soon as a worker is free, or from `scheduledFor` on.
+
+        What is scheduled for an instant that is past is immediate, and told so.
+        """
         begin = ready_at(data, desk.journal.now())
         recurrence = recurrence_of(data)
         order = await order_of(data, desk.services.task_types, views)
@@ -116,14 +120,18 @@ class TasksController(Controller):
         if not outcome.events:  # It was submitted by an attempt that was cut off.
             found = await visible_task(desk, views, operation_id)
             submitted_at = found.rows[0]["submitted_at"]
+            begin = found.rows[0]["scheduled_for"]
+        is_ahead = begin is not None and begin > submitted_at
         return TaskSubmittedAnswer(
             operation_id=operation_id,
             type=order.task_type,
             status=status_of(task.state),
             priority=order.priority,
-            schedule_type=data.schedule_type,
+            schedule_type=(
+                ScheduleType.SCHEDULED if is_ahead else ScheduleType.IMMEDIATE
+            ),
             submitted_at=submitted_at,
-            scheduled_for=begin,
+            scheduled_for=begin if is_ahead else None,
         )
 
     @get(guards=[allow(Role.MEMBER)], summary="List tasks")

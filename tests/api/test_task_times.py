@@ -1,0 +1,81 @@
+"""A task for later is told as such; one for an instant that is past, as immediate."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from time import sleep
+
+import psycopg
+import pytest
+
+from domain.clock import utc_now
+from tests.support.client import Caller, Json, made, unique
+from tests.support.running import Installation
+from tests.support.tasks import NOTHING, status
+
+SOON = timedelta(seconds=1)
+LOSE = """
+UPDATE idempotent_request SET status = NULL, taken_until = now()
+WHERE created_at = (SELECT max(created_at) FROM idempotent_request)
+RETURNING id
+"""
+
+
+def scheduled(when: datetime) -> Json:
+    return NOTHING | {"scheduleType": "scheduled", "scheduledFor": when.isoformat()}
+
+
+def told(answer: Json) -> tuple[str, datetime | None]:
+    when = answer["scheduledFor"]
+    return answer["scheduleType"], when and datetime.fromisoformat(when)
+
+
+def check_is_shown_so(caller: Caller, answer: Json) -> None:
+    seen = status(caller, answer["operationId"])
+    assert seen["scheduleType"] == answer["scheduleType"]
+    first = answer["scheduledFor"] or answer["submittedAt"]
+    assert seen["nextAttemptAt"] == first
+
+
+def test_a_task_for_later_is_scheduled(application: Caller) -> None:
+    when = utc_now() + timedelta(hours=1)
+    answer = made(application.post("/tasks", scheduled(when)))
+    assert told(answer) == ("scheduled", when)
+    check_is_shown_so(application, answer)
+
+
+@pytest.mark.parametrize("ago", [timedelta(milliseconds=1), timedelta(days=9_000)])
+def test_a_task_for_an_instant_that_is_past_is_immediate(
+    application: Caller, ago: timedelta
+) -> None:
+    answer = made(application.post("/tasks", scheduled(utc_now() - ago)))
+    assert told(answer) == ("immediate", None)
+    check_is_shown_so(application, answer)
+
+
+def test_so_is_one_whose_time_passes_before_it_is_on_record(
+    application: Caller, installation: Installation, pool: ThreadPoolExecutor
+) -> None:
+    made(application.post("/tasks", NOTHING))
+    with psycopg.connect(installation.settings.database_url) as busy:
+        busy.execute("LOCK TABLE berth_events IN EXCLUSIVE MODE")
+        body = scheduled(utc_now() + SOON)
+        waiting = pool.submit(application.post, "/tasks", body)
+        sleep(SOON.total_seconds())
+    answer = made(waiting.result())
+    assert told(answer) == ("immediate", None)
+    check_is_shown_so(application, answer)
+
+
+def test_an_answer_that_was_lost_is_the_same_when_its_time_has_passed(
+    application: Caller, installation: Installation
+) -> None:
+    key = {"Idempotency-Key": unique("key")}
+    when = utc_now() + SOON
+    first = made(application.ask("POST", "/tasks", scheduled(when), headers=key))
+    assert told(first) == ("scheduled", when)
+    assert installation.query(LOSE)
+    sleep(SOON.total_seconds())
+    again = made(application.ask("POST", "/tasks", scheduled(when), headers=key))
+    assert again == first
