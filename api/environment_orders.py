@@ -11,10 +11,10 @@ from api.deps import Desk
 from api.place import Place
 from api.schemas import EnvironmentPatch
 from domain.decider import Step
-from domain.environment.details import RetireEnvironment, ReviseEnvironment
+from domain.environment.details import Details, RetireEnvironment, ReviseEnvironment
 from domain.environment.environment import environment
 from domain.environment.events import EnvironmentRevised
-from domain.naming import name_of
+from domain.naming import fold, name_of
 from domain.org import STREAM, RequireOrg, orgs
 from domain.project import ChangeEnvironment, RemoveEnvironment, project, stream_of
 from projections.environment_listing import Listed
@@ -59,10 +59,20 @@ def revising(
     )
     return [
         Step(environment, found.id, revise),
-        *require_orgs(
-            place.desk, revised.salesforce_username, revised.dev_hub_username
-        ),
+        *require_orgs(place.desk, *new_usernames(revised, found.details)),
         Step(project, stream_of(found.details.repository), change),
+    ]
+
+
+def new_usernames(revised: EnvironmentRevised, details: Details) -> list[str]:
+    """Those that are its own already may be put back though their org is gone."""
+    return [
+        said
+        for said, known in (
+            (revised.salesforce_username, details.salesforce_username),
+            (revised.dev_hub_username, details.dev_hub_username),
+        )
+        if isinstance(said, str) and (known is None or fold(said) != fold(known))
     ]
 
 
@@ -85,9 +95,9 @@ def tags_of(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name_of(tag, "tags", slash=True) for tag in tags))
 
 
-def require_orgs(desk: Desk, *usernames: str | None | UnsetType) -> list[Step]:
+def require_orgs(desk: Desk, *usernames: str | None) -> list[Step]:
     """A step that refuses the whole append when one of these orgs is not registered."""
-    named = tuple(name for name in usernames if isinstance(name, str))
+    named = tuple(name for name in usernames if name is not None)
     if not named:
         return []
     return [Step(orgs, STREAM, RequireOrg(by=desk.actor, usernames=named, to_use=True))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.roles import Role
-from tests.support.client import Caller, Json, made, refused
+from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.running import Api
 
 NFC, NFD = "caf\u00e9", "cafe\u0301"
@@ -81,6 +81,25 @@ def test_a_username_serves_one_environment_of_a_repository(owner: Caller) -> Non
     refused(taken, 409, "SALESFORCE_USERNAME_TAKEN")
     elsewhere = owner.environment(salesforceUsername=username)
     assert elsewhere["salesforceUsername"] == username
+
+
+@pytest.mark.parametrize("field", ["salesforceUsername", "devHubUsername"])
+def test_what_is_put_back_as_it_was_needs_no_org(owner: Caller, field: str) -> None:
+    """Only a change of the username is validated, as the seed says."""
+    username = owner.org()
+    environment = owner.environment(**{field: username})
+    gone = owner.delete("/auth/salesforce/org", username=username)
+    assert gone.status_code == 204
+    path = f"/environments/{environment['id']}"
+    for same in username, username.upper():
+        whole = {"name": environment["name"], "description": same, field: same}
+        changed = made(owner.patch(path, whole))
+        assert [changed["description"], changed[field]] == [same, same]
+    other = owner.patch(path, {field: unique("nobody@acme.example")})
+    refused(other, 404, "ORG_NOT_FOUND")
+    other = owner.patch(path, {field: None})
+    assert made(other)[field] is None
+    refused(owner.patch(path, {field: username}), 404, "ORG_NOT_FOUND")
 
 
 def test_the_newest_default_of_a_category_is_the_only_one(
