@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -19,12 +18,13 @@ from cyclopts.validators import Number
 from api.log_commands import ensured_keys
 from api.person_tokens import Signer
 from api.private_file import private_file
+from api.vault_file import ensured_vault_keys
 from domain.clock import utc_now
 from domain.errors import Unauthenticated
 from domain.roles import Role
 from projections.storage.migrate import migrate
 from workers.embedded import EmbeddedNats, EmbeddedPostgres
-from workers.settings import KEY_BYTES, from_environment
+from workers.settings import database_url_from, from_environment
 from workers.supervisor import Command, Supervisor
 
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65_535))]
@@ -32,7 +32,6 @@ OWNER_TOKEN_VALID_FOR = timedelta(days=365)
 OWNER_TOKEN_RENEWED_BEFORE = timedelta(days=30)
 READY_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 10.0  # beside what a worker's tasks may take
-VAULT_KEYS = "vault-key"
 NATS_URL = "nats-url"  # for workers in other languages: docs/task-workers.md
 
 
@@ -51,7 +50,6 @@ def up(*, data_dir: Path = Path(".berth"), port: Port = 8080) -> None:
     with Supervisor(data_dir) as supervisor:
         environment = {
             "BERTH_SECRET": _kept(data_dir / "secret", _new_secret),
-            "BERTH_VAULT_KEYS": vault_keys_text(data_dir),
             "BERTH_PORT": str(port),
         }
         if not os.environ.get("BERTH_DATABASE_URL"):
@@ -62,8 +60,10 @@ def up(*, data_dir: Path = Path(".berth"), port: Port = 8080) -> None:
             environment["BERTH_NATS_URL"] = nats.url
             nats_url = data_dir / NATS_URL
             _write(nats_url, nats.url)
+        database_url = database_url_from(os.environ | environment)
+        migrate(database_url)
+        environment["BERTH_VAULT_KEYS"] = ensured_vault_keys(data_dir, database_url)
         both = os.environ | environment
-        migrate(both["BERTH_DATABASE_URL"])
         settings = from_environment(both)
         log_key = ensured_keys(settings.database_url, settings.vault_keys)[0].vkey
         for name, grace_seconds in (
@@ -84,22 +84,6 @@ def up(*, data_dir: Path = Path(".berth"), port: Port = 8080) -> None:
         supervisor.wait_until(lambda: _answers(url), READY_SECONDS_MAX)
         _say(url, data_dir, token, nats_url, log_key)
         supervisor.watch()
-
-
-def vault_keys_text(data_dir: Path) -> str:
-    """As BERTH_VAULT_KEYS. A file with one bare key, as at first, is of version 1."""
-    text = _kept(data_dir / VAULT_KEYS, lambda: _key_text(new_vault_key()))
-    return text if ":" in text else f"1:{text}"
-
-
-def write_vault_keys(data_dir: Path, keys: Mapping[int, bytes]) -> None:
-    """By version: all of them at once, in place of those that the file had."""
-    texts = [f"{version}:{_key_text(key)}" for version, key in sorted(keys.items())]
-    _write(data_dir / VAULT_KEYS, ",".join(texts))
-
-
-def new_vault_key() -> bytes:
-    return secrets.token_bytes(KEY_BYTES)
 
 
 def _say(
@@ -154,10 +138,6 @@ def _write(path: Path, text: str) -> None:
 
 def _new_secret() -> str:
     return secrets.token_urlsafe(48)
-
-
-def _key_text(key: bytes) -> str:
-    return base64.b64encode(key).decode()
 
 
 def _answers(url: str) -> bool:

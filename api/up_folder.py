@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from api.first_start import NATS_URL, vault_keys_text
+from api.first_start import NATS_URL
+from api.vault_file import vault_keys_text
 from projections.storage.keyring import Keyring
 from workers.embedded import EmbeddedPostgres
 from workers.settings import (
@@ -23,22 +24,28 @@ KEPT = {"BERTH_SECRET": "secret", "BERTH_NATS_URL": NATS_URL}
 def environment_of(data_dir: Path | None) -> Mapping[str, str]:
     """The variables of this process, or those of the `berth up` in `data_dir`.
 
-    That one has to run. `SettingsError` if there is none.
+    That one has to run. `SettingsError` if there is none, or its vault's key is gone.
     """
     if data_dir is None:
         return os.environ
-    data_dir = data_dir.expanduser().resolve()
-    folder = data_dir / "postgres"
-    if not folder.exists():
-        raise SettingsError(f"{data_dir} has no PostgreSQL of a `berth up`")
     found = {
-        "BERTH_DATABASE_URL": EmbeddedPostgres(folder).url,
-        "BERTH_VAULT_KEYS": vault_keys_text(data_dir),
+        "BERTH_DATABASE_URL": database_of(data_dir),
+        "BERTH_VAULT_KEYS": vault_keys_text(_resolved(data_dir)),
     }
     for name, file in KEPT.items():
-        if (path := data_dir / file).exists():
+        if (path := _resolved(data_dir) / file).exists():
             found[name] = path.read_text().strip()
     return os.environ | found
+
+
+def database_of(data_dir: Path | None) -> str:
+    """As above, the database's URL alone, for what takes no key."""
+    if data_dir is None:
+        return database_url_from()
+    folder = _resolved(data_dir) / "postgres"
+    if not folder.exists():
+        raise SettingsError(f"{folder.parent} has no PostgreSQL of a `berth up`")
+    return EmbeddedPostgres(folder).url
 
 
 def settings_of(data_dir: Path | None) -> Settings:
@@ -50,3 +57,7 @@ def journal_of(data_dir: Path | None) -> tuple[str, Keyring]:
     """As above, what it takes to read: the database's URL and the vault's keys."""
     environment = environment_of(data_dir)
     return database_url_from(environment), keyring_from(environment)
+
+
+def _resolved(data_dir: Path) -> Path:
+    return data_dir.expanduser().resolve()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from api.first_start import (
+from api.vault_file import (
     VAULT_KEYS,
     new_vault_key,
     vault_keys_text,

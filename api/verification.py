@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from api.standard_output import standard_output
-from api.up_folder import environment_of
+from api.up_folder import database_of
 from domain.errors import JournalUnavailable
 from domain.seal.findings import Tampered, Unreadable
 from domain.seal.note import Checkpoint, Key, key_of, opened
@@ -15,7 +15,7 @@ from domain.seal.verdict import Proven, Verdict
 from projections.storage.log.examination import Examined, examine
 from projections.storage.log.signing import is_signed
 from workers.sealing.file import notes_in
-from workers.settings import SettingsError, database_url_from
+from workers.settings import SettingsError
 from workers.webhooks.telling import short
 
 TAMPERED, UNREADABLE = 1, 2
@@ -60,7 +60,7 @@ def _verify(
         _check_is_one(bundle, is_journal=is_journal or data_dir is not None)
         if bundle is not None:
             return _verify_bundle(bundle, keys, _kept(kept, keys))
-        url = database_url_from(environment_of(data_dir))
+        url = database_of(data_dir)
         return _verify_database(url, keys, _kept(kept, keys))
     except Tampered as error:
         _say(f"TAMPERED: {error}.")

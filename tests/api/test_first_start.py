@@ -6,7 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from tests.bench.installation import free_port
 
@@ -14,22 +18,62 @@ LAST = "Ctrl-C stops it."
 OURS = ("BERTH_DATABASE_URL", "BERTH_NATS_URL")
 
 
-def test_it_says_where_the_url_of_nats_is_and_not_what(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    command = [sys.executable, "-m", "api", "up", "--data-dir", str(folder)]
-    settings = {name: of for name, of in os.environ.items() if name not in OURS}
+def command(*words: str | Path) -> list[str | Path]:
+    return [sys.executable, "-m", "api", *words]
+
+
+def environment(**settings: str) -> dict[str, str]:
+    known = {name: of for name, of in os.environ.items() if name not in OURS}
+    return known | settings
+
+
+@contextmanager
+def up(folder: Path, **settings: str) -> Iterator[str]:
+    """What a `berth up` has said once it was ready; it ends with the block."""
     with subprocess.Popen(
-        [*command, "--port", str(free_port())],
-        env=settings,
+        command("up", "--data-dir", folder, "--port", str(free_port())),
+        env=environment(**settings),
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdout
-        said = ""
-        while LAST not in said and (line := process.stdout.readline()):
-            said += line
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        try:
+            assert process.stdout
+            said = ""
+            while LAST not in said and (line := process.stdout.readline()):
+                said += line
+            assert LAST in said
+            yield said
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+
+
+def refused(*words: str | Path) -> str:
+    """The line of a command that fails."""
+    done = subprocess.run(
+        command(*words),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = done.stderr.splitlines()
+    return line
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a `berth up` that has run once."""
+    folder = tmp_path_factory.mktemp("up") / "data"
+    with up(folder) as said:
+        (folder.parent / "said").write_text(said)
+    return folder
+
+
+def test_it_says_where_the_url_of_nats_is_and_not_what(folder: Path) -> None:
+    said = (folder.parent / "said").read_text()
     [path] = [
         Path(line.partition(":")[2].strip())
         for line in said.splitlines()
@@ -39,3 +83,21 @@ def test_it_says_where_the_url_of_nats_is_and_not_what(tmp_path: Path) -> None:
     assert url.startswith("nats://")
     assert url not in said
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lost_key_of_the_vault_is_asked_for_and_not_made_up_anew(
+    folder: Path,
+) -> None:
+    file = folder / "vault-key"
+    copy = file.rename(folder / "copy")
+    missing = f"berth: {file} is missing: put it back from your copy; "
+    assert refused("up", "--data-dir", folder).startswith(missing)
+    assert refused("log", "keys", "--data-dir", folder).startswith(missing)
+    assert not file.exists()
+    copy.rename(file)
+    with up(folder) as said:
+        assert vkey_of(said) == vkey_of((folder.parent / "said").read_text())
+
+
+def vkey_of(said: str) -> str:
+    return said.partition("Log's key:")[2].split()[0]

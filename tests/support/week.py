@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from api.first_start import vault_keys_text
+from api.vault_file import ensured_vault_keys
 from projections.rebuild import rebuild
 from projections.storage.keyring import Keyring
 from projections.storage.migrate import migrate
@@ -52,7 +52,7 @@ def main() -> None:
         if not is_empty(url):
             sys.exit(f"week: {folder} has a history already")
         records = history(chosen.seed, MONDAY, until, load).records
-        keys = Keyring(vault_keys_from(vault_keys_text(folder)))
+        keys = Keyring(vault_keys_from(ensured_vault_keys(folder, url)))
         with closing(subjects_of(url, keys)) as subjects:
             put(url, records, subjects)
         rebuild(url, keys, [*VIEWS.values()], lambda _: None)
