@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +16,7 @@ from cyclopts.validators import Number
 from api.log_commands import ensured_keys
 from api.person_tokens import Signer
 from api.private_file import private_file
+from api.readiness import HOST, is_ready
 from api.vault_file import ensured_vault_keys
 from domain.clock import utc_now
 from domain.errors import Unauthenticated
@@ -30,7 +29,7 @@ from workers.supervisor import Command, Supervisor
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65_535))]
 OWNER_TOKEN_VALID_FOR = timedelta(days=365)
 OWNER_TOKEN_RENEWED_BEFORE = timedelta(days=30)
-READY_SECONDS_MAX = 60
+READY_SECONDS_MAX, READY_LOOK_SECONDS_MAX = 60, 1
 STOP_SECONDS_MAX = 10.0  # beside what a worker's tasks may take
 NATS_URL = "nats-url"  # for workers in other languages: docs/task-workers.md
 
@@ -80,9 +79,10 @@ def up(*, data_dir: Path = Path(".berth"), port: Port = 8080) -> None:
                 )
             )
         token = _owner_token(data_dir, both["BERTH_SECRET"])
-        url = f"http://127.0.0.1:{port}"
-        supervisor.wait_until(lambda: _answers(url), READY_SECONDS_MAX)
-        _say(url, data_dir, token, nats_url, log_key)
+        supervisor.wait_until(
+            lambda: is_ready(port, READY_LOOK_SECONDS_MAX), READY_SECONDS_MAX
+        )
+        _say(f"http://{HOST}:{port}", data_dir, token, nats_url, log_key)
         supervisor.watch()
 
 
@@ -138,11 +138,3 @@ def _write(path: Path, text: str) -> None:
 
 def _new_secret() -> str:
     return secrets.token_urlsafe(48)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/sfp/api/health/ready", timeout=1):  # noqa: S310 - ours
-            return True
-    except (urllib.error.URLError, OSError):
-        return False

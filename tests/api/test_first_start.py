@@ -65,9 +65,9 @@ def refused(*words: str | Path) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of a `berth up` that has run once."""
+    """The data of a `berth up` that has run once, where a proxy is set up for HTTP."""
     folder = tmp_path_factory.mktemp("up") / "data"
-    with up(folder) as said:
+    with up(folder, http_proxy="http://127.0.0.1:9", no_proxy="") as said:
         (folder.parent / "said").write_text(said)
     return folder
 
