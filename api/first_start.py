@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,7 +23,7 @@ from domain.clock import utc_now
 from domain.errors import Unauthenticated
 from domain.roles import Role
 from projections.storage.migrate import migrate
-from workers.embedded import EmbeddedNats, EmbeddedPostgres
+from workers.embedded import EmbeddedNats, EmbeddedPostgres, ServerStartError
 from workers.settings import database_url_from, from_environment
 from workers.supervisor import Command, Supervisor
 
@@ -47,6 +48,7 @@ def up(*, data_dir: Path = Path(".berth"), port: Port = 8080) -> None:
     data_dir = data_dir.expanduser().resolve()
     nats_url: Path | None = None
     with Supervisor(data_dir) as supervisor:
+        _check_is_free(os.environ.get("BERTH_HOST", HOST), port)
         environment = {
             "BERTH_SECRET": _kept(data_dir / "secret", _new_secret),
             "BERTH_PORT": str(port),
@@ -138,3 +140,17 @@ def _write(path: Path, text: str) -> None:
 
 def _new_secret() -> str:
     return secrets.token_urlsafe(48)
+
+
+def _check_is_free(host: str, port: int) -> None:
+    """`ServerStartError` if the API could not listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            # Else the connections of an API that has just ended would be in its way.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise ServerStartError(
+            f"cannot listen on {host}:{port}: {error.strerror}; --port takes another"
+        ) from None

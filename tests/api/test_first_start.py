@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,16 @@ def test_it_says_where_the_url_of_nats_is_and_not_what(folder: Path) -> None:
     assert url.startswith("nats://")
     assert url not in said
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_port_that_is_taken_is_a_line_before_anything_is_started(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        line = refused("up", "--data-dir", tmp_path, "--port", str(port))
+    assert line.startswith(f"berth: cannot listen on 127.0.0.1:{port}: ")
+    assert not (tmp_path / "postgres").exists()
 
 
 def test_a_lost_key_of_the_vault_is_asked_for_and_not_made_up_anew(
