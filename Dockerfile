@@ -23,8 +23,8 @@ ENV PATH=/opt/berth/bin:$PATH \
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 8080
-# A worker tells how it is on BERTH_METRICS_PORT.
+# An API is asked on BERTH_PORT, a worker on BERTH_METRICS_PORT, where it tells how it is.
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import http.client, os; port = os.environ.get('BERTH_METRICS_PORT') or os.environ.get('BERTH_PORT', '8080'); client = http.client.HTTPConnection('127.0.0.1', int(port), timeout=3); client.request('GET', '/sfp/api/health/ready'); raise SystemExit(client.getresponse().status != 200)"]
+    CMD ["python", "-I", "-m", "api.readiness"]
 ENTRYPOINT ["berth"]
 CMD ["api"]

@@ -1,7 +1,15 @@
-"""Whether a process of this machine is ready, for who has started it."""
+"""Whether a process of this machine is ready, for who has started it.
+
+    python -I -m api.readiness
+
+ends with 0 if an API or a worker with the settings of the environment is: the health
+check of the image, which does not know which of them runs in it.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import closing
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -21,3 +29,13 @@ def is_ready(port: int, seconds: float = SECONDS_MAX) -> bool:
             return asking.getresponse().status == HTTPStatus.OK
         except (OSError, HTTPException):
             return False
+
+
+def main() -> None:
+    ports = [os.environ.get("BERTH_PORT", "8080")]
+    ports += filter(None, [os.environ.get("BERTH_METRICS_PORT")])
+    sys.exit(not any(is_ready(int(port)) for port in ports))
+
+
+if __name__ == "__main__":
+    main()
