@@ -140,11 +140,23 @@ def test_runs_in_a_folder_with_any_name(initialised: Path, tmp_path: Path) -> No
     sockets.rmdir()
 
 
+def test_is_found_from_a_shell_with_another_folder_for_what_is_temporary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its sockets lie is known from the data folder alone."""
+    code = "import sys; from workers.embedded import EmbeddedPostgres as P;"
+    code += "from pathlib import Path; print(P(Path(sys.argv[1])).url)"
+    odd = tmp_path / "a,b"
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    said = subprocess.check_output([sys.executable, "-c", code, odd], text=True)
+    assert said.strip() == EmbeddedPostgres(odd).url
+
+
 def test_refuses_sockets_in_a_folder_of_somebody_else(
     postgres: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever guesses the short name first does not get our connections."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("workers.embedded.postgres.SHORT", tmp_path)
     odd = EmbeddedPostgres(postgres.folder.rename(tmp_path / "a,b"))
     Path(odd.url.partition("host=")[2]).mkdir(mode=0o777)
     with pytest.raises(ServerStartError, match="not ours alone"):

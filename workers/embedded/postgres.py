@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +23,8 @@ from workers.embedded.process import (
 _SOCKET = ".s.PGSQL.5432"
 _START_SECONDS_MAX = 120
 _SOCKET_LIMIT_BYTES = 107  # a kernel's limit on the path of a socket
+# The same for whoever asks: TMPDIR is another in another shell.
+SHORT = Path("/tmp")  # noqa: S108 - the folder in it is ours alone, or refused
 _STILL_LEAVING = re.compile("shared memory block .* still in use|lock file .* exists")
 
 
@@ -128,7 +129,7 @@ def _socket_folder(folder: Path) -> Path:
     if plain and len(os.fsencode(folder / _SOCKET)) <= _SOCKET_LIMIT_BYTES:
         return folder
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    return Path(tempfile.gettempdir(), f"berth-{name}")
+    return SHORT / f"berth-{name}"
 
 
 def _take_socket_folder(folder: Path, account: Account | None) -> None:
