@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
 from msgspec import DecodeError
@@ -13,6 +15,8 @@ from psycopg.errors import (
 )
 
 SILENT = "the database did not answer"
+AWAY = "the database does not answer"
+REFUSED = re.compile("FATAL: +(.+)")
 ALTERED = "an event is not as Berth has written it: `berth verify` tells which"
 FAILURES = (PersistenceError, psycopg.Error)
 # What decoding raises for what Berth has not written.
@@ -35,6 +39,18 @@ def reason(failure: BaseException) -> str | None:
             if isinstance(error, kind):
                 return why
     return None
+
+
+def unconnected(failure: psycopg.OperationalError) -> str:
+    """Why there is no connection, for whoever sets Berth up.
+
+    What PostgreSQL says to that names roles and databases: it is for no caller.
+    """
+    said = REFUSED.search(str(failure))
+    # A URL with a `/` too many has its password in the name of the database.
+    if said is None or "@" in said[1]:
+        return AWAY
+    return f"PostgreSQL refuses: {said[1]}"
 
 
 def kind_of(failure: BaseException) -> str:

@@ -9,6 +9,7 @@ from typing import LiteralString
 import psycopg
 
 from domain.errors import JournalUnavailable
+from projections.storage.failures import unconnected
 
 # Any number will do, as long as every Berth uses the same.
 ADVISORY_LOCK = 0x42455254
@@ -17,12 +18,12 @@ ADVISORY_LOCK = 0x42455254
 def migrate(url: str) -> Sequence[str]:
     """Apply what is missing and return its names; safe to run from many processes.
 
-    `JournalUnavailable` if the database is not there.
+    `JournalUnavailable` if the database is not there, or refuses the connection.
     """
     try:
         opened = psycopg.connect(url, connect_timeout=10)
     except psycopg.OperationalError as error:
-        raise JournalUnavailable("the database does not answer") from error
+        raise JournalUnavailable(unconnected(error)) from error
     with opened as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
         connection.execute(

@@ -21,6 +21,7 @@ from domain.errors import JournalUnavailable
 from domain.record import Recorded
 from projections.storage.binary import Row, bigint, bigints, byteas, rows_of, texts
 from projections.storage.database import Database
+from projections.storage.failures import unconnected
 from projections.storage.mapper import recorded
 from projections.storage.threads import in_thread
 from projections.storage.uuid7 import EPOCH, MICROSECOND
@@ -178,7 +179,7 @@ class Recorder:
             with self._database.connect() as connection:
                 [row] = connection.execute(TIP)
         except psycopg.OperationalError as error:
-            raise JournalUnavailable("the database does not answer") from error
+            raise JournalUnavailable(unconnected(error)) from error
         return _tip(row["now"], row["position"], row["state"])
 
     async def begin(

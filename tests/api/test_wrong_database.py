@@ -11,6 +11,7 @@ from tests.support.loaded import said
 from tests.support.running import Installation
 from tests.support.servers import Servers, fresh_database, named_database
 
+REFUSES = "PostgreSQL refuses: "
 KEY = public_half(new_private_key(), "berth.log/1").vkey
 
 
@@ -36,11 +37,34 @@ def test_another_database_than_was_meant_is_a_line(
     installation: Installation, empty: str, words: Sequence[str], code: int
 ) -> None:
     for url, what in (
-        (empty, "`berth migrate` makes them"),
-        (named_database(empty, "nowhere"), "the database d"),
-        ("secret-nonsense", "BERTH_DATABASE_URL is no URL"),
+        (empty, ("`berth migrate` makes them",)),
+        (named_database(empty, "nowhere"), ("the database d", REFUSES)),
+        ("secret-nonsense", ("BERTH_DATABASE_URL is no URL",)),
     ):
         variables = installation.environment | {"BERTH_DATABASE_URL": url}
         found, told = said(*words, **variables)
-        assert (found, what in told) == (code, True), told
+        assert (found, any(it in told for it in what)) == (code, True), told
         assert "secret-nonsense" not in told
+
+
+@pytest.mark.parametrize("command", ["migrate", "api", "worker"])
+def test_what_postgresql_refuses_is_told_in_its_words(
+    installation: Installation, empty: str, command: str
+) -> None:
+    stranger = empty.replace("postgres@", "nobody:5Aep861@")
+    for url, why in (
+        (named_database(empty, "nowhere"), 'database "nowhere" does not exist'),
+        (stranger, 'role "nobody" does not exist'),
+    ):
+        variables = installation.environment | {"BERTH_DATABASE_URL": url}
+        assert said(command, **variables) == (1, f"berth: {REFUSES}{why}\n")
+
+
+@pytest.mark.parametrize("command", ["migrate", "api"])
+def test_a_password_in_the_name_of_a_database_is_not_told(
+    installation: Installation, empty: str, command: str
+) -> None:
+    """It gets there by a slash too many."""
+    url = named_database(empty, "berth:5Aep861@host")
+    variables = installation.environment | {"BERTH_DATABASE_URL": url}
+    assert said(command, **variables) == (1, "berth: the database does not answer\n")
