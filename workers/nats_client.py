@@ -3,20 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
+from time import monotonic
 from typing import Any
 
 import structlog
 from nats.aio.client import Client
 
+from workers.nats_urls import nats_servers_from, secrets_in
+
 log = structlog.get_logger()
 CONNECT_TIMEOUT_SECONDS = 2
 PING_SECONDS = 5
+TOLD_EVERY_SECONDS = 60
+
+
+class Outage:
+    """Tells that NATS is away, not more often than once a minute, and that it is back.
+
+    One for all clients of a process: they are away together.
+    """
+
+    def __init__(self) -> None:
+        self._told_at = -inf
+        self._is_told = False
+
+    def goes_on(self, kind: str, said: str) -> None:
+        """A client has tried in vain."""
+        if monotonic() - self._told_at < TOLD_EVERY_SECONDS:
+            return
+        self._told_at, self._is_told = monotonic(), True
+        log.warning("NATS cannot be reached", kind=kind, error=said)
+
+    def is_over(self) -> None:
+        """A client is connected."""
+        if self._is_told:
+            self._is_told = False
+            log.info("NATS is reached again")
+
+
+OUTAGE = Outage()
 
 
 async def connect(
-    client: Client, url: str, *, when_closed: Callable[[], None], **options: Any
+    client: Client,
+    url: str,
+    *,
+    when_closed: Callable[[], None],
+    when_back: Callable[[], None] = lambda: None,
+    **options: Any,
 ) -> None:
     """Connect, however long NATS is away, and again whenever it has been.
+
+    `url` may be several, with commas between. `when_back` is called whenever it is
+    connected again.
 
     `when_closed` is called once `client` has given up for good: nats-py does so at
     nearly every error that NATS tells of, such as an authentication that has expired
@@ -24,21 +64,34 @@ async def connect(
 
     `options` are further ones of nats-py.
     """
+    servers = nats_servers_from(url)
+    secrets = secrets_in(servers)
 
     async def closed() -> None:
         when_closed()
 
+    async def reconnected() -> None:
+        OUTAGE.is_over()
+        when_back()
+
+    async def failed(error: Exception) -> None:
+        said = str(error)
+        for secret in secrets:
+            said = said.replace(secret, "***")
+        if client.is_connected:
+            log.debug("nats", error=said)
+        else:
+            OUTAGE.goes_on(type(error).__name__, said)
+
     await client.connect(
-        url,
+        servers,
         max_reconnect_attempts=-1,
         reconnect_time_wait=1,
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         ping_interval=PING_SECONDS,
-        error_cb=_quietly,
+        error_cb=failed,
         closed_cb=closed,
+        reconnected_cb=reconnected,
         **options,
     )
-
-
-async def _quietly(error: Exception) -> None:
-    log.debug("nats", error=str(error))
+    OUTAGE.is_over()

@@ -18,6 +18,7 @@ from domain.task.events import LOCAL
 from projections.storage.failures import is_url
 from projections.storage.keyring import Keyring
 from workers.events.limits import StreamLimits
+from workers.nats_urls import nats_servers_from
 from workers.networks import Network, networks_from
 from workers.outgoing import check_url
 from workers.salesforce.hosts import Hosts, hosts_from
@@ -110,7 +111,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read and check everything at once; `SettingsError` names what is wrong."""
     return Settings(
         database_url=database_url_from(environment),
-        nats_url=_required(environment, "BERTH_NATS_URL"),
+        nats_url=_nats_url(environment),
         secret=secret_from(environment),
         vault_keys=keyring_from(environment),
         host=environment.get("BERTH_HOST", "127.0.0.1"),
@@ -152,6 +153,16 @@ def database_url_from(environment: Mapping[str, str] = os.environ) -> str:
     url = _required(environment, "BERTH_DATABASE_URL")
     if not is_url(url):
         raise SettingsError("BERTH_DATABASE_URL is no URL such as postgresql://...")
+    return url
+
+
+def _nats_url(environment: Mapping[str, str]) -> str:
+    """`nats://token@one:4222,nats://token@two:4222`."""
+    url = _required(environment, "BERTH_NATS_URL")
+    try:
+        nats_servers_from(url)
+    except ValueError as error:
+        raise SettingsError(f"BERTH_NATS_URL {error}") from None
     return url
 
 

@@ -27,7 +27,8 @@ from workers.salesforce.sessions import Session
 from workers.settings import SettingsError, from_environment
 from workers.webhooks.receivers import Config, Receiver
 
-HUSH = secrets.token_bytes(32)
+# Its text is of letters and digits, so that a URL may have it in it.
+HUSH = base64.b64decode(f"{secrets.token_hex(22)[:43]}=")
 TEXT = base64.b64encode(HUSH).decode()
 URL = f"postgresql://berth:{TEXT[:20]}@127.0.0.1:1/berth"
 KEYS = Keyring({1: HUSH, 7: HUSH})

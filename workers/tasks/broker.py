@@ -53,13 +53,9 @@ class Broker:
     async def run(self) -> int:
         """Connect, and stay so until cancelled, or until NATS closes it for good."""
         client, closed = BatchClient(), asyncio.Event()
-
-        async def tell() -> None:
-            self._tell()
-
         try:
             await connect(
-                client, self._url, when_closed=closed.set, reconnected_cb=tell
+                client, self._url, when_closed=closed.set, when_back=self._tell
             )
             self._client = client
             self._jetstream = client.jetstream(timeout=ANSWER_SECONDS_MAX)

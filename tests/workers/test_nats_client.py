@@ -1,0 +1,114 @@
+"""That NATS is away is told once and then now and then, and also that it is back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+from structlog.testing import capture_logs
+
+from tests.support.running import free_port
+from workers import nats_client
+from workers.embedded import EmbeddedNats
+from workers.embedded.process import wait_for
+from workers.nats_client import Outage, connect
+
+AWAY, BACK = "NATS cannot be reached", "NATS is reached again"
+
+
+@pytest.fixture(autouse=True)
+def _new_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nats_client, "OUTAGE", Outage())
+
+
+def told(logs: list[Any]) -> list[tuple[str, str]]:
+    return [
+        (line["log_level"], line["event"])
+        for line in logs
+        if line["event"] in {AWAY, BACK}
+    ]
+
+
+async def until(logs: list[Any], event: str, times: int = 1) -> None:
+    def is_told() -> bool:
+        return sum(of == event for _, of in told(logs)) >= times
+
+    assert await asyncio.to_thread(wait_for, is_told, 30)
+
+
+def test_however_often_and_many_try_it_is_told_once(tmp_path: Path) -> None:
+    async def trial(server: EmbeddedNats) -> list[Any]:
+        one, two = Client(), Client()
+        for client in one, two:
+            await connect(client, server.url, when_closed=lambda: None)
+        with capture_logs() as logs:
+            server.stop()
+            await until(logs, AWAY)
+            await asyncio.sleep(2.5)  # Each tries twice more.
+            assert told(logs) == [("warning", AWAY)]
+            await asyncio.to_thread(server.start)
+            await until(logs, BACK)
+            await asyncio.sleep(1.5)
+        for client in one, two:
+            assert client.is_connected
+            await client.close()
+        return logs
+
+    with EmbeddedNats(tmp_path) as server:
+        logs = asyncio.run(trial(server))
+    assert told(logs) == [("warning", AWAY), ("info", BACK)]
+    [away] = [line for line in logs if line["event"] == AWAY]
+    assert away["kind"] == "ConnectionRefusedError"
+    assert away["error"]
+
+
+def test_what_is_away_from_the_start_is_told_and_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one is not there, the other does not know the token."""
+    monkeypatch.setattr(nats_client, "TOLD_EVERY_SECONDS", 0)
+
+    async def trial(url: str) -> list[Any]:
+        with capture_logs() as logs:
+            connecting = connect(Client(), url, when_closed=lambda: None)
+            trying = asyncio.create_task(connecting)
+            await until(logs, AWAY, times=3)
+            trying.cancel()
+        return logs
+
+    with EmbeddedNats(tmp_path) as server:
+        port = server.url.rpartition(":")[2]
+        for where in (free_port(), port):
+            logs = asyncio.run(trial(f"nats://5Aep861@127.0.0.1:{where}"))
+            assert "5Aep861" not in str(logs)
+
+
+def test_what_an_error_says_of_a_url_is_without_its_secrets() -> None:
+    class Odd(Client):
+        async def connect(self, servers: Any, **options: Any) -> None:  # type: ignore[override]
+            await options["error_cb"](OSError(f"no way to {servers}"))
+
+    async def trial() -> None:
+        url = "ws://ada:5Aep861@one,ws://6Cep861@two"
+        await connect(Odd(), url, when_closed=lambda: None)
+
+    with capture_logs() as logs:
+        asyncio.run(trial())
+    assert [line["event"] for line in logs] == [AWAY, BACK]
+    assert logs[0]["error"] == "no way to ['ws://***@one', 'ws://***@two']"
+
+
+def test_while_it_is_away_it_is_told_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outage = Outage()
+    with capture_logs() as logs:
+        for second in range(150):
+            monkeypatch.setattr(nats_client, "monotonic", lambda s=second: float(s))
+            outage.goes_on("OSError", "no route")
+        outage.is_over()
+        outage.is_over()
+    assert told(logs) == [("warning", AWAY)] * 3 + [("info", BACK)]
