@@ -56,7 +56,9 @@ def _rotate_in(data_dir: Path) -> int:
     """
     data_dir = data_dir.expanduser().resolve()
     if not (data_dir / VAULT_KEYS).exists():
-        raise SettingsError(f"{data_dir} has no {VAULT_KEYS}: it is not of `berth up`")
+        raise SettingsError(
+            f"{data_dir} has no {VAULT_KEYS}: it is not of `berth up`, or lost it"
+        )
     with Supervisor(data_dir) as supervisor:
         url = os.environ.get("BERTH_DATABASE_URL")
         if not url:
