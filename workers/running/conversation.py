@@ -1,0 +1,147 @@
+"""What a task says and writes: heard, passed on and answered until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from domain.errors import DomainError, JournalUnavailable, VaultClosed
+from workers.running.assignment import (
+    Assignment,
+    Completed,
+    Failed,
+    FailureKind,
+    Listener,
+)
+from workers.running.captured import Captured
+from workers.running.masks import Masks
+from workers.running.wire import (
+    FRAME_BYTES_MAX,
+    LENGTH,
+    MESSAGE_CHARACTERS_MAX,
+    RESULT_LEVELS_MAX,
+    STACK_CHARACTERS_MAX,
+    Answered,
+    Asked,
+    Ended,
+    Progressed,
+    RefusedToAnswer,
+    Returned,
+    Said,
+    Waits,
+    bounded,
+    frame,
+    nests_deeper,
+)
+
+CHUNK_BYTES: Final = 1 << 16
+# What ended has closed its ends. Who was given them outside of the task may hold them.
+_LAST_WORDS_SECONDS: Final = 2
+_CREDENTIALS: Final = "credentials"
+_GARBLED = Failed(
+    FailureKind.GARBLED, "what the task said to its worker makes no sense"
+)
+
+
+class Conversation:
+    """With one task. Its `outcome` is what it says of itself, if it says so."""
+
+    def __init__(
+        self, assignment: Assignment, listener: Listener, masks: Masks
+    ) -> None:
+        self.outcome: Completed | Failed | None = None
+        self._assignment = assignment
+        self._listener = listener
+        self._masks = masks
+        self._captured = Captured(masks)
+        self._answering = False
+        self._logging = False
+
+    async def converse(
+        self, line: asyncio.StreamReader, written: asyncio.StreamWriter
+    ) -> None:
+        """Until it says how it ended, or its end is closed."""
+        try:
+            written.write(frame(self._assignment))
+            while self.outcome is None:
+                await self._heed(await _next(line), written)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return  # it ended, or closed its end: how it ends tells the rest
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self.outcome = _GARBLED
+
+    async def capture(self, output: asyncio.StreamReader) -> None:
+        """Pass on what it writes, until its end is closed."""
+        while chunk := await output.read(CHUNK_BYTES):
+            if lines := self._captured.feed(chunk):
+                self._logging = True
+                await self._listener.logged(lines)
+                self._logging = False
+
+    async def last_words(
+        self, conversation: asyncio.Task[None], capture: asyncio.Task[None]
+    ) -> None:
+        """What was said and written before the end; what a listener raised."""
+        if self._answering:  # nobody is left to be answered
+            conversation.cancel()
+        waiting = {conversation, capture}
+        while waiting:
+            done, waiting = await asyncio.wait(waiting, timeout=_LAST_WORDS_SECONDS)
+            for one in done:
+                if not one.cancelled():
+                    one.result()
+            if not (done or self._logging):
+                return
+
+    async def close(self) -> None:
+        """Pass on the last lines that it wrote."""
+        if last := self._captured.close():
+            await self._listener.logged(last)
+
+    async def _heed(self, said: Said, written: asyncio.StreamWriter) -> None:
+        match said:
+            case Progressed(percent=percent, message=message):
+                message = self._readable(message, MESSAGE_CHARACTERS_MAX)
+                await self._listener.progressed(percent, message)
+            case Waits(is_waiting=is_waiting):
+                await self._listener.waits(is_waiting=is_waiting)
+            case Asked():
+                written.write(frame(await self._answer(said)))
+                await written.drain()
+            case Returned(result=raw):
+                result = msgspec.json.decode(raw)
+                deep = nests_deeper(result, RESULT_LEVELS_MAX)
+                self.outcome = _GARBLED if deep else Completed(result)
+            case Ended(kind=kind, message=message, stack=stack):
+                self.outcome = Failed(
+                    kind,
+                    self._readable(message, MESSAGE_CHARACTERS_MAX),
+                    stack and self._readable(stack, STACK_CHARACTERS_MAX),
+                )
+
+    async def _answer(self, asked: Asked) -> Answered | RefusedToAnswer:
+        self._answering = True
+        try:
+            answer = await self._listener.ask(asked.kind, asked.arguments)
+        except (DomainError, JournalUnavailable, VaultClosed) as error:
+            code = getattr(error, "code", "UNAVAILABLE")
+            return RefusedToAnswer(asked.number, code, str(error))
+        finally:
+            self._answering = False
+        answer = msgspec.to_builtins(answer)
+        if asked.kind == _CREDENTIALS:
+            self._masks.learn(answer)
+        return Answered(asked.number, answer)
+
+    def _readable(self, text: str, characters_max: int) -> str:
+        return bounded(self._masks.hide(text), characters_max)
+
+
+async def _next(line: asyncio.StreamReader) -> Said:
+    (length,) = LENGTH.unpack(await line.readexactly(LENGTH.size))
+    if length > FRAME_BYTES_MAX:
+        raise msgspec.DecodeError(f"a frame of {length} bytes")
+    said: Said = msgspec.json.decode(await line.readexactly(length), type=Said)
+    return said
