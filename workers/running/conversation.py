@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -38,7 +40,7 @@ from workers.running.wire import (
 
 CHUNK_BYTES: Final = 1 << 16
 # What ended has closed its ends. Who was given them outside of the task may hold them.
-_LAST_WORDS_SECONDS: Final = 2
+LAST_WORDS_SECONDS: Final = 2
 _CREDENTIALS: Final = "credentials"
 _GARBLED = Failed(
     FailureKind.GARBLED, "what the task said to its worker makes no sense"
@@ -46,18 +48,24 @@ _GARBLED = Failed(
 
 
 class Conversation:
-    """With one task. Its `outcome` is what it says of itself, if it says so."""
+    """With one task. Its `outcome` is how it says that it ended, if it does."""
 
     def __init__(
         self, assignment: Assignment, listener: Listener, masks: Masks
     ) -> None:
         self.outcome: Completed | Failed | None = None
+        self._has_ended = False
         self._assignment = assignment
         self._listener = listener
         self._masks = masks
         self._captured = Captured(masks)
         self._answering = False
-        self._logging = False
+        self._listeners_at_work = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has said how it ended, or has ended: nothing changes that."""
+        return self._has_ended or self.outcome is not None
 
     async def converse(
         self, line: asyncio.StreamReader, written: asyncio.StreamWriter
@@ -76,23 +84,23 @@ class Conversation:
         """Pass on what it writes, until its end is closed."""
         while chunk := await output.read(CHUNK_BYTES):
             if lines := self._captured.feed(chunk):
-                self._logging = True
-                await self._listener.logged(lines)
-                self._logging = False
+                with self._listener_at_work():
+                    await self._listener.logged(lines)
 
     async def last_words(
         self, conversation: asyncio.Task[None], capture: asyncio.Task[None]
     ) -> None:
         """What was said and written before the end; what a listener raised."""
+        self._has_ended = True
         if self._answering:  # nobody is left to be answered
             conversation.cancel()
         waiting = {conversation, capture}
         while waiting:
-            done, waiting = await asyncio.wait(waiting, timeout=_LAST_WORDS_SECONDS)
+            done, waiting = await asyncio.wait(waiting, timeout=LAST_WORDS_SECONDS)
             for one in done:
                 if not one.cancelled():
                     one.result()
-            if not (done or self._logging):
+            if not (done or self._listeners_at_work):
                 return
 
     async def close(self) -> None:
@@ -104,9 +112,11 @@ class Conversation:
         match said:
             case Progressed(percent=percent, message=message):
                 message = self._readable(message, MESSAGE_CHARACTERS_MAX)
-                await self._listener.progressed(percent, message)
+                with self._listener_at_work():
+                    await self._listener.progressed(percent, message)
             case Waits(is_waiting=is_waiting):
-                await self._listener.waits(is_waiting=is_waiting)
+                with self._listener_at_work():
+                    await self._listener.waits(is_waiting=is_waiting)
             case Asked():
                 written.write(frame(await self._answer(said)))
                 await written.drain()
@@ -134,6 +144,15 @@ class Conversation:
         if asked.kind == _CREDENTIALS:
             self._masks.learn(answer)
         return Answered(asked.number, answer)
+
+    @contextmanager
+    def _listener_at_work(self) -> Iterator[None]:
+        """Meanwhile nothing is heard of the task, which may have said more by then."""
+        self._listeners_at_work += 1
+        try:
+            yield
+        finally:
+            self._listeners_at_work -= 1
 
     def _readable(self, text: str, characters_max: int) -> str:
         return bounded(self._masks.hide(text), characters_max)

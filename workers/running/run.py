@@ -50,16 +50,16 @@ class Run:
         self._timers: list[asyncio.TimerHandle] = []
 
     def stop(self, ending: Ending) -> None:
-        """Have it end this way, politely first, unless it has an outcome already."""
-        if self._conversation.outcome is None and self._stopped is None:
+        """Have it end this way, politely first, unless it is over already."""
+        if self._stopped is None and not self._conversation.is_over:
             self._stopped = ending
             self._stop_waiting()
             self._say(TERMINATE)
             self._later(self._grace_seconds, lambda: self._say(KILL))
 
     def kill(self, ending: Ending) -> None:
-        """Have it end this way now, unless it has an outcome already."""
-        if self._conversation.outcome is None and self._stopped is None:
+        """Have it end this way now, unless it is over already."""
+        if self._stopped is None and not self._conversation.is_over:
             self._stopped = ending
         self._stop_waiting()
         self._say(KILL)
@@ -92,6 +92,7 @@ class Run:
             one.add_done_callback(self._kill_if_over)
         try:
             status = await self._status()
+            self._forget_timers()
             await self._conversation.last_words(talk, capture)
         finally:
             self._forget_timers()
