@@ -56,6 +56,7 @@ class Line:
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
         self._heard = bytearray()
+        self._saying = threading.Lock()
         self._midway = False
         self._stopping = False
 
@@ -69,7 +70,7 @@ class Line:
         whole = frame(said)
         if len(whole) > FRAME_BYTES_MAX:
             raise ValueError(f"more than {FRAME_BYTES_MAX} bytes at once")
-        with self._whole():
+        with self._whole(), self._saying:
             self._socket.sendall(whole)
 
     def hear(self) -> Told:
@@ -102,13 +103,15 @@ class Line:
 
         Signals, and so interruptions, come to the main thread only.
         """
-        interruptible = threading.current_thread() is threading.main_thread()
-        self._midway = self._midway or interruptible
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._midway = True
         try:
             yield
         finally:
-            self._midway = self._midway and not interruptible
-        if interruptible and self._stopping:
+            self._midway = False
+        if self._stopping:
             self._raise()
 
     def _raise(self) -> NoReturn:
