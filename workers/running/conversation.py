@@ -19,9 +19,8 @@ from workers.running.assignment import (
 )
 from workers.running.captured import Captured
 from workers.running.masks import Masks
+from workers.running.task_line import TaskLine
 from workers.running.wire import (
-    FRAME_BYTES_MAX,
-    LENGTH,
     MESSAGE_CHARACTERS_MAX,
     RESULT_LEVELS_MAX,
     STACK_CHARACTERS_MAX,
@@ -34,7 +33,6 @@ from workers.running.wire import (
     Said,
     Waits,
     bounded,
-    frame,
     nests_deeper,
 )
 
@@ -59,7 +57,7 @@ class Conversation:
         self._listener = listener
         self._masks = masks
         self._captured = Captured(masks)
-        self._answering = False
+        self._answering: asyncio.Task[Answered | RefusedToAnswer] | None = None
         self._listeners_at_work = 0
 
     @property
@@ -67,15 +65,13 @@ class Conversation:
         """Whether it has said how it ended, or has ended: nothing changes that."""
         return self._has_ended or self.outcome is not None
 
-    async def converse(
-        self, line: asyncio.StreamReader, written: asyncio.StreamWriter
-    ) -> None:
+    async def converse(self, line: TaskLine) -> None:
         """Until it says how it ended, or its end is closed."""
         try:
-            written.write(frame(self._assignment))
+            await line.say(self._assignment)
             while self.outcome is None:
-                await self._heed(await _next(line), written)
-        except (asyncio.IncompleteReadError, ConnectionError):
+                await self._heed(await line.hear(), line)
+        except EOFError:
             return  # it ended, or closed its end: how it ends tells the rest
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.outcome = _GARBLED
@@ -87,20 +83,19 @@ class Conversation:
                 with self._listener_at_work():
                     await self._listener.logged(lines)
 
-    async def last_words(
-        self, conversation: asyncio.Task[None], capture: asyncio.Task[None]
-    ) -> None:
+    async def last_words(self, *listening: asyncio.Task[None]) -> None:
         """What was said and written before the end; what a listener raised."""
         self._has_ended = True
-        if self._answering:  # nobody is left to be answered
-            conversation.cancel()
-        waiting = {conversation, capture}
+        if self._answering:
+            self._answering.cancel()
+        waiting = {*listening}
         while waiting:
+            at_work = self._listeners_at_work
             done, waiting = await asyncio.wait(waiting, timeout=LAST_WORDS_SECONDS)
             for one in done:
                 if not one.cancelled():
                     one.result()
-            if not (done or self._listeners_at_work):
+            if not (done or at_work or self._listeners_at_work):
                 return
 
     async def close(self) -> None:
@@ -108,7 +103,7 @@ class Conversation:
         if last := self._captured.close():
             await self._listener.logged(last)
 
-    async def _heed(self, said: Said, written: asyncio.StreamWriter) -> None:
+    async def _heed(self, said: Said, line: TaskLine) -> None:
         match said:
             case Progressed(percent=percent, message=message):
                 message = self._readable(message, MESSAGE_CHARACTERS_MAX)
@@ -118,8 +113,7 @@ class Conversation:
                 with self._listener_at_work():
                     await self._listener.waits(is_waiting=is_waiting)
             case Asked():
-                written.write(frame(await self._answer(said)))
-                await written.drain()
+                await self._answer(said, line)
             case Returned(result=raw):
                 result = msgspec.json.decode(raw)
                 deep = nests_deeper(result, RESULT_LEVELS_MAX)
@@ -131,15 +125,25 @@ class Conversation:
                     stack and self._readable(stack, STACK_CHARACTERS_MAX),
                 )
 
-    async def _answer(self, asked: Asked) -> Answered | RefusedToAnswer:
-        self._answering = True
+    async def _answer(self, asked: Asked, line: TaskLine) -> None:
+        """Unless it ends before: then nobody is left to be answered."""
+        if self._has_ended:
+            return
+        self._answering = asyncio.create_task(self._answer_to(asked))
+        try:
+            with self._listener_at_work():
+                await asyncio.wait({self._answering})
+        finally:
+            self._answering.cancel()
+        if not self._answering.cancelled():
+            await line.say(self._answering.result())
+
+    async def _answer_to(self, asked: Asked) -> Answered | RefusedToAnswer:
         try:
             answer = await self._listener.ask(asked.kind, asked.arguments)
         except (DomainError, JournalUnavailable, VaultClosed) as error:
             code = getattr(error, "code", "UNAVAILABLE")
             return RefusedToAnswer(asked.number, code, str(error))
-        finally:
-            self._answering = False
         answer = msgspec.to_builtins(answer)
         if asked.kind == _CREDENTIALS:
             self._masks.learn(answer)
@@ -156,11 +160,3 @@ class Conversation:
 
     def _readable(self, text: str, characters_max: int) -> str:
         return bounded(self._masks.hide(text), characters_max)
-
-
-async def _next(line: asyncio.StreamReader) -> Said:
-    (length,) = LENGTH.unpack(await line.readexactly(LENGTH.size))
-    if length > FRAME_BYTES_MAX:
-        raise msgspec.DecodeError(f"a frame of {length} bytes")
-    said: Said = msgspec.json.decode(await line.readexactly(length), type=Said)
-    return said

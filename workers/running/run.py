@@ -22,7 +22,7 @@ from workers.running.assignment import (
 from workers.running.conversation import CHUNK_BYTES, Conversation
 from workers.running.keeper import KILL, STATUS, TERMINATE
 from workers.running.masks import Masks
-from workers.running.wire import FRAME_BYTES_MAX
+from workers.running.task_line import TaskLine
 
 HandOver = Callable[[list[int]], Awaitable[None]]
 # A fork server that ended is back within a second, or something is wrong with it.
@@ -84,9 +84,10 @@ class Run:
                     ours.close()
                     os.close(reading)
                     self._channel.close()
-        line, written = await asyncio.open_connection(sock=ours, limit=FRAME_BYTES_MAX)
+        line = TaskLine(ours)
         output, pipe = await _reader_of(reading)
-        talk = asyncio.create_task(self._conversation.converse(line, written))
+        talk = asyncio.create_task(self._conversation.converse(line))
+        talk.add_done_callback(lambda _: line.close())
         capture = asyncio.create_task(self._conversation.capture(output))
         for one in (talk, capture):
             one.add_done_callback(self._kill_if_over)
@@ -98,7 +99,6 @@ class Run:
             self._forget_timers()
             for one in (talk, capture):
                 one.cancel()
-            written.close()
             pipe.close()
             self._channel.close()  # if the keeper is still there, it ends now
         await self._conversation.close()

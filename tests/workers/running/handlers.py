@@ -17,6 +17,7 @@ from typing import Any
 from msgspec import Struct
 
 from workers.running import Context, Refused, task
+from workers.running.wire import Asked
 
 Data = dict[str, Any]
 
@@ -215,6 +216,13 @@ def wait_for_answer(context: Context, _data: Data) -> None:
         context.ask("never")
     finally:
         context.log(context.ask("weather", place="port"))
+
+
+def ask_and_leave(context: Context, _data: Data) -> str:
+    """As when a thread asks, and nobody waits for it."""
+    context.progress(100)
+    context._line.say(Asked(1, "never", {}))
+    return "done"
 
 
 def spill(context: Context, data: Data) -> Any:

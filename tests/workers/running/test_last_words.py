@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import socket
+from contextlib import closing
+from typing import Any
 
+import msgspec
 import pytest
 
-from tests.workers.running.stage import ATTEMPT, Ear, assigned, server
-from workers.running import Completed, Ending
-from workers.running.conversation import Conversation
+from tests.workers.running.stage import ATTEMPT, Ear, assigned, carried_out, server
+from workers.running import Completed, Ending, conversation
+from workers.running.task_line import TaskLine
+from workers.running.wire import Answered, Progressed, Returned, Said, frame
 
-ROUNDS = 50  # of waiting for a word, each of which takes a turn of the loop or two
+ANSWER = Answered(1, "calm")
+RESULT = Returned(msgspec.Raw(b"7"))
+ROUND_SECONDS, ROUNDS = 0.2, 4
 
 
 class SlowEar(Ear):
@@ -18,22 +26,21 @@ class SlowEar(Ear):
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()
-        self.process_ended = asyncio.Event()
-        last_words = Conversation.last_words
+        self.process_ended, self._waited_long = asyncio.Event(), asyncio.Event()
+        wait, rounds = asyncio.wait, itertools.count(1)
 
-        async def told(
-            conversation: Conversation, *listening: asyncio.Task[None]
-        ) -> None:
-            self.process_ended.set()
-            await last_words(conversation, *listening)
+        async def counted(listening: Any, **more: Any) -> Any:
+            if more.get("timeout") == ROUND_SECONDS:
+                self.process_ended.set()
+                if next(rounds) == ROUNDS:
+                    self._waited_long.set()
+            return await wait(listening, **more)
 
-        monkeypatch.setattr(Conversation, "last_words", told)
-        monkeypatch.setattr("workers.running.conversation.LAST_WORDS_SECONDS", 0)
+        monkeypatch.setattr(conversation, "LAST_WORDS_SECONDS", ROUND_SECONDS)
+        monkeypatch.setattr(asyncio, "wait", counted)
 
     async def progressed(self, percent: float, message: str) -> None:
-        await self.process_ended.wait()
-        for _ in range(ROUNDS):
-            await asyncio.sleep(0)
+        await self._waited_long.wait()
         await super().progressed(percent, message)
 
 
@@ -62,3 +69,39 @@ def test_what_has_returned_is_not_cancelled_though_that_is_not_yet_heard(
             return await running
 
     assert isinstance(asyncio.run(cancel()), Completed)
+
+
+def test_a_result_is_heard_also_behind_a_question_that_nobody_answers() -> None:
+    ending, ear = carried_out("ask_and_leave")
+    assert ending == Completed("done")
+    assert ear.asked == [("never", {})]
+
+
+def test_what_has_ended_is_not_answered_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> tuple[Ending, Ear]:
+        ear = SlowEar(monkeypatch)
+        async with server() as forking:
+            return await forking.run(assigned("ask_and_leave"), ear), ear
+
+    ending, ear = asyncio.run(run())
+    assert ending == Completed("done")
+    assert ear.asked == []
+
+
+def test_what_was_said_before_the_line_broke_is_heard() -> None:
+    async def hear() -> list[Said]:
+        ours, theirs = socket.socketpair()
+        line = TaskLine(ours)
+        with closing(line):
+            with theirs:
+                await line.say(ANSWER)  # which is never read, and so breaks the line
+                theirs.sendall(frame(Progressed(100)) + frame(RESULT))
+            await line.say(ANSWER)
+            heard = [await line.hear(), await line.hear()]
+            with pytest.raises(EOFError):
+                await line.hear()
+        return heard
+
+    assert asyncio.run(hear()) == [Progressed(100), RESULT]
