@@ -52,7 +52,7 @@ class Conversation:
         self, assignment: Assignment, listener: Listener, masks: Masks
     ) -> None:
         self.outcome: Completed | Failed | None = None
-        self._has_ended = False
+        self.has_ended = False
         self._assignment = assignment
         self._listener = listener
         self._masks = masks
@@ -63,7 +63,7 @@ class Conversation:
     @property
     def is_over(self) -> bool:
         """Whether it has said how it ended, or has ended: nothing changes that."""
-        return self._has_ended or self.outcome is not None
+        return self.has_ended or self.outcome is not None
 
     async def converse(self, line: TaskLine) -> None:
         """Until it says how it ended, or its end is closed."""
@@ -83,11 +83,14 @@ class Conversation:
                 with self._listener_at_work():
                     await self._listener.logged(lines)
 
-    async def last_words(self, *listening: asyncio.Task[None]) -> None:
-        """What was said and written before the end; what a listener raised."""
-        self._has_ended = True
+    def end(self) -> None:
+        """Its processes have ended, so that nobody is left to be answered."""
+        self.has_ended = True
         if self._answering:
             self._answering.cancel()
+
+    async def last_words(self, *listening: asyncio.Task[None]) -> None:
+        """What was said and written before the end; what a listener raised."""
         waiting = {*listening}
         while waiting:
             at_work = self._listeners_at_work
@@ -127,7 +130,7 @@ class Conversation:
 
     async def _answer(self, asked: Asked, line: TaskLine) -> None:
         """Unless it ends before: then nobody is left to be answered."""
-        if self._has_ended:
+        if self.has_ended:
             return
         self._answering = asyncio.create_task(self._answer_to(asked))
         try:

@@ -1,7 +1,8 @@
 """The parent of one task after another: ends each and all that it started.
 
 It listens to the worker on `channel`: T asks the task's process group to stop, K ends
-it, and so does the end of the worker. The last word is the task's wait status.
+it, and so does the end of the worker. It says its own process id; the task's wait
+status, once all processes have ended; and closes it when the folder is gone.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from workers.running.task import Loaded, carry_out
 TERMINATE: Final = b"T"
 KILL: Final = b"K"
 AGAIN: Final = b"A"
-STATUS: Final = struct.Struct("=i")
+NUMBER: Final = struct.Struct("=i")
 DESCRIPTORS: Final = 3  # the channel, the task's line to the worker, and its output
 _AGAIN_SECONDS: Final = 0.05
 
@@ -76,12 +77,18 @@ def _see_to_one(handlers: Loaded, link: socket.socket, root: str, bell: int) -> 
         if channel:
             _obey(channel, bell, task)
         status = _end(task)
+        if channel:
+            _tell(channel, status)
     finally:
         remove(Path(folder))
     if channel:
-        with channel, suppress(OSError):  # nobody is left to hear it
-            channel.sendall(STATUS.pack(status))
+        channel.close()
     return channel is not None
+
+
+def _tell(channel: socket.socket, number: int) -> None:
+    with suppress(OSError):  # nobody is left to hear it
+        channel.sendall(NUMBER.pack(number))
 
 
 def _pass_on(link: socket.socket, to_task: socket.socket) -> socket.socket | None:
@@ -95,12 +102,14 @@ def _pass_on(link: socket.socket, to_task: socket.socket) -> socket.socket | Non
         return None
     if len(descriptors) != DESCRIPTORS:
         return None
-    channel, line, output = descriptors
+    line, output = descriptors[1:]
+    channel = socket.socket(fileno=descriptors[0])
+    _tell(channel, os.getpid())
     with suppress(OSError):  # it has ended already, which will be seen
         socket.send_fds(to_task, [b"T"], [line, output])
     os.close(line)
     os.close(output)
-    return socket.socket(fileno=channel)
+    return channel
 
 
 def _obey(channel: socket.socket, bell: int, task: int) -> None:

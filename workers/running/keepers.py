@@ -18,6 +18,9 @@ from workers.running.task import Loaded
 SPARES: Final = 4  # a fork takes milliseconds, which nobody should wait for
 _AGAIN_SECONDS: Final = 0.05
 _REVIEW_SECONDS: Final = 10
+# Together less than the worker waits for when it leaves.
+_END_SECONDS_MAX: Final = 3
+_KILL_SECONDS_MAX: Final = 1
 
 
 class Keepers:
@@ -126,6 +129,19 @@ class Keepers:
         """Each ends its task, which the worker has given up, and then itself."""
         for link in self._links.values():
             link.close()
-        with suppress(ChildProcessError):
-            while True:
-                os.waitpid(-1, 0)
+        self._reap_all(_END_SECONDS_MAX)
+        for keeper in self._links:  # it was stopped, or cannot end its task
+            kill(keeper)
+        self._links.clear()
+        self._reap_all(_KILL_SECONDS_MAX)
+        if left := children():
+            sys.stderr.write(f"processes of tasks that do not end: {left}\n")
+
+    def _reap_all(self, seconds_max: float) -> None:
+        """Until none is left, or for so long."""
+        until = time.monotonic() + seconds_max
+        self._reap()
+        while (self._links or children()) and (left := until - time.monotonic()) > 0:
+            if select.select([self._bell], [], [], left)[0]:
+                os.read(self._bell, 1024)
+            self._reap()

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
+import structlog
+
 from workers.running.assignment import (
     Assignment,
     Cancelled,
@@ -20,13 +22,17 @@ from workers.running.assignment import (
     Listener,
 )
 from workers.running.conversation import CHUNK_BYTES, Conversation
-from workers.running.keeper import KILL, STATUS, TERMINATE
+from workers.running.keeper import KILL, NUMBER, TERMINATE
 from workers.running.masks import Masks
+from workers.running.system import children, kill
 from workers.running.task_line import TaskLine
 
+log = structlog.get_logger()
 HandOver = Callable[[list[int]], Awaitable[None]]
 # A fork server that ended is back within a second, or something is wrong with it.
 HAND_OVER_SECONDS_MAX: Final = 30
+# A process that is not ours to end, or waits for a disk, may never end.
+KILL_SECONDS_MAX: Final = 10
 _NO_FORK_SERVER = Failed(
     FailureKind.LOST, "the worker's fork server was not there to start the task"
 )
@@ -45,6 +51,7 @@ class Run:
         self._channel, self._keepers_channel = socket.socketpair()
         self._channel.setblocking(False)
         self._stopped: Ending | None = None
+        self._keeper: int | None = None  # its process
         self.is_handed_over = False
         self._patience = asyncio.timeout(HAND_OVER_SECONDS_MAX)
         self._timers: list[asyncio.TimerHandle] = []
@@ -55,14 +62,14 @@ class Run:
             self._stopped = ending
             self._stop_waiting()
             self._say(TERMINATE)
-            self._later(self._grace_seconds, lambda: self._say(KILL))
+            self._later(self._grace_seconds, self._kill)
 
     def kill(self, ending: Ending) -> None:
         """Have it end this way now, unless it is over already."""
         if self._stopped is None and not self._conversation.is_over:
             self._stopped = ending
         self._stop_waiting()
-        self._say(KILL)
+        self._kill()
 
     async def carry_out(self, hand_over: HandOver) -> Ending:
         """Give the descriptors to a fork server, and see the task to its end."""
@@ -93,7 +100,6 @@ class Run:
             one.add_done_callback(self._kill_if_over)
         try:
             status = await self._status()
-            self._forget_timers()
             await self._conversation.last_words(talk, capture)
         finally:
             self._forget_timers()
@@ -112,7 +118,25 @@ class Run:
     def _kill_if_over(self, one: asyncio.Task[None]) -> None:
         """Nothing counts that it may still do after it said how it ended."""
         if not one.cancelled() and (one.exception() or self._conversation.outcome):
-            self._say(KILL)
+            self._kill()
+
+    def _kill(self) -> None:
+        if not self._conversation.has_ended and self._say(KILL):
+            self._later(KILL_SECONDS_MAX, self._give_up)
+
+    def _give_up(self) -> None:
+        """Its keeper is of no use, and without it what is left is the fork server's."""
+        log.error(
+            "a task's processes do not end",
+            operation_id=self._assignment.operation_id,
+            attempt=self._assignment.attempt,
+            keeper=self._keeper,
+            processes=children(self._keeper) if self._keeper else [],
+        )
+        if self._keeper:
+            kill(self._keeper)
+        with suppress(OSError):
+            self._channel.shutdown(socket.SHUT_RD)
 
     def _ending(self, status: int | None) -> Ending:
         ended = self._stopped or self._conversation.outcome or _ending_of(status)
@@ -126,24 +150,36 @@ class Run:
                 return ended
 
     async def _status(self) -> int | None:
-        """How the task ended; None if its keeper was killed."""
+        """How the task ended; None if its keeper was killed, or is given up."""
         if seconds := self._assignment.timeout_seconds:
             told = f"the task ran longer than the {seconds:g} s that it may"
             late = Failed(FailureKind.TIMED_OUT, told)
             self._later(seconds, lambda: self.stop(late))
+        self._keeper = await self._number()
+        status = await self._number()
+        self._forget_timers()
+        self._conversation.end()
+        await self._number()  # there is none: its folder is gone
+        return status
+
+    async def _number(self) -> int | None:
+        """The next one that the keeper tells; None if it tells nothing any more."""
         loop = asyncio.get_running_loop()
         said = b""
         with suppress(ConnectionError):
-            while len(said) < STATUS.size:
-                news = await loop.sock_recv(self._channel, STATUS.size - len(said))
+            while len(said) < NUMBER.size:
+                news = await loop.sock_recv(self._channel, NUMBER.size - len(said))
                 if not news:
                     return None
                 said += news
-        return int(STATUS.unpack(said)[0]) if len(said) == STATUS.size else None
+        return int(NUMBER.unpack(said)[0]) if len(said) == NUMBER.size else None
 
-    def _say(self, word: bytes) -> None:
-        with suppress(OSError):  # the keeper has ended: nothing is left to be said
-            self._channel.send(word)
+    def _say(self, word: bytes) -> bool:
+        """Whether the keeper is there to hear it; else nothing is left to be said."""
+        try:
+            return self._channel.send(word) > 0
+        except OSError:
+            return False
 
     def _forget_timers(self) -> None:
         for timer in self._timers:

@@ -28,11 +28,12 @@ def ring_on_child() -> int:
     return bell
 
 
-def children() -> list[int]:
-    """Our own children, dead or alive. Elsewhere than on Linux: none are known."""
+def children(parent: int | None = None) -> list[int]:
+    """Our own, or another's: dead or alive. Elsewhere than on Linux: none are known."""
+    whose = f"{parent}/task/{parent}" if parent else "thread-self"
     try:
-        return [*map(int, Path("/proc/thread-self/children").read_text().split())]
-    except FileNotFoundError:
+        return [*map(int, Path(f"/proc/{whose}/children").read_text().split())]
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.workers.running.stage import (
     ATTEMPT,
@@ -15,7 +16,7 @@ from tests.workers.running.stage import (
     pids_in,
     server,
 )
-from workers.running import Cancelled, Ending, Failed, FailureKind
+from workers.running import Cancelled, Completed, Ending, Failed, FailureKind, run
 
 
 def stopped(task_type: str) -> tuple[Ending, Ear]:
@@ -83,6 +84,49 @@ def test_one_that_has_ended_cannot_be_cancelled() -> None:
             return forking.cancel("op-echo", ATTEMPT)
 
     assert not asyncio.run(cancel())
+
+
+def test_one_whose_processes_do_not_end_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "KILL_SECONDS_MAX", 0.1)
+    with capture_logs() as told:
+        ending, ear = stopped("stop_keeper")
+    assert ending == Cancelled()
+    (given_up,) = (line for line in told if "do not end" in line["event"])
+    assert pids_in(ear)[0] in given_up["processes"]
+
+
+def test_what_is_left_of_one_that_was_given_up_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "KILL_SECONDS_MAX", 0.1)
+
+    async def cancel() -> Ending:
+        ear = Ear()
+        async with server() as forking:
+            task = forking.run(assigned("stop_keeper"), ear)
+            running = asyncio.create_task(task)
+            await ear.until_hanging()
+            assert forking.cancel("op-stop_keeper", ATTEMPT)
+            await running
+            assert await asyncio.to_thread(all_gone, pids_in(ear))
+            return await forking.run(assigned("echo"), Ear())
+
+    assert asyncio.run(cancel()) == Completed({})
+
+
+def test_a_keeper_that_is_stopped_ends_with_its_server() -> None:
+    async def leave() -> list[int]:
+        ear = Ear()
+        async with server() as forking:
+            task = forking.run(assigned("stop_keeper"), ear)
+            running = asyncio.create_task(task)
+            await ear.until_hanging()
+        await running
+        return pids_in(ear)
+
+    assert all_gone(asyncio.run(leave()))
 
 
 def test_it_ends_with_the_call_that_waits_for_it() -> None:
