@@ -21,6 +21,7 @@ from workers.running.captured import Captured
 from workers.running.masks import Masks
 from workers.running.task_line import TaskLine
 from workers.running.wire import (
+    LEFT_OUT,
     MESSAGE_CHARACTERS_MAX,
     RESULT_LEVELS_MAX,
     STACK_CHARACTERS_MAX,
@@ -162,4 +163,8 @@ class Conversation:
             self._listeners_at_work -= 1
 
     def _readable(self, text: str, characters_max: int) -> str:
-        return bounded(self._masks.hide(text), characters_max)
+        """What the task itself has cut may have cut secrets in two.
+
+        Once masked it may be short enough for both halves to stay.
+        """
+        return bounded(self._masks.hide_around(LEFT_OUT, text), characters_max)

@@ -41,13 +41,26 @@ class Masks:
         """`text` with *** for each secret in it."""
         return self._pattern.sub("***", text) if self._pattern else text
 
-    def hide_cut(self, text: str) -> str:
-        """Of a text that was cut off: what may be the beginning of a secret goes."""
-        end = self._where_one_begins(text)
+    def hide_cut(
+        self, text: str, *, at_start: bool = False, at_end: bool = True
+    ) -> str:
+        """Of a text that was cut off: what may be half a secret there goes."""
+        start = self._where_one_ends(text) if at_start else 0
+        end = self._where_one_begins(text) if at_end else len(text)
         for found in self._pattern.finditer(text) if self._pattern else ():
+            if found.start() < start < found.end():
+                start = found.end()
             if found.start() < end < found.end():
                 end = found.start()
-        return self.hide(text[:end])
+        return self.hide(text[start:end])
+
+    def hide_around(self, mark: re.Pattern[str], text: str) -> str:
+        """Of a text that was cut where `mark` (one group) is found: on both sides."""
+        parts = mark.split(text)  # each mark is one, too
+        last = len(parts) - 1
+        for n in range(0, len(parts), 2):
+            parts[n] = self.hide_cut(parts[n], at_start=n > 0, at_end=n < last)
+        return "".join(parts)
 
     def hide_within(self, value: Any) -> Any:
         """A JSON value, likewise."""
@@ -68,6 +81,14 @@ class Masks:
             if any(secret.startswith(text[start:]) for secret in self._secrets):
                 return start
         return len(text)
+
+    def _where_one_ends(self, text: str) -> int:
+        """A secret that began before the start of `text`; else that start."""
+        longest = max(map(len, self._secrets), default=0)
+        for end in range(min(len(text), longest), 0, -1):
+            if any(secret.endswith(text[:end]) for secret in self._secrets):
+                return end
+        return 0
 
 
 def _texts(answer: object) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Annotated, Any, Final
 
@@ -83,6 +84,10 @@ def frame(said: Struct) -> bytes:
     """`said` with its length before it."""
     body = msgspec.json.encode(said)
     return LENGTH.pack(len(body)) + body
+
+
+# Between what `bounded` keeps of a text that is too long.
+LEFT_OUT: Final = re.compile(r"(\n\.\.\. \d+ left out \.\.\.\n)")
 
 
 def bounded(text: str, characters_max: int) -> str:

@@ -238,6 +238,10 @@ def spill(context: Context, data: Data) -> Any:
     match data["how"]:
         case "raise":
             raise ValueError(told["accessToken"] + told["sfdxAuthUrl"])
+        case "at length":  # so that a secret lies where it is cut, and again
+            said = "." * data["before"] + told["accessToken"] * 10_000
+            context.progress(2, said)
+            raise ValueError(said)
         case "exit":
             sys.exit(told["accessToken"])
         case _:

@@ -8,6 +8,7 @@ from tests.workers.running.stage import AUTH_URL, CREDENTIALS, TOKEN, carried_ou
 from workers.running import Completed, Credentials, Failed
 from workers.running.captured import LINE_BYTES_MAX, Captured
 from workers.running.masks import Masks
+from workers.running.wire import LEFT_OUT, bounded
 
 
 @pytest.mark.parametrize("how", ["raise", "exit", "return"])
@@ -24,6 +25,27 @@ def test_credentials_are_masked_in_all_that_it_says(how: str) -> None:
         assert "***" in ending.message
     else:
         assert ending == Completed({"token": "***", "user": "deploy@myorg.example"})
+
+
+def test_no_secret_is_left_where_a_long_text_was_cut() -> None:
+    ending, ear = carried_out("spill", how="at length", before=7)
+    assert isinstance(ending, Failed)
+    for said in (ending.message, ending.stack or "", ear.progress[1][1]):
+        assert "left out" in said
+        assert not any(piece in said for piece in (TOKEN[:6], TOKEN[-6:]))
+
+
+def test_of_a_text_that_was_cut_between_two_secrets_neither_shows() -> None:
+    for before in range(len(TOKEN)):
+        masks = Masks()
+        masks.learn([TOKEN, TOKEN[7:], "first second"])
+        text = bounded("." * before + TOKEN * 50, 500)
+        head, _, tail = LEFT_OUT.split(masks.hide_around(LEFT_OUT, text))
+        assert set(head + tail) == set(".*" if before else "*")
+    masks.learn(["abcdabce", "bceX-and-more"])
+    assert masks.hide_cut("and-more x", at_start=True, at_end=False) == " x"
+    assert masks.hide_cut("abceX-and-more x", at_start=True, at_end=False) == " x"
+    assert masks.hide_cut("bce", at_start=True) == ""
 
 
 def test_credentials_do_not_show_by_accident() -> None:
