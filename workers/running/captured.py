@@ -12,6 +12,9 @@ KEPT_BYTES: Final = 240 << 10
 LINE_BYTES_MAX: Final = 8 << 10
 # Beyond what is kept of a line, so that no secret is cut in two before it is masked.
 _LINE_BYTES_HELD: Final = LINE_BYTES_MAX + (16 << 10)
+_CHARACTER_BYTES_MAX: Final = 4
+_LINES_BYTES: Final = 8 << 10
+_REST_BYTES: Final = 64 << 10
 
 
 class Captured:
@@ -25,19 +28,27 @@ class Captured:
         self._tail_bytes = 0
         self._left_out_bytes = 0
 
+    @property
+    def bytes_at_once(self) -> int:
+        """So many are fed within milliseconds, also if each of them is a line."""
+        return _LINES_BYTES if self._head_bytes_left > 0 else _REST_BYTES
+
     def feed(self, chunk: bytes) -> list[str]:
         """Take what was written; return those of the first lines that are complete."""
         lines: list[str] = []
+        start = 0
         while self._head_bytes_left > 0:
-            piece, newline, rest = chunk.partition(b"\n")
-            self._line += piece[: _LINE_BYTES_HELD - len(self._line)]
-            if not newline:
+            newline = chunk.find(b"\n", start)
+            end = len(chunk) if newline < 0 else newline
+            room = _LINE_BYTES_HELD - len(self._line)
+            self._line += chunk[start : min(end, start + room)]
+            if newline < 0:
                 return lines
-            chunk = rest
+            start = newline + 1
             lines.append(self._readable(bytes(self._line)))
             self._line.clear()
             self._head_bytes_left -= _size_of(lines[-1])
-        self._keep_for_the_end(chunk)
+        self._keep_for_the_end(chunk[start:])
         return lines
 
     def close(self) -> list[str]:
@@ -82,6 +93,8 @@ class Captured:
             text = self._masks.hide(text)
         else:  # half a character, and half a secret
             text = self._masks.hide_cut(text.rstrip("\N{REPLACEMENT CHARACTER}"))
+        if len(text) <= LINE_BYTES_MAX // _CHARACTER_BYTES_MAX:
+            return text
         kept = text.encode()[:LINE_BYTES_MAX].decode(errors="ignore")
         return kept if len(kept) == len(text) else kept + " ... (cut)"
 

@@ -37,7 +37,6 @@ from workers.running.wire import (
     nests_deeper,
 )
 
-CHUNK_BYTES: Final = 1 << 16
 # What ended has closed its ends. Who was given them outside of the task may hold them.
 LAST_WORDS_SECONDS: Final = 2
 _CREDENTIALS: Final = "credentials"
@@ -79,10 +78,11 @@ class Conversation:
 
     async def capture(self, output: asyncio.StreamReader) -> None:
         """Pass on what it writes, until its end is closed."""
-        while chunk := await output.read(CHUNK_BYTES):
+        while chunk := await output.read(self._captured.bytes_at_once):
             if lines := self._captured.feed(chunk):
                 with self._listener_at_work():
                     await self._listener.logged(lines)
+                await asyncio.sleep(0)  # others, too, have something to say
 
     def end(self) -> None:
         """Its processes have ended, so that nobody is left to be answered."""

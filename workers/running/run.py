@@ -21,7 +21,7 @@ from workers.running.assignment import (
     FailureKind,
     Listener,
 )
-from workers.running.conversation import CHUNK_BYTES, Conversation
+from workers.running.conversation import Conversation
 from workers.running.keeper import KILL, NUMBER, TERMINATE
 from workers.running.masks import Masks
 from workers.running.system import children, kill
@@ -33,6 +33,7 @@ HandOver = Callable[[list[int]], Awaitable[None]]
 HAND_OVER_SECONDS_MAX: Final = 30
 # A process that is not ours to end, or waits for a disk, may never end.
 KILL_SECONDS_MAX: Final = 10
+_BUFFER_BYTES: Final = 1 << 16
 _NO_FORK_SERVER = Failed(
     FailureKind.LOST, "the worker's fork server was not there to start the task"
 )
@@ -192,7 +193,7 @@ class Run:
 
 async def _reader_of(pipe: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=CHUNK_BYTES)
+    reader = asyncio.StreamReader(limit=_BUFFER_BYTES)
     transport, _ = await loop.connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pipe, "rb", 0)
     )
