@@ -22,8 +22,15 @@ from workers.embedded.launch import die_with_parent
 from workers.running.handlers import Handler, Handlers
 from workers.running.keepers import Keepers
 from workers.running.system import adopt_orphans
-from workers.running.task import Loaded
-from workers.running.wire import LENGTH, Ready, Setting, frame
+from workers.running.task import Loaded, words_of
+from workers.running.wire import (
+    LENGTH,
+    MESSAGE_CHARACTERS_MAX,
+    Ready,
+    Setting,
+    bounded,
+    frame,
+)
 
 
 def _load(references: dict[str, str]) -> Loaded:
@@ -34,8 +41,9 @@ def _load(references: dict[str, str]) -> Loaded:
         try:
             loaded[name] = handlers[name]
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the other handlers are not to blame
+            words = bounded(words_of(error), MESSAGE_CHARACTERS_MAX)
             loaded[name] = (
-                f"its handler cannot be used: {type(error).__name__}: {error}"
+                f"its handler cannot be used: {type(error).__name__}: {words}"
             )
     return loaded
 

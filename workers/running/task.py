@@ -139,7 +139,7 @@ def _outcome(line: Line, handlers: Loaded, folder: Path) -> Returned | Ended:
         told = f"the handler exited: {error.code}"
         return _ended(FailureKind.EXITED, told, error)
     except BaseException as error:  # noqa: BLE001 - that is how the task ends
-        return _ended(FailureKind.RAISED, _words_of(error), error)
+        return _ended(FailureKind.RAISED, words_of(error), error)
     finally:
         if os.getpid() != me:  # the handler forked, and its copy came back here
             os._exit(0)
@@ -203,7 +203,7 @@ def _ended(kind: FailureKind, message: str, error: BaseException) -> Ended:
     )
 
 
-def _words_of(error: BaseException) -> str:
+def words_of(error: BaseException) -> str:
     """What an error says. `str` of another's class may itself raise."""
     try:
         return str(error) or type(error).__name__

@@ -31,7 +31,6 @@ from workers.running import (
     Failed,
     FailureKind,
     ForkServer,
-    Handlers,
     fork_server,
 )
 from workers.running.wire import Ready, Setting
@@ -239,23 +238,6 @@ def test_nothing_outlives_a_server_that_is_left() -> None:
             return [forking.pid, *(process.pid for process in family)]
 
     assert all_gone(asyncio.run(leave()))
-
-
-def test_a_handler_that_cannot_be_imported_fails_its_own_tasks_only() -> None:
-    async def run() -> tuple[object, object]:
-        quits = "tests.workers.running.quitter:quits"
-        bad = {"lost": "nowhere:lost", "quits": quits}
-        async with ForkServer(Handlers({**HANDLERS.references, **bad})) as forking:
-            assert set(forking.unusable) == set(bad)
-            assert "SystemExit: no licence" in forking.unusable["quits"]
-            lost = await forking.run(assigned("lost"), Ear())
-            return lost, await forking.run(assigned("echo"), Ear())
-
-    lost, other = asyncio.run(run())
-    assert isinstance(lost, Failed)
-    assert lost.kind == FailureKind.UNKNOWN_TYPE
-    assert "No module named 'nowhere'" in lost.message
-    assert other == Completed({})
 
 
 def test_it_answers_what_a_handler_asks_or_says_why_not() -> None:
