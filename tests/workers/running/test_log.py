@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import psutil
 
@@ -53,19 +52,6 @@ def test_all_that_is_kept_finds_room_where_it_is_stored() -> None:
 def test_a_gigabyte_without_a_newline_is_one_line() -> None:
     _, ear = carried_out("write", hex=b"x".hex(), times=1 << 20, chunks=1 << 10)
     assert ear.lines == ["x" * LINE_BYTES_MAX + " ... (cut)"]
-
-
-def test_many_lines_at_once_take_no_longer_than_the_same_in_pieces() -> None:
-    empty = b"\n" * (1 << 18)
-
-    def seconds(piece_bytes: int) -> float:
-        captured = Captured(Masks(), kept_bytes=2 * len(empty))
-        begun = time.process_time()
-        for start in range(0, len(empty), piece_bytes):
-            captured.feed(empty[start : start + piece_bytes])
-        return time.process_time() - begun
-
-    assert seconds(len(empty)) < 3 * seconds(1 << 10)
 
 
 def test_however_it_comes_in_pieces_nothing_is_lost_or_doubled() -> None:
