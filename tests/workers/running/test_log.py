@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import psutil
 
 from projections.storage.task_log import ATTEMPT_BYTES_MAX
