@@ -114,6 +114,16 @@ def due(key: TaskKey) -> datetime | None:
     return min(key.taken.values(), default=None)
 
 
+def wakes(event: TaskKeyEvent) -> str | None:
+    match event:
+        case TaskSlotGivenBack() | TaskSlotLapsed():
+            return "free"  # Nobody waits for it, but workers who found it busy hear.
+        case TaskSlotTaken():
+            return None
+        case _:
+            assert_never(event)
+
+
 def belongs_to(_: TaskKeyCommand, __: TaskKey) -> Reach:
     """Only together with an attempt, whose task says whose it is."""
     return Reach.EVERYBODY
@@ -125,5 +135,6 @@ concurrency = Decider(
     evolve=evolve,
     lapse=lapse,
     due=due,
+    wakes=wakes,
     belongs_to=belongs_to,
 )

@@ -93,6 +93,12 @@ def test_who_does_not_keep_it_up_has_lost_it() -> None:
     assert concurrency.due(TaskKey()) is None
 
 
+def test_of_a_slot_that_is_free_others_hear_and_not_of_one_that_is_taken() -> None:
+    assert concurrency.wakes(TaskSlotGivenBack("a"))
+    assert concurrency.wakes(TaskSlotLapsed("a"))
+    assert concurrency.wakes(TaskSlotTaken("a", at(60))) is None
+
+
 def test_a_key_is_a_types_own_and_is_not_told() -> None:
     order = Order("build", {}, concurrency_key="secret branch")
     assert slot_for(order) == stream_of("build", "secret branch")

@@ -13,6 +13,7 @@ import uvloop
 from nats.aio.msg import Msg
 
 from domain.decider import Journal, Outcome, Step
+from domain.task.concurrency import stream_of
 from domain.task.task import TaskState
 from tests.support.dispatching import hall, until
 from tests.support.servers import Servers
@@ -77,6 +78,48 @@ def test_a_worker_asks_for_a_busy_key_seldom_and_at_once_when_it_is_free(
             ends.set()
             for name in others:
                 await here.comes_to(name, TaskState.COMPLETED)
+
+    uvloop.run(scene())
+
+
+def test_what_frees_a_slot_is_told_where_its_key_was_found_busy_and_elsewhere(
+    own_journal_url: str, servers: Servers
+) -> None:
+    """The clock that would have them ask again by themselves stands still."""
+    ends = asyncio.Event()
+
+    async def holds(_: Assignment, __: Listener) -> None:
+        await ends.wait()
+
+    async def scene() -> None:
+        async with (
+            hall(own_journal_url, servers.nats_url) as here,
+            hall(own_journal_url, servers.nats_url) as there,
+            here.worker({"keyed": holds}),
+        ):
+            both = [each.dispatch.queues.busy_keys for each in (here, there)]
+            for keys in both:
+                keys.now = lambda: 0.0
+            keyed: dict[str, Any] = {"concurrency_key": "k", "concurrency_max": 1}
+            first = await here.submit("keyed", **keyed)
+            await here.comes_to(first, TaskState.RUNNING)
+            second = await here.submit("keyed", **keyed)
+            both[1].learn(second, stream_of("keyed", "k"))
+            both[1].found(second)
+
+            async def all_found_it_busy() -> bool:
+                return all(keys.is_busy(second) for keys in both)
+
+            async def another_has_freed_it() -> bool:
+                """As often as it takes: nobody promises that the bell is heard yet."""
+                another = await here.submit("keyed", **keyed)
+                await here.comes_to(another, TaskState.COMPLETED)
+                return not both[1].is_busy(second)
+
+            await until(all_found_it_busy)
+            ends.set()
+            await here.comes_to(second, TaskState.COMPLETED)
+            await until(another_has_freed_it)
 
     uvloop.run(scene())
 
