@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, delete, get, post, put
@@ -23,7 +24,7 @@ from api.schemas import (
     TicketIssued,
 )
 from api.waiting import wait_for_turn
-from domain.decider import StillWaiting
+from domain.decider import Outcome, StillWaiting
 from domain.environment.environment import Environment
 from domain.environment.lock import (
     LEASE_SECONDS,
@@ -96,9 +97,7 @@ class LockRoutes(Controller):
             raise Invalid("give timeoutSeconds once", field="timeoutSeconds")
         given = timeout_seconds if in_body is None else in_body
         seconds = WAIT_SECONDS if given is None else given
-        asking = place.execute(
-            AcquireLock, wait_seconds=seconds, ticket_id=ticket_id, disclose=True
-        )
+        asking = its_turn(place, ticket_id, seconds)
         try:
             outcome = await wait_for_turn(asking, place.desk.actor, request)
         except StillWaiting as still:
@@ -175,6 +174,20 @@ class LockById(LockRoutes):
 class LockByName(LockRoutes):
     path = "/environments/by-name/{name:str}/lock"
     dependencies = BY_NAME
+
+
+async def its_turn(place: Place, ticket_id: str, wait_seconds: int) -> Outcome:
+    """The lock acquired; else `StillWaiting`, as it is once the wait is over."""
+    if wait_seconds:
+        # What this one tells is how it was when the wait began.
+        with suppress(StillWaiting):
+            return await place.execute(
+                AcquireLock,
+                wait_seconds=wait_seconds,
+                ticket_id=ticket_id,
+                disclose=True,
+            )
+    return await place.execute(AcquireLock, ticket_id=ticket_id, disclose=True)
 
 
 def lease_seconds(body: LockBody | RenewBody) -> int | None:
