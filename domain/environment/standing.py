@@ -35,8 +35,7 @@ def standings(
     """
     holder = queue.holder
     wait = holder_wait(holder, at)
-    elapsed = max(0, holder.lease_seconds - wait) if holder else 0
-    pace = Pace(past, elapsed) if past else None
+    pace = Pace(past, held_seconds(holder, at)) if past else None
     for position, ticket in enumerate(queue.queued, start=1):
         p50, p90 = pace.waits(position - 1) if pace else (None, None)
         yield Standing(
@@ -92,6 +91,15 @@ def holder_wait(holder: Ticket | None, at: datetime) -> int:
     if holder.expiry_cause is ExpiryCause.CLAIM:
         return holder.lease_seconds
     return seconds_left(holder, at)
+
+
+def held_seconds(holder: Ticket | None, at: datetime) -> float:
+    """Since the lease began, however often it was renewed; before, since the grant."""
+    if holder is None:
+        return 0
+    if holder.acquired_at is None:
+        return max(0, holder.lease_seconds - holder_wait(holder, at))
+    return max(0, (at - holder.acquired_at).total_seconds())
 
 
 def standing(

@@ -9,7 +9,7 @@ from domain.environment.environment import environment
 from domain.environment.events import EnvironmentEvent
 from domain.environment.queue import LockQueue
 from domain.environment.standing import seconds_left, standing, standings
-from tests.support.builders import acquired, at, granted, registered, requested
+from tests.support.builders import acquired, at, granted, registered, renewed, requested
 
 HELD: list[EnvironmentEvent] = [
     requested("a"),
@@ -94,6 +94,20 @@ def test_who_has_held_for_longer_than_most_will_hold_for_as_long_as_the_others()
     assert (first.p50_seconds, first.p90_seconds) == (60, 60)
     [first] = standings(queue, at(200), [10.0, 20.0, 30.0, 160.0])
     assert (first.p50_seconds, first.p90_seconds) == (0, 0)
+
+
+def test_who_has_renewed_has_held_since_the_lease_began_all_the_same() -> None:
+    past = [10.0, 20.0, 30.0, 160.0]
+    for until in 700, 5_000:
+        queue = queue_of(*HELD, renewed("a", 1, until=until), requested("b"))
+        [first] = standings(queue, at(100), past)
+        assert (first.p50_seconds, first.p90_seconds) == (60, 60)
+
+
+def test_who_was_granted_the_lock_and_is_to_come_has_held_it_since_then() -> None:
+    queue = queue_of(*HELD[:2], requested("b"))
+    [first] = standings(queue, at(100), [10.0, 160.0])
+    assert (first.p50_seconds, first.p90_seconds) == (60, 60)
 
 
 @for_all(
