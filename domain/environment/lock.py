@@ -105,18 +105,31 @@ def lapse(queue: LockQueue, at: datetime) -> Sequence[LockEvent]:
     first = due(queue)
     if first is None or at < first:
         return []
-    over: list[LockEvent] = [
+    holder = queue.holder
+    if holder is None or holder.expires_at is None or at < holder.expires_at:
+        return given_up(queue, at)
+    # Whoever still waited when the holder's time was over is next, however late it is
+    # seen: so patience that ended after that ends after the hand-over.
+    over = [*given_up(queue, holder.expires_at), expiry_of(holder)]
+    handed_over = hand_over(queue, over, at)
+    seen = {event.ticket_id for event in handed_over}
+    since = [event for event in given_up(queue, at) if event.ticket_id not in seen]
+    return [*handed_over, *since]
+
+
+def given_up(queue: LockQueue, at: datetime) -> Sequence[LockEvent]:
+    """The ends of those tickets that were ready to wait until `at`, and no longer."""
+    return [
         LockLapsed(ticket.id, ticket.requested_by)
         for ticket in queue.tickets.values()
         if ticket.status is TicketStatus.QUEUED and ticket.lapses_at <= at
     ]
-    holder = queue.holder
-    if holder and holder.expires_at and holder.expires_at <= at:
-        expired = LockExpired(
-            holder.id, holder.requested_by, holder.fence, holder.expiry_cause
-        )
-        over.append(expired)
-    return hand_over(queue, over, at) if over else over
+
+
+def expiry_of(holder: Ticket) -> LockExpired:
+    return LockExpired(
+        holder.id, holder.requested_by, holder.fence, holder.expiry_cause
+    )
 
 
 def request(

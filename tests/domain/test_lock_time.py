@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
 from domain.environment.environment import due, environment, lapse, wakes
-from domain.environment.events import EnvironmentEvent
+from domain.environment.events import EnvironmentEvent, LockGranted
 from tests.support.builders import (
     acquire,
     acquired,
@@ -66,6 +71,59 @@ def test_a_late_timer_never_shows() -> None:
 def test_the_successor_of_a_late_timer_has_its_whole_claim_window() -> None:
     late = [*BUSY, expired("a", 1), called("b", 2, until=5_090)]
     given(*late).when(acquire("b"), at(5_089)).then(acquired("b", 2, until=5_689))
+
+
+def test_who_waited_when_a_lease_ended_is_next_however_late_that_is_seen() -> None:
+    """Nobody further back has a turn because of it."""
+    past = [*HELD, requested("b", patience=611), requested("c")]
+    in_time = [expired("a", 1), called("b", 2, until=700)]
+    given(*past).when(nudge(), at(610)).then(*in_time)
+    for late in 611, 5_000:
+        given(*past).when(nudge(), at(late)).then(
+            expired("a", 1), called("b", 2, until=late + 90)
+        )
+
+
+def test_who_gave_up_by_the_end_of_a_lease_is_passed_over_who_did_so_since_is_not() -> (
+    None
+):
+    asked = [requested(ticket, patience=610) for ticket in "bc"]
+    behind = [requested("d", patience=611), requested("e", patience=612)]
+    given(*HELD, *asked, *behind, requested("f")).when(nudge(), at(612)).then(
+        lapsed("b"),
+        lapsed("c"),
+        expired("a", 1),
+        called("d", 2, until=702),
+        lapsed("e"),
+    )
+
+
+def test_who_waited_when_a_claim_window_ended_is_next_too() -> None:
+    past = [*HELD, requested("b"), requested("c", patience=91), requested("d")]
+    given(*past, released("a", 1), called("b", 2, until=90)).when(
+        nudge(), at(100)
+    ).then(unclaimed("b", 2), called("c", 3, until=190))
+
+
+@for_all(
+    st.lists(st.integers(1, 30), min_size=1, max_size=6),
+    st.integers(1, 40),
+    st.integers(0, 120),
+)
+def test_whose_turn_it_is_does_not_depend_on_how_late_the_timer_is(
+    patience: list[int], once: int, later: int
+) -> None:
+    """Whose it is after that may: a claim window begins when the turn is seen."""
+    waiting = [requested(f"t{n}", patience=most) for n, most in enumerate(patience)]
+    state = given(requested("a"), granted("a", 1, until=10), *waiting).state
+    in_time = lapse(state, at(once))
+    since = lapse(environment.fold(in_time, state), at(once + later))
+    late = lapse(state, at(once + later))
+    assert turns([*in_time, *since])[:1] == turns(late)
+
+
+def turns(events: Sequence[EnvironmentEvent]) -> Sequence[str]:
+    return [event.ticket_id for event in events if isinstance(event, LockGranted)]
 
 
 def test_a_queued_ticket_lapses_when_its_patience_ends() -> None:
