@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from urllib.parse import quote
 
 import psycopg
+import pytest
 
 from domain.event import system
 from domain.roles import Role
@@ -181,6 +183,42 @@ def test_what_is_wrong_is_named(scene: Scene) -> None:
     assert "themselves" in refused(scene.bob.delete(own_name), 409)["message"]
     nobody = made(scene.bob.delete("/subjects/nobody@acme.example"))
     assert (nobody["keys"], nobody["rows"]) == (0, 0)
+
+
+ALMOST_ALIKE = [
+    ("https://idp.example/users/{}", "https:/idp.example/users/{}"),
+    ("a//{}", "a/{}"),
+    ("{}/", "{}"),
+    ("/{}", "{}"),
+    ("//{}///", "{}"),
+    ("100%2F{}", "100/{}"),
+    ("{}?x#y", "{}"),
+]
+
+
+@pytest.mark.parametrize(("name", "other"), ALMOST_ALIKE, ids=range(len(ALMOST_ALIKE)))
+@pytest.mark.parametrize("safe", ["", "/"])
+def test_a_name_is_taken_as_it_is_with_all_of_its_slashes(
+    own: tuple[Installation, Api], name: str, other: str, safe: str
+) -> None:
+    """And nobody else is erased who is called almost so."""
+    _, api = own
+    owner, word = api.caller(Role.OWNER), unique("u")
+    both = [one.format(word) for one in (name, other)]
+    for one in both:  # Who is refused is on record, and so has a key.
+        refused(api.caller(Role.MEMBER, one).get("/webhooks"), 403)
+    for one in both:
+        told = made(owner.delete(f"/subjects/{quote(one, safe)}"))
+        assert told["keys"] == 1, one
+
+
+def test_a_name_of_which_it_cannot_be_told_what_was_meant_is_refused(
+    scene: Scene,
+) -> None:
+    for path in ("//subjects/x", "/subjects/x%FF"):
+        answer = scene.bob.delete(f"{scene.api.url}/sfp/api{path}")
+        refusal = refused(answer, 400, "INVALID")
+        assert refusal["field"] == "subject"
 
 
 def test_who_may_not_erase_leaves_no_name_behind_by_trying(
