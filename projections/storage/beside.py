@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from projections.storage.checkpoint import Page, ViewStore
 from projections.storage.database import Database
-from projections.storage.subject_keys import erasures
+from projections.storage.subject_keys import tally
 from projections.view import View
 
 BATCH = 10_000
@@ -134,7 +134,7 @@ class Beside:
         # From here on, whoever projects the live view waits.
         cursor.execute(HURRY)
         self._store.turn(cursor, self._view.name)
-        if erasures(cursor) != self._erasures:
+        if tally(cursor).erasures != self._erasures:
             raise RebuildError("somebody was erased meanwhile: begin again")
         while self._advance(cursor):
             pass

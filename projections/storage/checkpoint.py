@@ -18,7 +18,7 @@ from psycopg.types.json import set_json_dumps
 from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.mapper import recorded
-from projections.storage.subject_keys import erasures
+from projections.storage.subject_keys import tally
 from projections.storage.subjects import Subjects
 from projections.view import NewRows, View, Write
 
@@ -178,10 +178,10 @@ class ViewStore(PostgresTrackingRecorder):
 
     def noticed(self, cursor: Cursor[DictRow]) -> int:
         """How many were erased by now: none of them is shown by what is read next."""
-        number = erasures(cursor)
+        found = tally(cursor)
         if self._subjects is not None:
-            self._subjects.notice(number)
-        return number
+            self._subjects.notice(found)
+        return found.erasures
 
     def turn(self, cursor: Cursor[DictRow], name: str) -> tuple[int, int]:
         """Where the view has read up to, which nobody else moves, and the tip."""

@@ -94,9 +94,9 @@ STATEMENTS: dict[str, LiteralString] = {
             WITH ORDINALITY AS new (stream, version, topic, state, ordinal)
     """,
     "find_snapshots": """
-        SELECT stream, version, state FROM snapshot
-        JOIN unnest($1::text[], $2::text[]) AS wanted (stream, shape)
-            USING (stream, shape)
+        SELECT stream, version, state,
+            coalesce((SELECT max(id) FROM subject_key), 0) FROM snapshot
+        JOIN unnest($1::text[], $2::text[]) AS its (stream, shape) USING (stream, shape)
     """,
     "keep_snapshots": """
         INSERT INTO snapshot (stream, version, shape, state)
@@ -226,9 +226,11 @@ class Recorder:
         """The snapshots of these streams which still have the shape given."""
         values = (texts(shapes), texts(shapes.values()))
         [found] = await self._ask(Ask("find_snapshots", values))
+        if (rows := [*rows_of(found)]) and self._subjects:  # They may name people.
+            self._subjects.notice_key(rows[0].bigint(3))
         return [
             Snapshot(row.text(0), row.bigint(1), shapes[row.text(0)], row.bytea(2))
-            for row in rows_of(found)
+            for row in rows
         ]
 
     async def end(
@@ -254,10 +256,9 @@ class Recorder:
 
     async def _events(self, rows: Sequence[Row]) -> Sequence[Recorded]:
         """What people's keys are needed for them is fetched beside the event loop."""
-        if self._subjects is not None:
-            lacking = self._subjects.lacking(row.bytea(3) for row in rows)
-            if lacking:
-                await in_thread(self._subjects.load, lacking)
+        subjects = self._subjects
+        if subjects and (lacking := subjects.lacking(row.bytea(3) for row in rows)):
+            await in_thread(subjects.load, lacking)
         return [
             recorded(
                 row.text(0),

@@ -19,6 +19,7 @@ from domain.errors import VaultClosed
 from domain.person import ERASED_AS
 from projections.storage.database import Database
 from projections.storage.keyring import Keyring
+from projections.storage.migrate import ADVISORY_LOCK
 from projections.storage.personal import KEY_BITS
 from projections.storage.vault import unwrap, wrap
 
@@ -26,30 +27,35 @@ SECRET_BYTES = 32
 OF_THE_SECRET = b""  # What stands in the place of a digest for it.
 SHOWN_DIGITS = 12
 
-# That there is none is known as of so many erasures, too. A key that was destroyed is
+TALLY: LiteralString = """
+SELECT coalesce((SELECT max(number) FROM erasure), 0) AS erasures,
+    coalesce((SELECT max(id) FROM subject_key), 0) AS newest_key
+"""
+# That there is none is known as of some tally, too. A key that was destroyed is
 # found until the erasure is finished; before the one in use, if there is one again.
-FIND: LiteralString = """
-SELECT id, digest, erased_as, key_version, wrapped_key, erasures
-FROM (SELECT coalesce(max(number), 0) AS erasures FROM erasure) AS known
+FIND: LiteralString = f"""
+SELECT id, digest, erased_as, key_version, wrapped_key, erasures, newest_key
+FROM ({TALLY}) AS tally
 LEFT JOIN LATERAL (
     SELECT * FROM subject_key WHERE digest = ANY(%(wanted)s) AND wrapped_key IS NULL
     UNION ALL
     SELECT * FROM subject_key WHERE digest = ANY(%(wanted)s) AND wrapped_key IS NOT NULL
 ) AS key ON true
 ORDER BY wrapped_key IS NOT NULL
-"""
-LOAD: LiteralString = """
-SELECT id, digest, erased_as, key_version, wrapped_key, erasures
-FROM (SELECT coalesce(max(number), 0) AS erasures FROM erasure) AS known
+"""  # noqa: S608 - a statement of ours
+LOAD: LiteralString = f"""
+SELECT id, digest, erased_as, key_version, wrapped_key, erasures, newest_key
+FROM ({TALLY}) AS tally
 LEFT JOIN subject_key ON id = ANY(%(wanted)s)
-"""
+"""  # noqa: S608
+# Whoever has seen the newest key has seen all of them: no lower one comes later.
+IN_TURN: LiteralString = "SELECT pg_advisory_xact_lock(%s, hashtext('subject_key'))"
 # Whoever comes second finds the key of the first.
 MAKE: LiteralString = """
 INSERT INTO subject_key (digest, erased_as, key_version, wrapped_key)
 VALUES (%s, %s, %s, %s)
 ON CONFLICT (digest) WHERE wrapped_key IS NOT NULL DO NOTHING
 """
-ERASURES: LiteralString = "SELECT coalesce(max(number), 0) AS number FROM erasure"
 
 
 class Known(NamedTuple):
@@ -68,10 +74,17 @@ class Key(NamedTuple):
     cipher: AESSIV | None
 
 
-class Found(NamedTuple):
-    """Keys as they were when so many `erasures` had been made."""
+class Tally(NamedTuple):
+    """How many times keys have been destroyed, and the id of the key made last."""
 
     erasures: int
+    newest_key: int
+
+
+class Found(NamedTuple):
+    """Keys as they were at some time."""
+
+    tally: Tally
     keys: Collection[Key]
 
 
@@ -113,8 +126,8 @@ class SubjectKeys:
             if not (make and missing):
                 return found
             with self._database.transaction(commit=True) as cursor:
-                # In one order, lest two who make the same ones wait for each other.
-                for known in sorted(missing):
+                cursor.execute(IN_TURN, [ADVISORY_LOCK])
+                for known in missing:
                     self._make(cursor, known.digest, known.erased_as)
 
     def load(self, key_ids: Collection[int]) -> Found:
@@ -126,10 +139,10 @@ class SubjectKeys:
             raise VaultClosed(told, version=0)
         return found
 
-    def erasures(self) -> int:
-        """How many times everybody had to forget somebody so far."""
+    def tally(self) -> Tally:
+        """What everybody who remembers something of people has to know."""
         with self._database.cursor() as cursor:
-            return erasures(cursor)
+            return tally(cursor)
 
     def _find_secret(self) -> bytes:
         with self._database.cursor() as cursor:
@@ -169,7 +182,7 @@ class SubjectKeys:
             for row in rows
             if row["id"] is not None
         ]
-        return Found(rows[0]["erasures"], keys)
+        return Found(Tally(rows[0]["erasures"], rows[0]["newest_key"]), keys)
 
     def _unwrap(self, row: Mapping[str, object]) -> bytes:
         digest, version, wrapped = (
@@ -188,8 +201,7 @@ def wrapped_for(digest: bytes) -> str:
     return f"subject {digest.hex()}"
 
 
-def erasures(cursor: Cursor[DictRow]) -> int:
-    """How many times keys have been destroyed, as this transaction sees it."""
-    [row] = cursor.execute(ERASURES, prepare=True).fetchall()
-    number: int = row["number"]
-    return number
+def tally(cursor: Cursor[DictRow]) -> Tally:
+    """As this transaction sees it."""
+    [row] = cursor.execute(TALLY, prepare=True).fetchall()
+    return Tally(row["erasures"], row["newest_key"])

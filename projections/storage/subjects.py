@@ -35,7 +35,7 @@ from projections.storage.personal import (
     shown,
     with_names,
 )
-from projections.storage.subject_keys import Found, Key, Known, SubjectKeys
+from projections.storage.subject_keys import Found, Key, Known, SubjectKeys, Tally
 
 REMEMBERED_MAX = 50_000
 CONNECTIONS_MAX = 2
@@ -48,12 +48,12 @@ class SubjectUnknown(KeyError):
 
 
 class Memory:
-    """What is remembered as long as nobody is erased: after so many `erasures`."""
+    """What is remembered as long as nobody is erased."""
 
-    def __init__(self, erasures: int) -> None:
-        self.erasures = erasures
+    def __init__(self, tally: Tally) -> None:
+        self.erasures, self.newest_key = tally
         self.keys: dict[int, Key] = {}
-        # How each name is stored; None: as it is, for it is not a person's.
+        # How each name is stored; None: as it is, for up to the newest key it has none.
         self.names: dict[str, Raw | None] = {}
         # Of those who acted: whether they are people is certain of them alone.
         self.people: dict[str, Key | None] = {}
@@ -64,13 +64,17 @@ class Memory:
         """All that is known of a person; some may have been forgotten, being much."""
         return name in self.people and name in self.names
 
+    def forget_strangers(self) -> None:
+        """Who had no key may have been given one."""
+        self.names = {n: raw for n, raw in self.names.items() if raw is not None}
+
 
 class Subjects:
     """`keys` are where it looks for what it does not remember."""
 
     def __init__(self, keys: SubjectKeys) -> None:
         self._keys = keys
-        self._memory = Memory(-1)
+        self._memory = Memory(Tally(-1, 0))
         self._turn = threading.Lock()
 
     def close(self) -> None:
@@ -96,15 +100,23 @@ class Subjects:
 
     def look(self) -> int:
         """Ask whether anybody was erased, and forget all if so; how many ever were."""
-        self.notice(self._keys.erasures())
+        self.notice(self._keys.tally())
         return self.erasures
 
-    def notice(self, erasures: int) -> None:
-        """There have been so many, as somebody has just seen."""
-        if erasures > self._memory.erasures:
+    def notice(self, tally: Tally) -> None:
+        """It is so, as somebody has just seen in the database."""
+        if tally.erasures > self._memory.erasures:
             with self._turn:
-                if erasures > self._memory.erasures:
-                    self._memory = Memory(erasures)
+                if tally.erasures > self._memory.erasures:
+                    self._memory = Memory(tally)
+        self.notice_key(tally.newest_key)
+
+    def notice_key(self, newest: int) -> None:
+        """This is the newest key: it may be that of a name that had none."""
+        with self._turn:
+            if newest > self._memory.newest_key:
+                self._memory.newest_key = newest
+                self._memory.forget_strangers()
 
     def hide(self, event: Event, origin: Origin) -> tuple[Event, Origin]:
         """Copies to be stored; `SubjectUnknown` if a name in them must be learned."""
@@ -165,11 +177,15 @@ class Subjects:
             if memory is not None:
                 break
         keys = {key.digest: key for key in found.keys} if found else {}
-        for name in names:
-            key = keys.get(known[name].digest) if name in known else None
-            _remember(memory.names, name, _hidden(name, key))
-            if make:
-                _remember(memory.people, name, key)
+        with self._turn:
+            is_old = found and found.tally.newest_key < memory.newest_key
+            for name in names:
+                key = keys.get(known[name].digest) if name in known else None
+                if key is None and name in known and is_old:
+                    continue  # It may have one by now: whoever needs it asks again.
+                _remember(memory.names, name, _hidden(name, key))
+                if make:
+                    _remember(memory.people, name, key)
 
     def lacking(self, states: Iterable[bytes]) -> set[int]:
         """The keys that these need, and that are not remembered here."""
@@ -214,9 +230,9 @@ class Subjects:
 
     def _remembering(self, found: Found) -> Memory | None:
         """Where these are remembered by now; None if they were found too long ago."""
-        self.notice(found.erasures)
+        self.notice(found.tally)
         memory = self._memory
-        if found.erasures < memory.erasures:
+        if found.tally.erasures < memory.erasures:
             return None
         for key in found.keys:
             _remember(memory.keys, key.id, key)
