@@ -23,7 +23,7 @@ class ErasureWatch:
     async def run_once(self) -> int:
         """Ask the database; return how many times something was forgotten."""
         erasures = await in_thread(self._subjects.look)
-        is_news, self._seen = -1 < self._seen < erasures, erasures
+        is_news, self._seen = self._seen not in (-1, erasures), erasures
         for forget in self._forget if is_news else ():
             forget()
         return 0

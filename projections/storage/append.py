@@ -226,7 +226,7 @@ class Appender:
 
         Whatever is hidden from then on would have that name in plain.
         """
-        return self._subjects is not None and self._subjects.erasures > self._erasures
+        return self._subjects is not None and self._subjects.erasures != self._erasures
 
     def _forget_the_erased(self) -> None:
         if self._subjects is not None and self._names_the_erased:

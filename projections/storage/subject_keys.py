@@ -80,6 +80,10 @@ class Tally(NamedTuple):
     erasures: int
     newest_key: int
 
+    def is_behind(self, known: Tally) -> bool:
+        """As none is that was seen later, while the database stays what it is."""
+        return self.erasures < known.erasures or self.newest_key < known.newest_key
+
 
 class Found(NamedTuple):
     """Keys as they were at some time."""

@@ -8,13 +8,14 @@ as it is noticed that somebody was erased (docs/erasure.md).
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from msgspec import Raw
 
-from domain.errors import VaultClosed
+from domain.errors import JournalUnavailable, VaultClosed
 from domain.event import Actor, Event
 from domain.hidden import NAME, ORIGIN
 from domain.person import may_be_a_person
@@ -36,37 +37,14 @@ from projections.storage.personal import (
     with_names,
 )
 from projections.storage.subject_keys import Found, Key, Known, SubjectKeys, Tally
+from projections.storage.subject_memory import Memory, remember
 
-REMEMBERED_MAX = 50_000
+TRIES_MAX = 10
 CONNECTIONS_MAX = 2
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class SubjectUnknown(KeyError):
     """It is not known here whether this is a person's name: `learn` finds out."""
-
-
-class Memory:
-    """What is remembered as long as nobody is erased."""
-
-    def __init__(self, tally: Tally) -> None:
-        self.erasures, self.newest_key = tally
-        self.keys: dict[int, Key] = {}
-        # How each name is stored; None: as it is, for up to the newest key it has none.
-        self.names: dict[str, Raw | None] = {}
-        # Of those who acted: whether they are people is certain of them alone.
-        self.people: dict[str, Key | None] = {}
-        self.origins: dict[tuple[str, str | None, str | None], Raw] = {}
-        self.shown: dict[bytes, bytes] = {}
-
-    def has_met(self, name: str) -> bool:
-        """All that is known of a person; some may have been forgotten, being much."""
-        return name in self.people and name in self.names
-
-    def forget_strangers(self) -> None:
-        """Who had no key may have been given one."""
-        self.names = {n: raw for n, raw in self.names.items() if raw is not None}
 
 
 class Subjects:
@@ -74,7 +52,7 @@ class Subjects:
 
     def __init__(self, keys: SubjectKeys) -> None:
         self._keys = keys
-        self._memory = Memory(Tally(-1, 0))
+        self._memory = Memory(Tally(0, 0))
         self._turn = threading.Lock()
 
     def close(self) -> None:
@@ -83,7 +61,7 @@ class Subjects:
     @property
     def erasures(self) -> int:
         """How many there had been when what is remembered here was found out."""
-        return self._memory.erasures
+        return self._memory.tally.erasures
 
     def known(self, name: str) -> Known:
         """How to find a person's key, and what stands in an erased name's place."""
@@ -105,18 +83,25 @@ class Subjects:
 
     def notice(self, tally: Tally) -> None:
         """It is so, as somebody has just seen in the database."""
-        if tally.erasures > self._memory.erasures:
+        memory = self._memory
+        known = memory.tally
+        if tally.is_behind(known):  # Unless it was seen before others saw more.
+            tally = self._keys.tally()
+        # What is still lower was restored, or lost at a failover: so is what was known.
+        if tally.erasures != known.erasures or tally.is_behind(known):
             with self._turn:
-                if tally.erasures > self._memory.erasures:
+                now = self._memory
+                if now is memory or tally.erasures > now.tally.erasures:
                     self._memory = Memory(tally)
         self.notice_key(tally.newest_key)
 
     def notice_key(self, newest: int) -> None:
         """This is the newest key: it may be that of a name that had none."""
         with self._turn:
-            if newest > self._memory.newest_key:
-                self._memory.newest_key = newest
-                self._memory.forget_strangers()
+            memory = self._memory
+            if newest > memory.tally.newest_key:
+                memory.tally = memory.tally._replace(newest_key=newest)
+                memory.forget_strangers()
 
     def hide(self, event: Event, origin: Origin) -> tuple[Event, Origin]:
         """Copies to be stored; `SubjectUnknown` if a name in them must be learned."""
@@ -171,21 +156,20 @@ class Subjects:
 
     def _learn(self, names: Collection[str], *, make: bool) -> None:
         known = {n: self.known(n) for n in names if may_be_a_person(n)}
-        while True:
-            found = self._keys.find(known.values(), make=make) if known else None
-            memory = self._remembering(found) if found else self._memory
-            if memory is not None:
-                break
-        keys = {key.digest: key for key in found.keys} if found else {}
+        found, memory = Found(self._memory.tally, ()), self._memory
+        if known:
+            find = partial(self._keys.find, known.values(), make=make)
+            found, memory = self._remembered(find)
+        keys = {key.digest: key for key in found.keys}
         with self._turn:
-            is_old = found and found.tally.newest_key < memory.newest_key
+            is_old = found.tally.newest_key < memory.tally.newest_key
             for name in names:
                 key = keys.get(known[name].digest) if name in known else None
                 if key is None and name in known and is_old:
                     continue  # It may have one by now: whoever needs it asks again.
-                _remember(memory.names, name, _hidden(name, key))
+                remember(memory.names, name, _hidden(name, key))
                 if make:
-                    _remember(memory.people, name, key)
+                    remember(memory.people, name, key)
 
     def lacking(self, states: Iterable[bytes]) -> set[int]:
         """The keys that these need, and that are not remembered here."""
@@ -196,8 +180,7 @@ class Subjects:
 
     def load(self, key_ids: Collection[int]) -> None:
         """From the database; `VaultClosed` if this process cannot open one of them."""
-        while self._remembering(self._keys.load(key_ids)) is None:
-            pass
+        self._remembered(partial(self._keys.load, key_ids))
 
     def show(self, state: bytes) -> bytes:
         """Stored bytes as they were before something in them was hidden.
@@ -221,22 +204,29 @@ class Subjects:
 
     def _show(self, memory: Memory, stored: bytes) -> bytes:
         cipher = cipher_in(stored)
-        while (key := memory.keys.get(cipher.key_id)) is None:
-            self.load([cipher.key_id])
-            memory = self._memory
+        key = memory.keys.get(cipher.key_id)
+        if key is None:
+            load = partial(self._keys.load, [cipher.key_id])
+            found, memory = self._remembered(load)
+            [key] = found.keys
         plain = _plain(cipher, key)[1:]  # The quote before it is there.
-        _remember(memory.shown, stored, plain)
+        remember(memory.shown, stored, plain)
         return plain
 
-    def _remembering(self, found: Found) -> Memory | None:
-        """Where these are remembered by now; None if they were found too long ago."""
-        self.notice(found.tally)
-        memory = self._memory
-        if found.tally.erasures < memory.erasures:
-            return None
-        for key in found.keys:
-            _remember(memory.keys, key.id, key)
-        return memory
+    def _remembered(self, ask: Callable[[], Found]) -> tuple[Found, Memory]:
+        """What was found, and where it is remembered; asked again if that is over.
+
+        `JournalUnavailable` if it never is as it was when it was asked.
+        """
+        for _ in range(TRIES_MAX):
+            found = ask()
+            self.notice(found.tally)
+            memory = self._memory
+            if found.tally.erasures == memory.tally.erasures:
+                for key in found.keys:
+                    remember(memory.keys, key.id, key)
+                return found, memory
+        raise JournalUnavailable("people are being erased all the time: ask again")
 
 
 def subjects_of(url: str, keys: Keyring) -> Subjects:
@@ -276,11 +266,5 @@ def _by(memory: Memory, origin: Origin) -> Raw | None:
     if key is None or key.cipher is None:
         return None
     raw = hidden(ORIGIN, key.id, key.cipher, origin_in_json(*whole))
-    _remember(memory.origins, whole, raw)
+    remember(memory.origins, whole, raw)
     return raw
-
-
-def _remember(known: dict[K, V], key: K, value: V) -> None:
-    if len(known) >= REMEMBERED_MAX:
-        known.clear()
-    known[key] = value
