@@ -25,7 +25,8 @@ from msgspec import Struct
 from domain.errors import IssuerUnavailable
 
 ASKED_EVERY_SECONDS = 30
-RENEWED_AFTER_SECONDS = 3_600
+RENEWED_AFTER_SECONDS = 1_800
+AWAITED_AFTER_SECONDS = 3_600  # Where nobody came, nothing was renewed beside.
 GOOD_FOR_SECONDS = 24 * 3_600
 FETCH_SECONDS_MAX = 5
 BYTES_MAX = 256 * 1024
@@ -53,8 +54,9 @@ class IssuerKeys:
 
         `IssuerUnavailable` if it is not known here and the issuer does not answer.
         """
-        if known := self._known(kid):
-            if self._age() > RENEWED_AFTER_SECONDS:
+        known, age = self._known(kid), self._age()
+        if known and age <= AWAITED_AFTER_SECONDS:
+            if age > RENEWED_AFTER_SECONDS:
                 self._ask()
             return known
         if asking := self._ask():

@@ -80,18 +80,34 @@ def test_a_new_key_is_found_after_half_a_minute_at_most(
     asyncio.run(asking())
 
 
-def test_a_key_that_was_withdrawn_is_noticed_within_the_hour(
+def test_keys_are_renewed_beside_whoever_comes(odd_issuer: Issuer, time: Time) -> None:
+    async def asking() -> None:
+        keys = IssuerKeys(odd_issuer.jwks)
+        assert await keys.find("es256")
+        del odd_issuer.keys["es256"]
+        time.now += jwks.RENEWED_AFTER_SECONDS
+        assert await keys.find("es256")
+        assert odd_issuer.fetches == 1
+        time.now += 1
+        assert await keys.find("es256")  # The question is asked beside.
+        assert keys._fetching
+        await keys._fetching
+        assert await keys.find("es256") is None
+
+    asyncio.run(asking())
+
+
+def test_a_key_that_was_withdrawn_is_refused_after_an_hour_though_nobody_came(
     odd_issuer: Issuer, time: Time
 ) -> None:
     async def asking() -> None:
         keys = IssuerKeys(odd_issuer.jwks)
         assert await keys.find("es256")
         del odd_issuer.keys["es256"]
-        time.now += jwks.RENEWED_AFTER_SECONDS + 1
-        assert await keys.find("es256")  # The question is asked beside.
-        assert keys._fetching
-        await keys._fetching
+        time.now += jwks.AWAITED_AFTER_SECONDS + 1
         assert await keys.find("es256") is None
+        assert await keys.find("rs256")
+        assert odd_issuer.fetches == 2
 
     asyncio.run(asking())
 
