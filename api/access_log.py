@@ -7,7 +7,8 @@ the first one is recorded at once, those of the next minute together.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -73,38 +74,62 @@ class AccessLog:
         # Who is known is counted for each environment, anybody else for each address,
         # or whoever makes ids up would be recorded as often as he likes.
         key = (actor.ip, actor.id, event.environment_id if caller else None)
-        if not await self._is_first(key, actor, event):
+        if self._is_counted(key, event):
             return
-        if event.environment_id is None:
-            event = replace(event, environment_id=await _named_by(connection))
-        await self._record(actor, event)
+        async with self._flood(key, actor, event):
+            if event.environment_id is None:
+                event = replace(event, environment_id=await _named_by(connection))
+            await self._record(actor, event)
 
     async def refused_over_nats(
         self, actor: Actor, subject: str, refusal: DomainError
     ) -> None:
         """As above, of what was asked under a subject."""
         event = AccessRefused(None, status_of(refusal), "NATS", subject, str(refusal))
-        if await self._is_first((None, actor.id, None), actor, event):
-            await self._record(actor, event)
+        key = (None, actor.id, None)
+        if not self._is_counted(key, event):
+            async with self._flood(key, actor, event):
+                await self._record(actor, event)
 
-    async def _is_first(self, key: Key, actor: Actor, event: AccessRefused) -> bool:
-        """Whether to record it at once; those of the next minute are counted."""
+    def _is_counted(self, key: Key, event: AccessRefused) -> bool:
+        """Whether it is one of a flood; else it is to be recorded at once."""
         flood = self._floods.get(key)
-        if flood and monotonic() - flood.since < WINDOW_SECONDS:
-            flood.count += 1
-            flood.latest = event
+        if flood is None or monotonic() - flood.since >= WINDOW_SECONDS:
             return False
-        self._floods[key] = new = Flood(actor, event)
-        if flood:
-            try:
-                await self._record_flood(flood)
-            except JournalUnavailable:
-                new.count += flood.count
-                raise
-        if len(self._floods) > REMEMBERED_MAX:
-            _, oldest = self._floods.popitem(last=False)
-            await self._record_flood(oldest)
+        flood.count += 1
+        flood.latest = event
         return True
+
+    @asynccontextmanager
+    async def _flood(
+        self, key: Key, actor: Actor, first: AccessRefused
+    ) -> AsyncIterator[None]:
+        """Of the next minute; it has not begun if the block cannot record its first."""
+        before = self._floods.get(key)
+        self._floods[key] = new = Flood(actor, first)
+        is_recorded = False
+        try:
+            if before:
+                await self._record_flood(before)
+            if len(self._floods) > REMEMBERED_MAX:
+                _, oldest = self._floods.popitem(last=False)
+                await self._record_flood(oldest)
+            yield
+            is_recorded = True
+        finally:
+            if not is_recorded and self._floods.get(key) is new:
+                self._take_back(key, new, before)
+
+    def _take_back(self, key: Key, new: Flood, before: Flood | None) -> None:
+        """But for those who were counted meanwhile, and have been answered."""
+        kept = before or new
+        if before and new.count:
+            before.count += new.count
+            before.latest = new.latest
+        if kept.count:
+            self._floods[key] = kept
+        else:
+            del self._floods[key]
 
     async def flush_once(self) -> int:
         """Record the floods that are over; return how many."""

@@ -48,6 +48,7 @@ SELECT id, digest, erased_as, key_version, wrapped_key, erasures, newest_key
 FROM ({TALLY}) AS tally
 LEFT JOIN subject_key ON id = ANY(%(wanted)s)
 """  # noqa: S608
+HAD_ONE: LiteralString = "SELECT FROM subject_key WHERE erased_as = %s LIMIT 1"
 # Whoever has seen the newest key has seen all of them: no lower one comes later.
 IN_TURN: LiteralString = "SELECT pg_advisory_xact_lock(%s, hashtext('subject_key'))"
 # Whoever comes second finds the key of the first.
@@ -142,6 +143,11 @@ class SubjectKeys:
             told = f"subject key {min(lost)} is not in the database"
             raise VaultClosed(told, version=0)
         return found
+
+    def had_one(self, known: Known) -> bool:
+        """Whether there ever was a key. Reads all of the table."""
+        with self._database.cursor() as cursor:
+            return cursor.execute(HAD_ONE, [known.erased_as]).fetchone() is not None
 
     def tally(self) -> Tally:
         """What everybody who remembers something of people has to know."""

@@ -68,13 +68,14 @@ class Subjects:
         return self._keys.known(name)
 
     def by_now(self, name: str) -> str:
-        """The name of somebody who had a key; what stands in its place if erased."""
+        """The name; what stands in its place if it was somebody's who was erased."""
         if not may_be_a_person(name):
             return name
         known = self.known(name)
         keys = self._keys.find([known], make=False).keys
         has_one = any(key.cipher is not None for key in keys)
-        return name if has_one else known.erased_as
+        is_erased = not has_one and self._keys.had_one(known)
+        return known.erased_as if is_erased else name
 
     def look(self) -> int:
         """Ask whether anybody was erased, and forget all if so; how many ever were."""

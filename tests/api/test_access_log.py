@@ -17,6 +17,7 @@ from domain.decider import Outcome, Step
 from domain.errors import Forbidden, JournalUnavailable
 from domain.event import Actor
 from domain.ids import new_id
+from domain.person import ERASED_AS
 from domain.roles import Role
 from tests.support.memory import Hands, MemoryJournal
 
@@ -120,6 +121,65 @@ def test_what_was_counted_outlives_an_outage(
     asyncio.run(refusals())
     events = [cast("AccessRefused", record.event) for record in journal.records]
     assert [event.count for event in events] == [1, 9]
+
+
+def test_a_flood_has_not_begun_if_its_first_refusal_could_not_be_recorded(
+    clock: Hands, wait: Wait
+) -> None:
+    """Else whoever is new would be counted who has no key, as though it were gone."""
+    journal = Away(clock)
+
+    async def refusals() -> None:
+        log = AccessLog(journal, lambda name: f"{ERASED_AS}{name}")
+        journal.is_away = True
+        with pytest.raises(JournalUnavailable):
+            await log.refused(asking(), Forbidden("no"))
+        journal.is_away = False
+        for _ in range(2):
+            await log.refused(asking(), Forbidden("no"))
+            wait(WINDOW_SECONDS)
+        await log.close()
+
+    asyncio.run(refusals())
+    told = [
+        (record.origin.by, cast("AccessRefused", record.event).count)
+        for record in journal.records
+    ]
+    assert told == [("mallory", 1)] * 2
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_who_was_counted_while_the_first_was_not_recorded_is_on_record(
+    clock: Hands, wait: Wait, *, is_first: bool
+) -> None:
+    journal = Away(clock)
+
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        if not is_first:
+            await log.refused(asking(), Forbidden("no"))
+        wait(WINDOW_SECONDS)
+        is_asked, may_fail = asyncio.Event(), asyncio.Event()
+
+        async def failing(*_: Step, **__: float) -> Outcome:
+            is_asked.set()
+            await may_fail.wait()
+            raise JournalUnavailable("it does not answer")
+
+        with pytest.MonkeyPatch.context() as away:
+            away.setattr(journal, "execute", failing)
+            asked = asyncio.create_task(log.refused(asking(), Forbidden("no")))
+            await is_asked.wait()
+            for _ in range(3):
+                await log.refused(asking(), Forbidden("no"))
+            may_fail.set()
+            with pytest.raises(JournalUnavailable):
+                await asked
+        await log.close()
+
+    asyncio.run(refusals())
+    events = [cast("AccessRefused", record.event) for record in journal.records]
+    assert [event.count for event in events] == ([3] if is_first else [1, 3])
 
 
 def test_one_that_was_evicted_meanwhile_is_no_error(

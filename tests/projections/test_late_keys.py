@@ -18,6 +18,7 @@ from domain.event import Actor
 from domain.record import Recorded
 from domain.roles import Role
 from projections.storage import heads
+from projections.storage.erasure import Erasure
 from projections.storage.mapper import EventMapper
 from projections.storage.subject_keys import Found, Known, SubjectKeys
 from projections.storage.subjects import SubjectUnknown
@@ -162,3 +163,17 @@ def test_keys_are_made_in_the_order_of_their_ids(
             may_go_on.set()
         first.result()
         second.result()
+
+
+def test_who_never_had_a_key_was_not_erased(journal_url: str, process: Process) -> None:
+    here = process()
+    assert here.by_now(ADA.id) == ADA.id
+    here.meet([ADA.id])
+    assert here.by_now(ADA.id) == ADA.id
+    known = here.known(ADA.id)
+    assert Erasure(journal_url, here).destroy(known)
+    assert here.by_now(ADA.id) == known.erased_as
+    erased(journal_url, here, ADA.id)
+    assert here.by_now(ADA.id) == known.erased_as
+    here.meet([ADA.id])
+    assert here.by_now(ADA.id) == ADA.id
