@@ -124,19 +124,25 @@ def issuer_unavailable(
 ) -> Response[ErrorBody]:
     """Nobody can tell whether the token is good; nothing was done."""
     later = {"Retry-After": str(error.retry_after_seconds)}
-    return answer(request, 503, str(error), "ISSUER_UNAVAILABLE", headers=later)
+    return answer(request, 503, str(error), error.code, headers=later)
 
 
 def vault_closed(request: AnyRequest, error: errors.VaultClosed) -> Response[ErrorBody]:
-    """Another process may have the key: the message is for who runs Berth."""
+    """Another process may have the key."""
+    body = vault_closed_body(error, request_id_of(request.scope))
+    later = {"Retry-After": "5"}
+    return Response(body, status_code=body.status_code, headers=later)
+
+
+def vault_closed_body(error: errors.VaultClosed, request_id: str) -> ErrorBody:
+    """Told to the log as well: the message is for who runs Berth."""
     log.error(
         "vault closed",
         key_version=error.version,
         reason=str(error),
-        request_id=request_id_of(request.scope),
+        request_id=request_id,
     )
-    later = {"Retry-After": "5"}
-    return answer(request, 503, str(error), "VAULT_CLOSED", headers=later)
+    return error_body(503, str(error), request_id, "VAULT_CLOSED")
 
 
 def undecodable(request: AnyRequest, error: Exception) -> Response[ErrorBody]:

@@ -18,6 +18,7 @@ from api.errors import (
     error_body,
     refused_body,
     undecodable_body,
+    vault_closed_body,
 )
 from api.identity import ANYBODY
 from api.person_tokens import Signer
@@ -40,6 +41,7 @@ from domain.errors import (
     JournalUnavailable,
     NotFound,
     Unauthenticated,
+    VaultClosed,
 )
 from domain.roles import Role
 from workers.loop import run_forever
@@ -106,10 +108,10 @@ class WorkerDesk:
             answered = await self._answer(what, authorization, request_id, body)
         except DomainError as refusal:
             answered = refused_body(refusal, request_id)
-        except JournalUnavailable as error:
+        except (JournalUnavailable, IssuerUnavailable) as error:
             answered = error_body(503, str(error), request_id, error.code)
-        except IssuerUnavailable as error:
-            answered = error_body(503, str(error), request_id, "UNAVAILABLE")
+        except VaultClosed as error:
+            answered = vault_closed_body(error, request_id)
         except UNDECODABLE as error:
             answered = undecodable_body(error, request_id)
         except Exception:

@@ -282,6 +282,8 @@ class Stopping(JournalUnavailable):
 class IssuerUnavailable(Exception):
     """Whoever issued this token cannot be asked for its key just now."""
 
+    code = "ISSUER_UNAVAILABLE"
+
     def __init__(self, message: str, *, retry_after_seconds: int) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
