@@ -19,6 +19,8 @@ from domain.roles import Role
 ALGORITHM = "HS256"
 ISSUER = AUDIENCE = "berth"
 LEEWAY = timedelta(seconds=30)
+# What is raised for a token that says anything else than one of ours.
+BAD = (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -63,7 +65,7 @@ class Signer:
             claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
             self._claims.validate(claims)
             return _person(claims)
-        except (JoseError, ValueError, TypeError, KeyError, OverflowError) as error:
+        except BAD as error:
             raise Unauthenticated("this token is not valid here") from error
 
 
