@@ -185,10 +185,7 @@ class Recorder:
     async def begin(
         self, versions: Mapping[str, int]
     ) -> tuple[Tip, Sequence[Recorded]]:
-        """Begin an append: from now on, and until its end, there is no other.
-
-        With what is new in these streams.
-        """
+        """Begin an append, until whose end there is no other, with these streams' news."""
         asks = [*BEGIN, Ask("tip")]
         if versions:
             asks.append(_news(versions, ALL))
@@ -226,7 +223,8 @@ class Recorder:
         """The snapshots of these streams which still have the shape given."""
         values = (texts(shapes), texts(shapes.values()))
         [found] = await self._ask(Ask("find_snapshots", values))
-        if (rows := [*rows_of(found)]) and self._subjects:  # They may name people.
+        rows = [*rows_of(found)]
+        if rows and self._subjects:  # They may name people.
             self._subjects.notice_key(rows[0].bigint(3))
         return [
             Snapshot(row.text(0), row.bigint(1), shapes[row.text(0)], row.bytea(2))
