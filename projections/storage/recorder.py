@@ -185,7 +185,7 @@ class Recorder:
     async def begin(
         self, versions: Mapping[str, int]
     ) -> tuple[Tip, Sequence[Recorded]]:
-        """Begin an append, until whose end there is no other, with these streams' news."""
+        """Begin an append, until whose end there is no other; what is new there."""
         asks = [*BEGIN, Ask("tip")]
         if versions:
             asks.append(_news(versions, ALL))
