@@ -74,6 +74,8 @@ class Tail:
     Where `events` is a function, it is asked before each batch; and a batch ends after
     one of `turns`: what is of interest from there on may be something else. After a
     batch of `MANY` it pauses, so that where much happens, batches are few and large.
+    `when_leading` is called before the first batch of each lead: another may have led
+    since the last one, and what was known then is of the past.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Tail:
         *,
         turns: Collection[type[Event]] = (),
         pause_seconds: float = 0,
+        when_leading: Callable[[], None] = lambda: None,
     ) -> None:
         self.is_leading = False
         self._database = database
@@ -93,6 +96,7 @@ class Tail:
         self._hand_on = hand_on
         self._turns = frozenset(turns)
         self._pause_seconds = pause_seconds
+        self._when_leading = when_leading
         self._nudged = asyncio.Event()
         self._position = self._stored = 0
         self._is_to_move = False
@@ -124,6 +128,7 @@ class Tail:
             while not await asyncio.to_thread(self._lead, connection):  # noqa: ASYNC110
                 # Whatever is appended meanwhile is the leader's to look at.
                 await asyncio.sleep(FOLLOW_EVERY_SECONDS)
+            self._when_leading()
             self.is_leading = True
             while True:
                 await self._follow(connection)

@@ -24,6 +24,7 @@ from workers.webhooks.selection import Selection, Wish, wishes_of
 
 NAME = "webhook-fan-out"
 OF_WEBHOOKS: Sequence[type[Event]] = get_args(WebhookEvent)
+EVERY_TOPIC: Sequence[str] = sorted(TAGS)
 
 
 class FanOut:
@@ -43,7 +44,7 @@ class FanOut:
         self._place: int | None = None
         self._webhooks: dict[str, Webhook] = {}
         self._wishes: Sequence[Wish] = ()
-        self._topics = sorted(TAGS)
+        self._topics = EVERY_TOPIC
 
     @property
     def is_wanted(self) -> bool:
@@ -51,8 +52,15 @@ class FanOut:
         return self._place is None or bool(self._wishes)
 
     def topics(self) -> Sequence[str]:
-        """The types of event that are of interest now."""
-        return self._topics
+        """The types of event that are of interest now; every one until that is known.
+
+        What is not among them is never read, so nothing would tell that it was wanted.
+        """
+        return EVERY_TOPIC if self._place is None else self._topics
+
+    def forget(self) -> None:
+        """Another may have followed the journal meanwhile: look up who is there."""
+        self._place = None
 
     async def hand_on(self, records: Sequence[Recorded]) -> bool:
         """Put down what is wanted of `records`; False if it was known too little."""

@@ -88,6 +88,7 @@ def webhooks(
         following.topics,
         following.hand_on,
         turns=fan_out.OF_WEBHOOKS,
+        when_leading=following.forget,
     )
     return Webhooks(
         database,

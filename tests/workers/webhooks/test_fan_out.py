@@ -11,6 +11,7 @@ import pytest
 
 from domain.catalog import tag
 from domain.environment.events import Category, EnvironmentRevised
+from domain.errors import JournalUnavailable
 from domain.event import Event
 from domain.record import Recorded
 from domain.token import TokenIssued, TokenRevoked
@@ -25,7 +26,7 @@ from domain.webhook.events import (
 from domain.webhook.wishes import TAGS
 from projections.storage.belongings import Belongings
 from projections.storage.database import Database
-from projections.storage.deliveries import Deliveries
+from projections.storage.deliveries import Deliveries, New
 from projections.storage.descriptions import Descriptions
 from projections.storage.past import Past
 from projections.storage.reader import Reader
@@ -65,11 +66,15 @@ def database(own_journal_url: str) -> Iterator[Database]:
         yield database
 
 
-def fan_out(database: Database, past: Past | None = None) -> FanOut:
+def fan_out(
+    database: Database,
+    past: Past | None = None,
+    deliveries: Deliveries | None = None,
+) -> FanOut:
     """One that has just begun."""
     past = past or Past(database)
     selection = Selection(Descriptions(database), Belongings(database))
-    deliveries = Deliveries(database)
+    deliveries = deliveries or Deliveries(database)
     return FanOut(deliveries, past, Reader(database), selection, lambda: None)
 
 
@@ -78,8 +83,10 @@ def rows(url: str) -> list[tuple[str, int]]:
         return [(one, position) for one, position in connection.execute(ROWS)]
 
 
-async def read(database: Database, first: int, last: int) -> Sequence[Recorded]:
-    pieces = Past(database).between(first, last, TAGS)
+async def read(
+    database: Database, first: int, last: int, topics: Collection[str] = TAGS
+) -> Sequence[Recorded]:
+    pieces = Past(database).between(first, last, topics)
     return [record async for piece in pieces for record in piece]
 
 
@@ -170,6 +177,34 @@ def test_it_asks_for_no_more_of_the_journal_than_somebody_wants(
         assert following.is_wanted  # b wants locks by now.
 
     asyncio.run(follow())
+
+
+class Failing(Deliveries):
+    """The database is away when the first of it is put down."""
+
+    is_away = True
+
+    async def follow(self, new: Sequence[New], *, after: int, upto: int) -> bool:
+        if self.is_away:
+            self.is_away = False
+            raise JournalUnavailable("it does not answer")
+        return await super().follow(new, after=after, upto=upto)
+
+
+def test_what_could_not_be_put_down_is_asked_for_again_as_it_was_before(
+    database: Database, own_journal_url: str
+) -> None:
+    """At the end of it, the only one who wanted the rest is suspended."""
+    append(own_journal_url, [STORY[1], STORY[2], STORY[6]])
+
+    async def follow() -> None:
+        following = fan_out(database, deliveries=Failing(database))
+        with pytest.raises(JournalUnavailable):
+            await following.hand_on(await read(database, 1, 3))
+        assert await following.hand_on(await read(database, 1, 3, following.topics()))
+
+    asyncio.run(follow())
+    assert rows(own_journal_url) == [("a", 2)]
 
 
 def test_filters_go_by_what_an_environment_was_then(
