@@ -39,7 +39,12 @@ class EventRelay:
         self.stream = EventStream(self.broker, database, limits)
         events = get_args(AnyEvent)
         self.tail = Tail(
-            database, TAIL, events, self.hand_on, pause_seconds=PAUSE_SECONDS
+            database,
+            TAIL,
+            events,
+            self.hand_on,
+            pause_seconds=PAUSE_SECONDS,
+            when_leading=self._doubt,
         )
         self._last: int | None = None  # None: ask the stream
         self._one_at_a_time = asyncio.Lock()

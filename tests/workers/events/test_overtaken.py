@@ -15,12 +15,14 @@ from structlog.testing import capture_logs
 from domain.record import Recorded
 from projections.storage.database import Database
 from projections.storage.entry import entry_at
+from tests.projections.test_deliveries import run
+from tests.projections.test_views import append
 from tests.workers.events.conftest import EVENTS
-from tests.workers.events.stage import UNLIMITED, Stage
+from tests.workers.events.stage import UNLIMITED, Stage, story
 from workers.embedded import EmbeddedNats
 from workers.events.message import message_of
 from workers.events.publishing import _publish_all_but_last
-from workers.events.relay import EventRelay
+from workers.events.relay import TAIL, EventRelay
 from workers.events.stream import NAME
 from workers.loop import end
 
@@ -94,6 +96,27 @@ def test_what_was_given_up_and_is_stored_after_all_is_not_stored_twice(
             await scene(stage)
 
     uvloop.run(playing())
+
+
+def test_who_leads_again_after_another_does_not_take_the_stream_for_shorter(
+    journal_of_some: str, nats: EmbeddedNats
+) -> None:
+    async def scene() -> None:
+        async with (
+            idle(journal_of_some, nats.url) as one,
+            idle(journal_of_some, nats.url) as other,
+        ):
+            assert await one.relay.hand_on(await upto(one, KNOWN))
+            assert await other.relay.hand_on(await upto(other, EVENTS))
+            run(journal_of_some, "INSERT INTO tail VALUES (%s, %s)", TAIL, EVENTS)
+            append(journal_of_some, story(1, "e-2"))
+            with capture_logs() as logs:
+                leading = asyncio.create_task(one.relay.tail.run())
+                await one.completed()
+                await end(leading)
+            assert logs == []
+
+    uvloop.run(scene())
 
 
 def test_a_stream_that_has_not_grown_is_told_of(
