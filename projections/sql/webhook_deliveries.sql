@@ -52,16 +52,20 @@ WITH busy AS (
     FROM webhook LEFT JOIN busy ON busy.webhook_id = id
     WHERE status = 'active' AND coalesce(busy.count, 0) < %(at_once)s
 ), probing AS (
-    UPDATE webhook_health SET retry_at = now() + make_interval(secs => lease)
-    FROM receiver
-    WHERE webhook_id = id AND webhook_id IN (
-        SELECT resting.webhook_id FROM webhook_health AS resting
-        WHERE trips > 0 AND retry_at <= now() AND EXISTS (
+    UPDATE webhook_health AS health SET retry_at = now() + make_interval(secs => lease)
+    FROM (
+        SELECT id, lease
+        FROM receiver JOIN webhook_health AS resting ON webhook_id = id
+        -- One is enough. With EXISTS, all that waits for it might be read.
+        CROSS JOIN LATERAL (
             SELECT FROM webhook_delivery AS due
-            WHERE due.webhook_id = resting.webhook_id AND is_first AND due_at <= now()
-        )
-        FOR UPDATE SKIP LOCKED
-    )
+            WHERE due.webhook_id = id AND is_first AND due_at <= now()
+            LIMIT 1
+        ) AS one
+        WHERE trips > 0 AND retry_at <= now()
+        FOR UPDATE OF resting SKIP LOCKED
+    ) AS rested
+    WHERE webhook_id = id
     RETURNING webhook_id
 ), ready AS (
     SELECT id, lease, room, false AS is_probe

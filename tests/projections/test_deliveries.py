@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any, LiteralString
 
-import msgspec
 import psycopg
 import pytest
 
@@ -18,18 +17,12 @@ from projections.storage.deliveries import (
     Deliveries,
     New,
     Outcome,
-    sql,
 )
 
 ADD: LiteralString = """
 INSERT INTO webhook VALUES (
     %s, 'active', '{"timeout_ms": 1000}', NULL, NULL, 'o', now(), now(), now()
 )
-"""
-MANY: LiteralString = """
-INSERT INTO webhook_delivery
-SELECT 'a', n, now() - interval '1 hour', 0, true, NULL, 'environments/' || n %% 100
-FROM generate_series(1, %s) AS n
 """
 LATE: LiteralString = "UPDATE webhook_delivery SET due_at = now() WHERE claim = %s"
 ACTIVE_SINCE: LiteralString = "UPDATE webhook SET active_since = now() - %s::interval"
@@ -198,46 +191,3 @@ def test_what_waits_is_counted_for_each_and_to_a_limit(deliveries: Deliveries) -
     put(deliveries, *(New("a", position) for position in range(1, 21)), New("b", 7))
     assert deliveries._waiting(["a", "b", "none"], 9) == {"a": 9, "b": 1, "none": 0}
     assert deliveries._waiting([], 9) == {}
-
-
-@pytest.mark.parametrize(
-    "name", ["claim", "settle", "put", "call_next", "hurry", "count_waiting"]
-)
-def test_of_many_only_some_are_read(
-    deliveries: Deliveries, own_journal_url: str, name: str
-) -> None:
-    run(own_journal_url, MANY, 100_000)
-    put(deliveries, New("a", 200_000))
-    told = [came_to(Claimed("a", n, 0, 0, False), Outcome.DELIVERED) for n in (1, 2)]
-    values: dict[str, Any] = {
-        "webhooks": ["a"],
-        "counts": [0],
-        "positions": [300_000],
-        "subjects": ["environments/1"],
-        "is_again": False,
-        "claim": 1,
-        "at_once": AT_ONCE_MAX,
-        "lease_seconds": 15,
-        "hurried_max": 10,
-        "limit": 10,
-        "rows": msgspec.json.encode(told).decode(),
-    }
-    with psycopg.connect(own_journal_url, autocommit=True) as connection:
-        connection.execute(sql["make_shelf"])
-        connection.execute("VACUUM (ANALYZE) webhook_delivery, webhook_health")
-        connection.execute("BEGIN")
-        connection.execute(sql["plan_by_index"])
-        lines = connection.execute(f"EXPLAIN ANALYZE {sql[name]}", values).fetchall()
-    plan = "\n".join(line for (line,) in lines)
-    assert "Seq Scan on webhook_delivery" not in plan, plan
-    rows = [
-        float(line.partition("rows=")[2].split()[0].rstrip(")"))
-        for line in actual(plan)
-    ]
-    assert max(rows) <= 1_000, plan
-
-
-def actual(plan: str) -> list[str]:
-    return [
-        line.partition("actual")[2] for line in plan.split("\n") if "actual" in line
-    ]
