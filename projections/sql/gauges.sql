@@ -94,8 +94,10 @@ SELECT
 FROM unnest(ARRAY['well', 'resting']) AS known (receiver)
 LEFT JOIN (
     SELECT
-        CASE WHEN trips > 0 OR retry_at > now() THEN 'resting' ELSE 'well' END
-            AS receiver,
+        CASE
+            WHEN trips > 0 OR greatest(retry_at, rest_until) > now() THEN 'resting'
+            ELSE 'well'
+        END AS receiver,
         (
             SELECT count(*) FILTER (WHERE due_at <= now()) FROM (
                 SELECT due_at FROM webhook_delivery

@@ -62,7 +62,7 @@ WITH busy AS (
             WHERE due.webhook_id = id AND is_first AND due_at <= now()
             LIMIT 1
         ) AS one
-        WHERE trips > 0 AND retry_at <= now()
+        WHERE trips > 0 AND greatest(retry_at, rest_until) <= now()
         FOR UPDATE OF resting SKIP LOCKED
     ) AS rested
     WHERE webhook_id = id
@@ -70,7 +70,7 @@ WITH busy AS (
 ), ready AS (
     SELECT id, lease, room, false AS is_probe
     FROM receiver JOIN webhook_health ON webhook_id = id
-    WHERE trips = 0 AND (retry_at IS NULL OR retry_at <= now())
+    WHERE trips = 0 AND coalesce(greatest(retry_at, rest_until) <= now(), true)
     UNION ALL
     SELECT id, lease, 1, true FROM receiver JOIN probing ON webhook_id = id
 ), found AS (
@@ -143,10 +143,11 @@ WHERE first.webhook_id = done.webhook_id AND first.position = next.position
 
 -- name: hurry
 -- A receiver is back: what failed meanwhile need not wait for its own next try, or not
--- the first of it.
-UPDATE webhook_delivery AS mine SET due_at = now()
+-- the first of it; but for as long as the receiver asked for.
+UPDATE webhook_delivery AS mine SET due_at = greatest(now(), rest_until)
 FROM (
-    SELECT late.webhook_id, late.position FROM webhook_health AS health, LATERAL (
+    SELECT late.webhook_id, late.position, rest_until
+    FROM webhook_health AS health, LATERAL (
         SELECT webhook_id, position FROM webhook_delivery
         WHERE webhook_id = health.webhook_id AND attempts > 0 AND claim IS NULL
         LIMIT %(hurried_max)s
@@ -157,7 +158,8 @@ WHERE mine.webhook_id = late.webhook_id AND mine.position = late.position;
 
 -- name: judge
 -- How each receiver does after so many successes and failures; `rest_seconds` is what it
--- asked for itself. Returns those who have failed for too long.
+-- asked for itself, which stands whatever succeeds. Returns those who have failed for too
+-- long.
 WITH sum AS (
     SELECT sum.*, successes = 0 AND health.failures + sum.failures >= %(failures_max)s
         AND (is_probe OR trips = 0) AS is_trip
@@ -169,15 +171,13 @@ WITH sum AS (
 UPDATE webhook_health AS health SET
     failures = CASE WHEN successes > 0 THEN 0 ELSE health.failures + sum.failures END,
     trips = CASE WHEN successes > 0 THEN 0 ELSE trips + is_trip::integer END,
-    retry_at = greatest(
-        CASE
-            WHEN is_trip THEN now() + make_interval(secs => least(
-                %(probe_seconds_max)s, %(probe_seconds)s * power(2, least(trips, 16))
-            ) * (1 + %(jitter)s * (2 * random() - 1)))
-            WHEN successes = 0 THEN retry_at
-        END,
-        now() + make_interval(secs => rest_seconds)
-    ),
+    retry_at = CASE
+        WHEN is_trip THEN now() + make_interval(secs => least(
+            %(probe_seconds_max)s, %(probe_seconds)s * power(2, least(trips, 16))
+        ) * (1 + %(jitter)s * (2 * random() - 1)))
+        WHEN successes = 0 THEN retry_at
+    END,
+    rest_until = greatest(rest_until, now() + make_interval(secs => rest_seconds)),
     failing_since = CASE WHEN successes = 0 THEN coalesce(failing_since, now()) END,
     last_delivery_at = CASE WHEN successes > 0 THEN now() ELSE last_delivery_at END
 FROM sum, webhook
@@ -190,7 +190,7 @@ RETURNING health.webhook_id, coalesce(
 
 -- name: forgive
 UPDATE webhook_health
-SET failures = 0, trips = 0, retry_at = NULL, failing_since = NULL
+SET failures = 0, trips = 0, retry_at = NULL, rest_until = NULL, failing_since = NULL
 WHERE webhook_id = %(webhook_id)s;
 
 -- name: count_waiting

@@ -158,7 +158,7 @@ def test_who_is_busy_is_left_alone_for_as_long_as_it_says(
     lock_events(owner, environment)
     until(lambda: len(attempts(owner, webhook)) == 1)
     [row] = installation.query(
-        "SELECT extract(epoch FROM retry_at - now())::int AS seconds"
+        "SELECT extract(epoch FROM rest_until - now())::int AS seconds"
         " FROM webhook_health WHERE webhook_id = %s",
         webhook["id"],
     )

@@ -25,6 +25,11 @@ INSERT INTO webhook VALUES (
 )
 """
 LATE: LiteralString = "UPDATE webhook_delivery SET due_at = now() WHERE claim = %s"
+RESTED: LiteralString = "UPDATE webhook_health SET rest_until = now()"
+HURRIED: LiteralString = """
+SELECT count(*) FROM webhook_delivery JOIN webhook_health USING (webhook_id)
+WHERE attempts > 0 AND due_at < rest_until
+"""
 ACTIVE_SINCE: LiteralString = "UPDATE webhook SET active_since = now() - %s::interval"
 FAILING_SINCE: LiteralString = """
 UPDATE webhook_health SET failing_since = now() - %s::interval
@@ -139,6 +144,43 @@ def test_after_three_failures_only_a_probe_goes_and_then_all_that_waited(
     fail(deliveries, [probe])
     run(own_journal_url, "UPDATE webhook_health SET retry_at = now()")
     deliver(deliveries, deliveries._claim({}))
+    assert len(deliveries._claim({})) == AT_ONCE_MAX
+
+
+def rest(deliveries: Deliveries, claimed: Claimed, seconds: float) -> None:
+    told = {"again_seconds": seconds, "rest_seconds": seconds, "status": 429}
+    deliveries._settle([came_to(claimed, Outcome.FAILED, **told)])
+
+
+def test_who_asked_for_a_rest_has_it_whatever_succeeds_meanwhile(
+    deliveries: Deliveries, own_journal_url: str
+) -> None:
+    put(deliveries, *(New("a", position) for position in range(1, 6)))
+    first, second, third, fourth, fifth = deliveries._claim({})
+    rest(deliveries, first, 600)
+    deliver(deliveries, [second])
+    rest(deliveries, third, 300)  # Until then, it had asked for a longer one.
+    deliver(deliveries, [fourth, fifth])
+    put(deliveries, New("a", 6))
+    assert not deliveries._claim({})
+    run(own_journal_url, RESTED)
+    assert places(deliveries._claim({})) == {("a", 6)}
+
+
+def test_nor_does_it_lose_its_rest_when_it_was_down_and_is_back(
+    deliveries: Deliveries, own_journal_url: str
+) -> None:
+    put(deliveries, *(New("a", position) for position in range(1, 21)))
+    last, *others = deliveries._claim({})
+    fail(deliveries, others)
+    run(own_journal_url, "UPDATE webhook_health SET retry_at = now()")
+    [probe] = deliveries._claim({})
+    rest(deliveries, probe, 600)
+    deliver(deliveries, [last])
+    assert not deliveries._claim({})
+    with psycopg.connect(own_journal_url) as connection:
+        assert connection.execute(HURRIED).fetchall() == [(0,)]
+    deliveries._run("forgive", {"webhook_id": "a"})
     assert len(deliveries._claim({})) == AT_ONCE_MAX
 
 

@@ -29,7 +29,7 @@ FROM (VALUES
     ('never told', 'active'), ('off', 'inactive'), ('out', 'failed'),
     ('gone', 'deleted')
 ) AS webhook (name, status);
-INSERT INTO webhook_health (webhook_id, trips, retry_at)
+INSERT INTO webhook_health (webhook_id, trips, rest_until)
 SELECT id, (id = 'down')::integer,
     CASE WHEN id = 'asked for a rest' THEN now() + interval '1 hour' END
 FROM webhook WHERE id <> 'never told';
