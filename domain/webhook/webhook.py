@@ -54,9 +54,10 @@ class RotateSecret(Command, frozen=True, kw_only=True):
 
 
 class SuspendWebhook(Command, frozen=True, kw_only=True):
-    """It has been gone, or failing for too long."""
+    """It has been gone, or failing for too long: where `config_id` leads, if given."""
 
     reason: SuspensionReason
+    config_id: str | None = None
 
 
 class UseWebhook(Command, frozen=True, kw_only=True):
@@ -115,7 +116,7 @@ def decide(
             until = at + timedelta(seconds=command.overlap_seconds)
             return [WebhookSecretRotated(command.secret_id, facts.secret_id, until)]
         case SuspendWebhook():
-            return [WebhookSuspended(command.reason)] if webhook.is_active else []
+            return suspend(command, facts) if webhook.is_active else []
         case UseWebhook():
             if not webhook.is_active:
                 raise WebhookNotActive(f"this webhook is {webhook.status}")
@@ -134,6 +135,12 @@ def revise(command: ReviseWebhook, facts: WebhookCreated) -> Sequence[WebhookEve
         if value != getattr(facts, name)
     }
     return [WebhookRevised(**changed)] if changed else []
+
+
+def suspend(command: SuspendWebhook, facts: WebhookCreated) -> Sequence[WebhookEvent]:
+    """How a receiver was says nothing of the one where it leads by now."""
+    is_elsewhere = command.config_id not in (None, facts.config_id)
+    return [] if is_elsewhere else [WebhookSuspended(command.reason)]
 
 
 def switch(command: ReviseWebhook, webhook: Webhook) -> Sequence[WebhookEvent]:

@@ -74,7 +74,8 @@ class Claimed(Struct, frozen=True):
 class Attempt(Struct, frozen=True):
     """What came of one. Without `again_seconds` it was the last one.
 
-    `rest_seconds` is how long the receiver asked to be left alone.
+    `rest_seconds` is how long the receiver asked to be left alone; `config_id` says
+    where it was then, in the vault.
     """
 
     webhook_id: str
@@ -91,6 +92,7 @@ class Attempt(Struct, frozen=True):
     status: int | None = None
     error: str | None = None
     head: str = ""
+    config_id: str | None = None
 
     @property
     def is_success(self) -> bool:

@@ -56,8 +56,8 @@ def rotate(secret_id: str, seconds: int = 60) -> RotateSecret:
     return RotateSecret(by=OWNER, secret_id=secret_id, overlap_seconds=seconds)
 
 
-def suspend(reason: SuspensionReason) -> SuspendWebhook:
-    return SuspendWebhook(by=TIMER, reason=reason)
+def suspend(reason: SuspensionReason, config_id: str | None = None) -> SuspendWebhook:
+    return SuspendWebhook(by=TIMER, reason=reason, config_id=config_id)
 
 
 USE = UseWebhook(by=OWNER)
@@ -100,6 +100,15 @@ def test_who_does_not_answer_any_more_is_suspended_once(
     past.when(suspend(reason), at(1)).then(WebhookSuspended(reason))
     past.given(WebhookSuspended(reason)).when(suspend(reason), at(2)).then()
     assert past.given(WebhookSuspended(reason)).state.status is WebhookStatus.FAILED
+
+
+@pytest.mark.parametrize("reason", [SuspensionReason.FAILING, SuspensionReason.GONE])
+def test_what_was_found_out_where_it_led_before_is_no_reason(
+    reason: SuspensionReason,
+) -> None:
+    past = given(created(), WebhookRevised(config_id="c2"))
+    past.when(suspend(reason, "c1"), at(2)).then()
+    past.when(suspend(reason, "c2"), at(2)).then(WebhookSuspended(reason))
 
 
 @pytest.mark.parametrize("suspended", [FAILING, GONE, ASKED])

@@ -96,6 +96,7 @@ def attempt_of(
         status=reply.status,
         error=reply.error,
         head=reply.head,
+        config_id=receiver.facts.config_id,
     )
 
 

@@ -41,6 +41,9 @@ TRY_AGAIN_SECONDS = 0.5
 # Of so many events that cannot be opened, each is logged but once.
 CLOSED_MAX = 10_000
 
+# A webhook, and what says where it led when it was tried.
+Where = tuple[str, str | None]
+
 
 @dataclass(frozen=True)
 class Parcel:
@@ -195,15 +198,22 @@ class Sending:
             self._attempts = attempts + self._attempts
             raise
         self._busy.subtract(a.webhook_id for a in attempts if not a.is_success)
-        gone = {one.webhook_id for one in attempts if one.status == GONE}
+        failed = [one for one in attempts if not one.is_success]
+        gone = {_where(one) for one in failed if one.status == GONE}
+        failing = {_where(one) for one in failed if one.webhook_id in hopeless}
         await self._suspend(gone, SuspensionReason.GONE)
-        await self._suspend(set(hopeless) - gone, SuspensionReason.FAILING)
+        await self._suspend(failing - gone, SuspensionReason.FAILING)
 
-    async def _suspend(self, ids: set[str], reason: SuspensionReason) -> None:
-        for webhook_id in ids:
-            log.warning("webhook suspended", webhook=webhook_id, reason=reason)
-            command = SuspendWebhook(by=SENDER, reason=reason)
+    async def _suspend(self, those: set[Where], reason: SuspensionReason) -> None:
+        for webhook_id, config_id in those:
+            command = SuspendWebhook(by=SENDER, reason=reason, config_id=config_id)
             with suppress(WebhookNotFound):
-                await self._journal.execute(
+                done = await self._journal.execute(
                     Step(webhook, stream_of(webhook_id), command)
                 )
+                if done.events:
+                    log.warning("webhook suspended", webhook=webhook_id, reason=reason)
+
+
+def _where(attempt: Attempt) -> Where:
+    return attempt.webhook_id, attempt.config_id

@@ -12,8 +12,11 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
+from domain.decider import Look, Outcome, Step
 from domain.errors import VaultClosed
 from domain.token import TokenIssued
+from domain.webhook.events import WebhookRevised
+from domain.webhook.webhook import CreateWebhook, ReviseWebhook, webhook
 from projections.storage.database import Database
 from projections.storage.deliveries import Claimed, Deliveries, New
 from projections.storage.descriptions import Descriptions
@@ -22,7 +25,7 @@ from projections.storage.past import Past
 from tests.domain.test_webhook import created
 from tests.projections.test_deliveries import ADD, run
 from tests.projections.test_views import append
-from tests.support.builders import at
+from tests.support.builders import OWNER, at
 from tests.support.closed import closed
 from tests.support.memory import MemoryJournal
 from workers.outgoing import Answer, new_secret
@@ -51,14 +54,15 @@ class OneReceiver:
 class Slow:
     """Answers nothing before it is told to; `tried` are the positions it was sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: int = 204) -> None:
+        self.status = status
         self.answers = asyncio.Event()
         self.tried: list[str] = []
 
     async def post(self, _: str, *, headers: Mapping[str, str], **__: Any) -> Answer:
         self.tried.append(headers["webhook-id"])
         await self.answers.wait()
-        return Answer(204, 1.0, b"")
+        return Answer(self.status, 1.0, b"")
 
 
 class Counted(Deliveries):
@@ -133,6 +137,47 @@ def test_what_cannot_be_opened_lapses_and_the_rest_is_sent(
         asyncio.run(scene())
     [told] = [line for line in logs if line["event"] == "event not delivered"]
     assert (told["position"], told["error"]) == (2, why)
+
+
+class Told(MemoryJournal):
+    """Counts the commands it was given."""
+
+    commands = 0
+
+    async def execute(self, *steps: Step, wait_seconds: float = 0) -> Outcome:
+        outcome = await super().execute(*steps, wait_seconds=wait_seconds)
+        self.commands += 1
+        return outcome
+
+
+@pytest.mark.parametrize(("config_id", "is_active"), [("c1", False), ("c2", True)])
+def test_who_is_gone_is_suspended_unless_it_leads_elsewhere_by_now(
+    database: Database, own_journal_url: str, config_id: str, *, is_active: bool
+) -> None:
+    append(own_journal_url, [("tokens/1", ISSUED)])
+    revised = WebhookRevised(destination="https://b.example", config_id=config_id)
+
+    async def scene() -> None:
+        deliveries, slow, journal = Deliveries(database), Slow(410), Told()
+        outside: Any = (OneReceiver(), slow)
+        past, descriptions = Past(database), Descriptions(database)
+        sender = Sending(journal, deliveries, past, descriptions, *outside)
+        await deliveries.put_again([New("a", 1)])
+        create = CreateWebhook(by=OWNER, created=created(config_id="c1"))
+        await journal.execute(Step(webhook, "webhooks/a", create))
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(sender.run(Bodies("here")))
+            await until(lambda: slow.tried == ["e1"])
+            revise = ReviseWebhook(by=OWNER, revised=revised)
+            await journal.execute(Step(webhook, "webhooks/a", revise))
+            slow.answers.set()
+            await until(lambda: journal.commands == 3)
+            running.cancel()
+        use = Step(webhook, "webhooks/a", Look(by=OWNER))
+        [state] = (await journal.execute(use)).states
+        assert state.is_active is is_active
+
+    asyncio.run(scene())
 
 
 def test_who_asks_for_one_that_cannot_be_opened_is_told_so(
