@@ -1,7 +1,8 @@
 """What a receiver says, without the secrets that it was sent: it may repeat them.
 
 Servers name the path that they do not know, the header that they do not accept, or all
-that they got; as it came, or written as JSON or HTML.
+that they got; as it came, or written as JSON or HTML. A URL does not come as an owner
+has written it: yarl spells some of it in its own way.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
+
+from yarl import URL
 
 STARS = "***"
 SHORTEST_SECRET = 4
@@ -17,11 +20,13 @@ SHORTEST_SECRET = 4
 
 def secrets_in(url: str, headers: Mapping[str, str], *, is_chat: bool) -> Sequence[str]:
     """The longest first. Of a chat, the path is one; else only what is in the query."""
-    found = {url, *headers.values(), *_in_query(urlsplit(url).query)}
+    written, sent = urlsplit(url), URL(url)
+    found = {url, str(sent), *headers.values()}
+    found.update(_in_query(written.query), _in_query(sent.raw_query_string))
     # Of `Bearer <token>`, the token alone.
     found.update(value.rpartition(" ")[2] for value in headers.values())
     if is_chat:
-        found.add(urlsplit(url).path)
+        found.update((written.path, sent.raw_path))
     spelled = {way for secret in found for way in _spellings(secret)}
     long_enough = (one for one in spelled if len(one) >= SHORTEST_SECRET)
     return sorted(long_enough, key=len, reverse=True)
@@ -44,7 +49,7 @@ def _in_query(query: str) -> Iterator[str]:
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    for one in (secret, unquote(secret)):
+    for one in (secret, unquote(secret), unquote_plus(secret)):
         yield one
         yield html.escape(one)
         for way in (json.dumps(one), json.dumps(one, ensure_ascii=False)):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import html
 import json
+from urllib.parse import parse_qs, quote
 
 import pytest
+import yarl
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -55,6 +57,27 @@ def test_the_rest_is_as_it_was() -> None:
     said = "Cannot POST /services/T0: not found"
     assert hushed(said, PROGRAM) == said
     assert hushed("", PROGRAM) == ""
+
+
+@pytest.mark.parametrize("safe", ["", "/", "~+"])
+@given(value=visible)
+def test_a_secret_is_not_repeated_however_the_url_was_spelled_on_its_way(
+    safe: str, value: str
+) -> None:
+    """As it was sent, and as a server reads it, where `+` is a space."""
+    url = f"https://a.example/?key={quote(value, safe=safe)}"
+    secrets = secrets_in(url, {}, is_chat=False)
+    sent = yarl.URL(url).raw_query_string
+    for said in (sent, sent.removeprefix("key="), *parse_qs(sent)["key"]):
+        assert hushed(said, secrets) == STARS
+
+
+@pytest.mark.parametrize(
+    "said", ["GET /a~b/c%2Fd%25", "https://chat.example/a~b/c%2Fd%25?k=1"]
+)
+def test_the_path_of_a_chat_is_not_repeated_as_it_was_sent(said: str) -> None:
+    secrets = secrets_in("https://chat.example/a%7Eb/c%2fd%?k=1", {}, is_chat=True)
+    assert "a~b" not in hushed(said, secrets)
 
 
 @given(value=visible, before=st.text(), cut=st.integers(0, 200))
