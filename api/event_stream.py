@@ -42,7 +42,7 @@ PIECE_BYTES_MAX = 64 * 1024
 PING_SECONDS = 15.0
 # Less than what api/http_limits.py gives a client to take what it was sent.
 PATIENCE_SECONDS = 15.0
-# A token of ours is good until it is revoked, of which the feed itself tells.
+# The feed tells at once when a token is revoked, unless it began to read after that.
 LOOK_AGAIN_SECONDS = 60.0
 RETRY_MS = 2_000
 HEADERS = [
@@ -178,7 +178,7 @@ class EventStream:
     async def _follow(self, send: Send) -> None:
         """Until something ends it."""
         now = asyncio.get_running_loop().time
-        # From here on the feed tells when a token is revoked.
+        # From here on the feed tells when a token is revoked, once it has begun.
         await self._check_token(self._caller)
         self._look_again_at = now() + LOOK_AGAIN_SECONDS
         await self._send(send, b"retry: %d\n%s" % (RETRY_MS, self._ping()))
@@ -196,6 +196,7 @@ class EventStream:
                 await self._send(send, self._ping())
             if now() >= self._look_again_at:
                 self._caller = await self._caller_again()
+                await self._check_token(self._caller)
                 self._wanted = replace(self._wanted, actor=self._caller.actor)
                 self._look_again_at = now() + LOOK_AGAIN_SECONDS
 

@@ -16,7 +16,7 @@ from api import event_stream
 from api.auth import Caller
 from api.event_stream import EventStream, Streams
 from domain.clock import utc_now
-from domain.errors import TooMany
+from domain.errors import TooMany, Unauthenticated
 from domain.outward.choice import Choice
 from domain.token import TokenIssued
 from projections.storage.database import Database
@@ -67,6 +67,7 @@ class Setting:
         self.streams = Streams()
         self.caller = Caller(OWNER, utc_now() + HOUR)
         self.reader = Reader()
+        self.is_revoked = False
 
     def stream(self, ping: float = PATIENT, patience: float = PATIENT) -> EventStream:
         return EventStream(
@@ -86,6 +87,8 @@ class Setting:
 
     async def check(self, caller: Caller) -> None:
         assert caller is self.caller
+        if self.is_revoked:
+            raise Unauthenticated("this token was revoked")
 
     async def run(self, stream: EventStream) -> None:
         scope: Any = {}
@@ -145,6 +148,25 @@ def test_a_token_that_expires_ends_the_stream(database: Database) -> None:
             await there.reader.block()
             end = end_in(await there.reader.block())
             assert end["code"] == "UNAUTHENTICATED"
+
+    asyncio.run(scene())
+
+
+def test_a_token_that_was_revoked_before_the_feed_began_ends_the_stream(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody tells of it: the token is looked at again."""
+    monkeypatch.setattr(event_stream, "LOOK_AGAIN_SECONDS", 0.0)
+
+    async def scene() -> None:
+        async with setting(database) as there:
+            running = asyncio.create_task(there.run(there.stream(ping=0.05)))
+            await there.reader.block()
+            there.is_revoked = True
+            await running
+            while (block := await there.reader.block()).startswith(b": ping"):
+                pass
+            assert end_in(block)["code"] == "UNAUTHENTICATED"
 
     asyncio.run(scene())
 
