@@ -3,6 +3,7 @@
 -- only when it runs, a planner knows little: these statements read a few rows each.
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
     set_config('enable_seqscan', 'off', true),
+    set_config('enable_bitmapscan', 'off', true),
     set_config('enable_hashjoin', 'off', true),
     set_config('enable_mergejoin', 'off', true);
 
@@ -202,16 +203,32 @@ SELECT id, (
 FROM unnest(%(webhooks)s::text[]) AS wanted (id);
 
 -- name: sweep
--- What is for nobody any more, so many at a time.
+-- What is for nobody any more, so many at a time. Of the webhooks that were ever deleted,
+-- few have anything waiting: so it goes from each for which something does to the next.
+WITH RECURSIVE waiting AS (
+    (SELECT webhook_id FROM webhook_delivery ORDER BY webhook_id LIMIT 1)
+    UNION ALL
+    SELECT next.webhook_id FROM waiting CROSS JOIN LATERAL (
+        SELECT webhook_id FROM webhook_delivery AS other
+        WHERE other.webhook_id > waiting.webhook_id
+        ORDER BY webhook_id
+        LIMIT 1
+    ) AS next
+)
 DELETE FROM webhook_delivery AS old USING (
-    SELECT webhook_id, position
-    FROM webhook JOIN webhook_delivery ON webhook_id = id
+    SELECT its.webhook_id, its.position
+    FROM waiting JOIN webhook ON id = waiting.webhook_id CROSS JOIN LATERAL (
+        SELECT webhook_id, position FROM webhook_delivery
+        WHERE webhook_id = id
+        LIMIT %(limit)s
+    ) AS its
     WHERE status = 'deleted'
     LIMIT %(limit)s
 ) AS few
 WHERE old.webhook_id = few.webhook_id AND old.position = few.position;
 
 -- name: attempts
+-- Planned for the `outcome` that is asked for: there is an index of what is not delivered.
 SELECT * FROM webhook_attempt
 WHERE webhook_id = %(webhook_id)s AND id < %(before)s
     AND (%(outcome)s::text IS NULL OR outcome = %(outcome)s)

@@ -195,6 +195,7 @@ class Deliveries:
 
     def _run(self, name: str, values: Mapping[str, Any]) -> int:
         with self._database.transaction(commit=True) as cursor:
+            cursor.execute(sql["plan_by_index"])
             return cursor.execute(sql[name], values).rowcount
 
 

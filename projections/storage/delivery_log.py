@@ -31,5 +31,6 @@ class DeliveryLog:
             "before": before,
             "outcome": outcome,
         }
-        with self._database.cursor() as cursor:
+        with self._database.transaction() as cursor:
+            cursor.execute(sql["plan_by_index"])
             return cursor.execute(sql["attempts"], values).fetchall()
