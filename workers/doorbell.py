@@ -36,6 +36,7 @@ class Doorbell:
         self._url = url
         self._installation = installation
         self._ring = ring
+        self._client: Client | None = None
         self._changed: set[str] = set()
         self._has_news = asyncio.Event()
         self._nameless: asyncio.TimerHandle | None = None
@@ -44,8 +45,11 @@ class Doorbell:
     def announce(self, streams: Collection[str]) -> None:
         """Tell the other processes, together with whatever else changes just now.
 
-        Without names at once, too, unless it has just rung.
+        Without names at once, too, unless it has just rung. While NATS is away, nobody
+        is told, and nothing is kept: see `Lookout`.
         """
+        if self._client is None or not self._client.is_connected:
+            return
         if streams:
             self._changed.update(streams)
             self._has_news.set()
@@ -57,7 +61,7 @@ class Doorbell:
     async def run(self) -> int:
         """Listen and announce until cancelled, or until NATS closes it for good."""
         subject = f"{SUBJECT}.{await self._installation()}"
-        client = Client()
+        client = self._client = Client()
         try:
             await connect(
                 client, self._url, when_closed=self._has_news.set, no_echo=True

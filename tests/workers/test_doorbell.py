@@ -117,6 +117,24 @@ def test_who_is_named_is_not_kept_by_who_is_not(servers: Servers) -> None:
     asyncio.run(scene())
 
 
+def test_what_happened_before_nats_was_there_is_not_kept(servers: Servers) -> None:
+    """It might be without end, and the others look at the journal, too."""
+
+    async def scene() -> None:
+        here_id = new_id()
+        here = Process(servers.nats_url, here_id)
+        for number in range(BURST):
+            here.bell.announce([f"environments/{number}"])
+        async with processes(servers.nats_url, here_id, here_id) as (other, beside):
+            await other.reaches(beside, "all listen")
+            running = asyncio.create_task(here.bell.run())
+            await here.reaches(beside, "now")
+            await end(running)
+            assert beside.names == {"all listen", "now"}
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("told", ENDINGS)
 def test_it_is_heard_again_after_nats_has_closed_the_connection_for_good(
     servers: Servers, monkeypatch: pytest.MonkeyPatch, told: str | None
