@@ -19,6 +19,7 @@ from domain.ids import new_id
 from domain.roles import Role
 from domain.webhook.places import STREAM, WEBHOOKS_MAX, TakePlace, places
 from domain.webhook.webhook import CreateWebhook, stream_of, webhook
+from projections.storage.deliveries import sql as deliveries
 from projections.webhook_directory import sql, webhook_directory
 from tests.domain.test_webhook import created
 from tests.support.builders import OWNER
@@ -88,7 +89,8 @@ def test_a_long_list_takes_no_more_statements_than_a_short_one(
     execute = psycopg.Cursor.execute
 
     def noted(self: Any, query: Any, *values: Any, **how: Any) -> Any:
-        if "FROM credential" in str(query) or "webhook_delivery" in str(query):
+        # Not what the workers look for meanwhile.
+        if "FROM credential" in str(query) or query == deliveries["count_waiting"]:
             asked.append(query)
         return execute(self, query, *values, **how)
 
