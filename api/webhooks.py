@@ -138,7 +138,7 @@ class WebhooksController(Controller):
         await carry_out(desk, step, or_forget=() if new is None else (config_id,))
         if new is not None:
             await vault.forget(facts.config_id)
-        if command.is_active is True:
+        if command.is_active is True or after.url != config.url:
             await desk.services.webhooks.deliveries.forgive(known.id)
         [answer] = await shown(desk, [await find(views, known.id)])
         return answer

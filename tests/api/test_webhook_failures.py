@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.support.client import Caller, made
+from tests.api.test_webhooks import create
+from tests.support.client import Caller, Json, made
 from tests.support.hooks import (
     Hook,
     attempts,
@@ -163,3 +164,24 @@ def test_who_is_busy_is_left_alone_for_as_long_as_it_says(
         webhook["id"],
     )
     assert 3_500 < row["seconds"] <= 3_600
+
+
+def test_what_another_receiver_did_is_not_held_against_a_new_one(
+    owner: Caller, installation: Installation
+) -> None:
+    created = create(owner)
+    path = f"/webhooks/{created['id']}"
+    fail = """INSERT INTO webhook_health (webhook_id, failing_since)
+        VALUES (%s, now()) ON CONFLICT (webhook_id) DO UPDATE
+        SET failing_since = now() RETURNING webhook_id"""
+    ask = "SELECT failing_since FROM webhook_health WHERE webhook_id = %s"
+    assert installation.query(fail, created["id"])
+    changes: list[tuple[Json, bool]] = [
+        ({"name": "b"}, True),
+        ({"config": {"method": "PUT"}}, True),
+        ({"config": {"url": "https://b.example/x"}}, False),
+    ]
+    for change, is_failing in changes:
+        made(owner.patch(path, change))
+        [row] = installation.query(ask, created["id"])
+        assert (row["failing_since"] is not None) is is_failing
