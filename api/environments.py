@@ -6,6 +6,7 @@ from typing import Annotated
 
 from litestar import Controller, delete, get, patch, post
 from litestar.params import JSONBody, QueryParameter
+from msgspec.structs import replace
 
 from api.auth import allow
 from api.credentials import for_reader
@@ -21,6 +22,7 @@ from api.environment_orders import (
 from api.past import At, Filter, environment_then, environments_then
 from api.place import BY_ID, BY_NAME, AtPlace, environments
 from api.present import environment_answer, with_credentials
+from api.projects import one
 from api.schemas import (
     EnvironmentAnswer,
     EnvironmentBody,
@@ -99,12 +101,14 @@ class EnvironmentsController(Controller):
     async def create_environment(
         self, data: JSONBody[EnvironmentBody], desk: AtDesk, views: Views
     ) -> EnvironmentAnswer:
-        """404: unknown repository or org. 409: the name or username is taken."""
+        """404: unknown repository or org. 409: the name or username is taken.
+
+        `repositoryIdentifier` may be given in whatever case, and is told as registered.
+        """
         environment_id, by = desk.new_id(), desk.actor
+        asked = name_of(data.repository_identifier, "repositoryIdentifier", slash=True)
         registered = EnvironmentRegistered(
-            repository=name_of(
-                data.repository_identifier, "repositoryIdentifier", slash=True
-            ),
+            repository=asked,
             name=name_of(data.name, "name"),
             category=data.category,
             description=data.description,
@@ -127,8 +131,10 @@ class EnvironmentsController(Controller):
             is_active=registered.is_active,
             is_default=data.is_default,
         )
+        known = await one(views, asked)
+        registered = replace(registered, repository=known.identifier)
         await desk.execute(
-            Step(project, stream_of(registered.repository), add),
+            Step(project, stream_of(asked), add),
             *require_orgs(
                 desk, registered.salesforce_username, registered.dev_hub_username
             ),

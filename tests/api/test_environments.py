@@ -51,6 +51,32 @@ def test_every_filter_of_the_list_narrows_it(owner: Caller, repository: str) -> 
     }
 
 
+def test_its_repository_is_told_as_it_was_registered(owner: Caller) -> None:
+    """Whoever joins or filters by the text finds it, whatever its creator wrote."""
+    registered = owner.repository()
+    environment = owner.environment(repositoryIdentifier=registered.upper())
+    owner.publish(environment)
+    [found] = made(owner.get("/environments", repositoryIdentifier=registered))["test"]
+    assert {
+        environment["repositoryIdentifier"],
+        found["repositoryIdentifier"],
+        owner.look(environment)["repositoryIdentifier"],
+        owner.releases(environment)["repositoryIdentifier"],
+        owner.releases(environment)["releases"][0]["repoIdentifier"],
+        owner.audit(environment)[0]["repository_identifier"],
+    } == {registered}
+    assert environment["repositoryName"] == registered.rpartition("/")[2]
+
+
+@pytest.mark.parametrize("unknown", ["acme/nowhere", "/{}", "{}/"])
+def test_a_repository_that_is_none_is_not_found(
+    owner: Caller, repository: str, unknown: str
+) -> None:
+    body = {"name": "uat", "category": "test"}
+    body["repositoryIdentifier"] = unknown.format(repository)
+    refused(owner.post("/environments", body), 404, "REPOSITORY_NOT_FOUND")
+
+
 @pytest.mark.parametrize("twin", ["uat", "UAT", NFC, NFD, NFD.upper()])
 def test_a_twin_of_a_name_is_a_conflict(
     owner: Caller, repository: str, twin: str
