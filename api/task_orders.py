@@ -108,15 +108,15 @@ async def repository_of(data: dict[str, Any], views: Reader) -> str | None:
 
 def ready_at(body: TaskBody, now: datetime) -> datetime | None:
     """When the first attempt may begin; None is now, and so is what is past."""
-    when = body.scheduled_for
-    if body.schedule_type is not ScheduleType.SCHEDULED:
-        if when is not None:
-            raise Invalid(
-                "scheduledFor goes with scheduleType scheduled", field="scheduledFor"
-            )
-        return None
+    when, asked = body.scheduled_for, body.schedule_type
     if when is None:
-        raise Invalid("scheduledFor says when to begin", field="scheduledFor")
+        if asked is ScheduleType.SCHEDULED:
+            raise Invalid("scheduledFor says when to begin", field="scheduledFor")
+        return None
+    if asked not in (None, ScheduleType.SCHEDULED):
+        raise Invalid(
+            "scheduledFor goes with scheduleType scheduled", field="scheduledFor"
+        )
     if when - now > AHEAD_MAX:
         raise Invalid(
             "scheduledFor must lie within a year from now", field="scheduledFor"

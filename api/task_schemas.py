@@ -103,14 +103,18 @@ class RecurrenceBody(
 class TaskBody(
     Body, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
 ):
-    """`lockDuration` and `timeout` are in milliseconds."""
+    """`lockDuration` and `timeout` are in milliseconds.
+
+    Without a `scheduleType` it is scheduled if there is a `scheduledFor`, and else
+    immediate.
+    """
 
     type: Name
     data: dict[str, Any]
     lock_duration: LockDuration = LOCK_DURATION_MS
     timeout: Timeout | None = None
     priority: PriorityName = PriorityName.LOW
-    schedule_type: ScheduleType = ScheduleType.IMMEDIATE
+    schedule_type: ScheduleType | None = None
     scheduled_for: Instant | None = None
     retry_config: RetryBody = RetryBody()
     recurrence_config: RecurrenceBody | None = None

@@ -92,18 +92,21 @@ LEASE: Values = {
     "leaseDurationSeconds": (*NOT_SECONDS, "604801"),
     "leaseDurationMinutes": (*NOT_SECONDS, "10081"),
 }
-INSTANTS = (
+NOT_INSTANTS = (
     '"2024-01-15T10:30:00"',  # of which zone?
     '"2024-01-15"',
     '"yesterday"',
     '""',
     "1700000000",
     '"2024-02-30T10:30:00Z"',
+    NUL,
+    "[]",
+)
+INSTANTS = (
+    *NOT_INSTANTS,
     '"0001-01-01T00:00:00+14:00"',
     '"9999-12-31T23:59:59-14:00"',
     '"1969-12-31T23:59:59Z"',
-    NUL,
-    "[]",
 )
 TOO_LARGE = '{"a": "' + "x" * 65_536 + '"}'
 NOT_ORDERS = (
@@ -210,8 +213,8 @@ ROUTES = {
             "lockDuration": (*NOT_SECONDS, "999", "86400001", "null"),
             "timeout": (*NOT_SECONDS, "604800001"),
             "priority": ('"Low"', '"urgent"', '""', "null", "1", "[]"),
-            "scheduleType": ('"now"', '""', "null", "1"),
-            "scheduledFor": (*INSTANTS, '"2024-01-15T10:30:00Z"'),  # if immediate
+            "scheduleType": ('"now"', '""', "1"),
+            "scheduledFor": (*NOT_INSTANTS, '"9999-12-31T23:59:59-14:00"'),
             "retryConfig": ("null", "[]", "1", '"a"'),
             "recurrenceConfig": ("[]", "1", '"a"', '{"every": 1000}'),  # if immediate
         },

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from domain.clock import utc_now
-from tests.support.client import Caller, Json, made, unique
+from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.running import Installation
 from tests.support.tasks import NOTHING, status
 
@@ -45,6 +45,29 @@ def test_a_task_for_later_is_scheduled(application: Caller) -> None:
     check_is_shown_so(application, answer)
 
 
+@pytest.mark.parametrize("kind", [{}, {"scheduleType": None}])
+def test_so_is_one_that_only_says_when(application: Caller, kind: Json) -> None:
+    when = utc_now() + timedelta(hours=1)
+    body = NOTHING | {"scheduledFor": when.isoformat()} | kind
+    answer = made(application.post("/tasks", body))
+    assert told(answer) == ("scheduled", when)
+    check_is_shown_so(application, answer)
+
+
+@pytest.mark.parametrize("kind", ["immediate", "recurring"])
+def test_one_that_says_when_and_is_of_another_kind_is_refused(
+    application: Caller, kind: str
+) -> None:
+    body = scheduled(utc_now() + timedelta(hours=1)) | {"scheduleType": kind}
+    assert refused(application.post("/tasks", body), 400)["field"] == "scheduledFor"
+
+
+@pytest.mark.parametrize("when", [{}, {"scheduledFor": None}])
+def test_one_for_later_must_say_when(application: Caller, when: Json) -> None:
+    body = NOTHING | {"scheduleType": "scheduled"} | when
+    assert refused(application.post("/tasks", body), 400)["field"] == "scheduledFor"
+
+
 @pytest.mark.parametrize("ago", [timedelta(milliseconds=1), timedelta(days=9_000)])
 def test_a_task_for_an_instant_that_is_past_is_immediate(
     application: Caller, ago: timedelta
@@ -52,6 +75,14 @@ def test_a_task_for_an_instant_that_is_past_is_immediate(
     answer = made(application.post("/tasks", scheduled(utc_now() - ago)))
     assert told(answer) == ("immediate", None)
     check_is_shown_so(application, answer)
+
+
+@pytest.mark.parametrize("early", ["1969-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+def test_so_is_one_for_the_dim_past_that_does_not_say_its_kind(
+    application: Caller, early: str
+) -> None:
+    answer = made(application.post("/tasks", NOTHING | {"scheduledFor": early}))
+    assert told(answer) == ("immediate", None)
 
 
 def test_so_is_one_whose_time_passes_before_it_is_on_record(
