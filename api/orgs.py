@@ -13,6 +13,7 @@ from msgspec import Meta
 from api.auth import allow
 from api.credentials import refusing
 from api.deps import AtDesk, Desk, Views
+from api.or_null import OrNull
 from api.schemas import Answer, Body, Name
 from domain.decider import Step
 from domain.errors import (
@@ -45,9 +46,9 @@ class OrgBody(
     username: Name
     sfdx_auth_url: AuthUrlText
     instance_url: Name | None = None
-    is_dev_hub: bool = False
-    is_default: bool = False
-    metadata: dict[str, Any] = {}
+    is_dev_hub: OrNull[bool] = False
+    is_default: OrNull[bool] = False
+    metadata: OrNull[dict[str, Any]] = {}
 
 
 class OrgAnswer(Answer, frozen=True, kw_only=True, rename="camel"):

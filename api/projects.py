@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api.auth import allow
 from api.deps import AtDesk, Views
+from api.or_null import OrNull
 from api.schemas import Answer, Body, Name
 from domain.decider import Step
 from domain.errors import ProjectNotFound
@@ -36,7 +37,7 @@ class ProjectBody(
 ):
     identifier: Name
     remote_url: Url
-    configuration: dict[str, Any] = {}
+    configuration: OrNull[dict[str, Any]] = {}
 
 
 class ProjectPatch(

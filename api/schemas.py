@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from api.or_null import OrNull, take_defaults
 from domain.environment.events import Category
 from domain.environment.lock import LEASE_SECONDS_MAX, MAX_WAIT_SECONDS
 from domain.environment.review_events import ReviewStatus
@@ -25,6 +26,9 @@ class Body(
     Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
 ):
     """What a caller sends: every field known, every value checked."""
+
+    def __post_init__(self) -> None:
+        take_defaults(self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"  # It may have a secret in it.
@@ -46,12 +50,12 @@ class EnvironmentBody(
     description: Text | None = None
     salesforce_username: Name | None = None
     dev_hub_username: Name | None = None
-    is_active: bool = True
-    is_default: bool = False
-    metadata: dict[str, Any] = {}
-    tags: Tags = ()
+    is_active: OrNull[bool] = True
+    is_default: OrNull[bool] = False
+    metadata: OrNull[dict[str, Any]] = {}
+    tags: OrNull[Tags] = ()
     branch: Name | None = None
-    claim_window_seconds: ClaimWindow = 90
+    claim_window_seconds: OrNull[ClaimWindow] = 90
 
 
 class EnvironmentPatch(
@@ -160,7 +164,7 @@ class LockBody(
     lease_duration_seconds: Seconds | None = None
     lease_duration_minutes: Minutes | None = None
     reason: Reason | None = None
-    max_wait_seconds: MaxWait = MAX_WAIT_SECONDS
+    max_wait_seconds: OrNull[MaxWait] = MAX_WAIT_SECONDS
 
 
 class AcquireBody(

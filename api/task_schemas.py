@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
+from api.or_null import OrNull
 from api.schemas import Answer, Body, Name
 from domain.task.events import LOCK_DURATION_MS, BackoffType, Priority
 from domain.task.recurrence import (
@@ -64,10 +65,10 @@ class BackoffBody(
 ):
     """Milliseconds; `jitter` is the part of the delay that may be taken off."""
 
-    type: BackoffType = BackoffType.FIXED
-    delay: Delay = 0
-    jitter: Jitter = 0
-    max_delay: Delay = DAY_MS
+    type: OrNull[BackoffType] = BackoffType.FIXED
+    delay: OrNull[Delay] = 0
+    jitter: OrNull[Jitter] = 0
+    max_delay: OrNull[Delay] = DAY_MS
 
 
 class RetryBody(
@@ -75,9 +76,9 @@ class RetryBody(
 ):
     """`attempts` counts the first; `maxStalledCount`, the workers it may lose."""
 
-    attempts: Attempts = 1
-    backoff: BackoffBody = BackoffBody()
-    max_stalled_count: Stalls = 1
+    attempts: OrNull[Attempts] = 1
+    backoff: OrNull[BackoffBody] = BackoffBody()
+    max_stalled_count: OrNull[Stalls] = 1
 
 
 class RecurrenceBody(
@@ -91,13 +92,13 @@ class RecurrenceBody(
 
     pattern: Pattern | None = None
     every: Every | None = None
-    tz: Name = "UTC"
+    tz: OrNull[Name] = "UTC"
     start_date: Instant | None = None
     end_date: Instant | None = None
     limit: Firings | None = None
-    immediately: bool = False
-    overlap_policy: Overlap = Overlap.SKIP
-    catch_up: CatchUp = CatchUp.LATEST
+    immediately: OrNull[bool] = False
+    overlap_policy: OrNull[Overlap] = Overlap.SKIP
+    catch_up: OrNull[CatchUp] = CatchUp.LATEST
 
 
 class TaskBody(
@@ -111,12 +112,12 @@ class TaskBody(
 
     type: Name
     data: dict[str, Any]
-    lock_duration: LockDuration = LOCK_DURATION_MS
+    lock_duration: OrNull[LockDuration] = LOCK_DURATION_MS
     timeout: Timeout | None = None
-    priority: PriorityName = PriorityName.LOW
+    priority: OrNull[PriorityName] = PriorityName.LOW
     schedule_type: ScheduleType | None = None
     scheduled_for: Instant | None = None
-    retry_config: RetryBody = RetryBody()
+    retry_config: OrNull[RetryBody] = RetryBody()
     recurrence_config: RecurrenceBody | None = None
 
 

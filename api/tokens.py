@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from api.auth import allow
 from api.deps import AtDesk, Views
+from api.or_null import OrNull
 from api.schemas import Answer, Body, Name
 from domain.decider import Step
 from domain.naming import name_of
@@ -35,7 +36,7 @@ class TokenBody(
     """`expires_in` is in days."""
 
     name: Name
-    expires_in: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = DAYS
+    expires_in: OrNull[Annotated[int, Meta(ge=1, le=DAYS_MAX)]] = DAYS
 
 
 class TokenAnswer(Answer, frozen=True, kw_only=True, rename="camel"):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from api.or_null import OrNull
 from api.schemas import Answer, Body, Name
 from domain.environment.events import Category
 from domain.webhook.events import TIMEOUT_MS, Method, Ordering, Provider
@@ -52,16 +53,16 @@ class FilterBody(
     repository_identifier: Name | None = None
     environment_id: Name | None = None
     category: Category | None = None
-    types: Patterns = ()
+    types: OrNull[Patterns] = ()
 
 
 class ConfigBody(
     Body, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
 ):
     url: Url
-    method: Method = Method.POST
-    headers: Headers = {}
-    filter: FilterBody = FilterBody()
+    method: OrNull[Method] = Method.POST
+    headers: OrNull[Headers] = {}
+    filter: OrNull[FilterBody] = FilterBody()
 
 
 class ConfigPatch(
@@ -83,12 +84,12 @@ class WebhookBody(
     name: Name
     event: Pattern
     config: ConfigBody
-    provider: Provider = Provider.GENERIC
-    timeout: TimeoutMs = TIMEOUT_MS
+    provider: OrNull[Provider] = Provider.GENERIC
+    timeout: OrNull[TimeoutMs] = TIMEOUT_MS
     retry_count: Retries | None = None
     retry_delay: RetryDelayMs | None = None
-    ordering: Ordering = Ordering.NONE
-    status: Switch = Switch.ACTIVE
+    ordering: OrNull[Ordering] = Ordering.NONE
+    status: OrNull[Switch] = Switch.ACTIVE
 
 
 class WebhookPatch(
@@ -111,7 +112,7 @@ class RotateBody(
 ):
     """For so long, both secrets sign."""
 
-    overlap_seconds: Overlap = OVERLAP_SECONDS
+    overlap_seconds: OrNull[Overlap] = OVERLAP_SECONDS
 
 
 class DeliverBody(

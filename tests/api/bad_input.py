@@ -129,8 +129,7 @@ ROUTES = {
     "lock": Route(
         "POST",
         "/environments/{id}/lock?repositoryName={repositoryName}",
-        bad=LEASE
-        | {"reason": NOT_TEXT, "maxWaitSeconds": (*NOT_SECONDS, "604801", "null")},
+        bad=LEASE | {"reason": NOT_TEXT, "maxWaitSeconds": (*NOT_SECONDS, "604801")},
     ),
     "acquire": Route(
         "PUT",
@@ -199,7 +198,7 @@ ROUTES = {
         good={"name": '"a"'},
         bad={
             "name": (*NOT_NAME, '"berth:time"'),
-            "expiresIn": (*NOT_SECONDS, "3651", "null"),
+            "expiresIn": (*NOT_SECONDS, "3651"),
         },
         required=("name",),
     ),
@@ -210,12 +209,12 @@ ROUTES = {
         bad={
             "type": (*NOT_NAME, '"format"', '"local"'),
             "data": NOT_OBJECT,
-            "lockDuration": (*NOT_SECONDS, "999", "86400001", "null"),
+            "lockDuration": (*NOT_SECONDS, "999", "86400001"),
             "timeout": (*NOT_SECONDS, "604800001"),
-            "priority": ('"Low"', '"urgent"', '""', "null", "1", "[]"),
+            "priority": ('"Low"', '"urgent"', '""', "1", "[]"),
             "scheduleType": ('"now"', '""', "1"),
             "scheduledFor": (*NOT_INSTANTS, '"9999-12-31T23:59:59-14:00"'),
-            "retryConfig": ("null", "[]", "1", '"a"'),
+            "retryConfig": ("[]", "1", '"a"'),
             "recurrenceConfig": ("[]", "1", '"a"', '{"every": 1000}'),  # if immediate
         },
         required=("type", "data"),

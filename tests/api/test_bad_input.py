@@ -64,12 +64,18 @@ def first_of(refusal: Json) -> str:
     return re.split(r"[.\[]", refusal["field"])[0]
 
 
+def bad_in(route: Route, field: str) -> list[str]:
+    """Of a new thing, null is as good as nothing for what may be left out."""
+    may_be_null = route.method == "POST" and field not in route.required
+    return [v for v in route.bad[field] if not (may_be_null and v == "null")]
+
+
 @pytest.mark.parametrize(("name", "field"), FIELDS)
 def test_a_value_that_will_not_do_is_named(
     owner: Caller, places: Places, name: str, field: str
 ) -> None:
     route = ROUTES[name]
-    for value in route.bad[field]:
+    for value in bad_in(route, field):
         body = body_of(route, places, **{field: value})
         refusal = refused(send(owner, route, places, body), 400)
         assert first_of(refusal) == field, (value[:40], refusal)
