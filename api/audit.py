@@ -13,6 +13,7 @@ from litestar.params import FromPath, QueryParameter, SkipValidation
 
 from api.auth import allow
 from api.deps import AtDesk, Views
+from api.page_limit import page_limit
 from api.past import From, To, range_of
 from api.place import BY_ID, AtPlace, environments
 from api.projects import one
@@ -30,7 +31,8 @@ AccessType = Annotated[
         description=f"One of {', '.join(ACCESS_TYPES)}",
     ),
 ]
-Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1_000)]
+LIMIT_MAX = 1_000
+Limit = Annotated[int, page_limit(LIMIT_MAX)]
 Offset = Annotated[int, QueryParameter(name="offset", ge=0, le=1_000_000_000)]
 ACCESSED_BY = QueryParameter(
     name="accessedBy",
@@ -99,6 +101,7 @@ async def page_of(
     """`Invalid` if `from` or `to` is no instant, or they are reversed."""
     services = desk.services
     first, last = await range_of(services.history, from_, to)
+    limit = min(limit, LIMIT_MAX)
     return Page(services.reader, access_type, first, last, limit, offset)
 
 

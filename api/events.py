@@ -16,6 +16,7 @@ from api import event_stream
 from api.auth import Caller, allow
 from api.deps import AtDesk, Desk
 from api.event_stream import MEDIA, EventStream, EventStreamResponse
+from api.page_limit import page_limit
 from api.waiting import wait_for_turn
 from domain.errors import (
     EnvironmentNotFound,
@@ -45,12 +46,8 @@ After = Annotated[
         " first event; of a stream, the default is what comes from now on",
     ),
 ]
-Limit = Annotated[
-    int,
-    QueryParameter(
-        name="limit", ge=1, le=1_000, description="The most events of a page"
-    ),
-]
+LIMIT_MAX = 1_000
+Limit = Annotated[int, page_limit(LIMIT_MAX, "The most events of a page")]
 Types = Annotated[
     list[str] | None,
     QueryParameter(
@@ -125,7 +122,7 @@ class EventsController(Controller):
             field = LAST_EVENT_ID if last_event_id else "after"
             return await _stream(request, desk, wanted, field, last_event_id or after)
         begin = position_in(after or "0", "after")
-        reading = _page(feed, wanted, begin, limit, wait)
+        reading = _page(feed, wanted, begin, min(limit, LIMIT_MAX), wait)
         if wait:
             page = await wait_for_turn(reading, desk.actor, request)
             await desk.require_again(Role.MEMBER)

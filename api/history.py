@@ -10,6 +10,7 @@ from litestar.params import QueryParameter
 from api.auth import allow
 from api.events import (
     JSON,
+    LIMIT_MAX,
     NDJSON,
     EventsPage,
     Limit,
@@ -68,6 +69,7 @@ class HistoryRoutes(Controller):
         known = await ever(place)
         check_reached(begin, await services.feed.events.tip(), "after")
         begin = max(begin, first - 1)
+        limit = min(limit, LIMIT_MAX)
         read = await services.history.positions(
             known.id, after=begin, last=last, limit=limit, topics=topics
         )

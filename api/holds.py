@@ -13,6 +13,7 @@ from api.auth import allow
 from api.deps import AtDesk
 from api.hold_answers import HoldsAnswer, holds_answer
 from api.hold_table import hold_table
+from api.page_limit import page_limit
 from api.past import From, To, ever, may_look_back, period_of
 from api.place import BY_ID, ONCE_BY_NAME, AtPlace
 from api.projects import one
@@ -21,7 +22,8 @@ from domain.naming import fold
 from domain.roles import Role
 from projections.history import ENVIRONMENTS_MAX
 
-Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=100)]
+LIMIT_MAX = 100
+Limit = Annotated[int, page_limit(LIMIT_MAX)]
 Offset = Annotated[int, QueryParameter(name="offset", ge=0, le=1_000_000_000)]
 Format = Annotated[
     Literal["json", "csv"],
@@ -59,7 +61,9 @@ class HoldRoutes(Controller):
         if format_ == "csv":
             name = f"berth-{known.id}-holds"
             return Table(hold_table(reader, [known], period), name)
-        return await holds_answer(reader, [known], period, limit, offset)
+        return await holds_answer(
+            reader, [known], period, min(limit, LIMIT_MAX), offset
+        )
 
 
 class HoldsById(HoldRoutes):
@@ -124,4 +128,5 @@ class RepositoryHoldsController(Controller):
         if format_ == "csv":
             table = hold_table(services.reader, seen, period)
             return Table(table, f"berth-{identifier}-holds")
+        limit = min(limit, LIMIT_MAX)
         return await holds_answer(services.reader, seen, period, limit, offset)

@@ -11,6 +11,7 @@ from litestar.params import FromPath, QueryParameter
 
 from api.auth import allow
 from api.deps import AtDesk, Desk, Views
+from api.page_limit import page_limit
 from api.task_answers import POSITION_MAX, Row, cursor_of, result_answer
 from api.task_schemas import (
     RecurringStoppedAnswer,
@@ -37,7 +38,8 @@ from projections.schedule_board import sql as schedules_sql
 from projections.task_board import sql, task_board
 
 FIELD = "recurrenceConfig"
-Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=100)]
+LIMIT_MAX = 100
+Limit = Annotated[int, page_limit(LIMIT_MAX)]
 After = Annotated[
     str | None,
     QueryParameter(
@@ -92,6 +94,7 @@ class RecurringController(Controller):
         """Newest first. Those that ended long ago are kept no more."""
         row = await schedule_row(desk, views, operation_id)
         before = await position_of(after, row["id"], views)
+        limit = min(limit, LIMIT_MAX)
         values = {"schedule": row["id"], "before": before, "limit": limit}
         found = await views.read(task_board, sql["list_instances"], values)
         with_stack = sees_stacks(desk)

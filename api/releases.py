@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from api.auth import allow
 from api.locks import find_ticket
+from api.page_limit import page_limit
 from api.place import BY_ID, BY_NAME, AtPlace, Place
 from api.schemas import Answer, Body, Name
 from domain.decider import Step
@@ -37,7 +38,8 @@ DomainFilter = Annotated[
     str | None,
     QueryParameter(name="domain", description="Those of one release configuration"),
 ]
-Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=1_000)]
+LIMIT_MAX = 1_000
+Limit = Annotated[int, page_limit(LIMIT_MAX)]
 Offset = Annotated[int, QueryParameter(name="offset", ge=0, le=1_000_000_000)]
 
 
@@ -125,6 +127,7 @@ class ReleaseRoutes(Controller):
         offset: Offset = 0,
     ) -> ReleasesAnswer:
         """The one that was published last comes first."""
+        limit = min(limit, LIMIT_MAX)
         found = await place.listed()
         await place.desk.note_read(found.id, found.details.repository)
         values = {

@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.auth import allow
 from api.deps import AtDesk, Views
+from api.page_limit import page_limit
 from api.recurring import (
     list_schedules,
     recurrence_of,
@@ -77,7 +78,8 @@ KindFilter = Annotated[
         description="The recurring tasks themselves, and not what they have fired",
     ),
 ]
-Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=200)]
+LIMIT_MAX = 200
+Limit = Annotated[int, page_limit(LIMIT_MAX)]
 After = Annotated[
     str | None, QueryParameter(name="after", description="The page before: its `next`")
 ]
@@ -150,7 +152,7 @@ class TasksController(Controller):
         after: After = None,
     ) -> TasksAnswer:
         """Newest first. Who is no owner is shown its own tasks."""
-        by = desk.actor
+        by, limit = desk.actor, min(limit, LIMIT_MAX)
         is_owner = by.role.includes(Role.OWNER)
         reach = None if by.repositories is None else sorted(by.repositories)
         states = [s for s in TaskState if status in (None, status_of(s))]

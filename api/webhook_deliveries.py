@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.auth import allow
 from api.deps import AtDesk, Desk, Views
+from api.page_limit import page_limit
 from api.webhook_answers import delivery_answer
 from api.webhook_schemas import (
     POSITION_MAX,
@@ -34,7 +35,8 @@ from workers.webhooks.selection import Wish
 
 REPLAYED_MAX = 10_000
 DIGITS_MAX = 18
-Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=200)]
+LIMIT_MAX = 200
+Limit = Annotated[int, page_limit(LIMIT_MAX)]
 After = Annotated[
     str | None, QueryParameter(name="after", description="The page before: its `next`")
 ]
@@ -71,6 +73,7 @@ class WebhookDeliveriesController(Controller):
         after: After = None,
     ) -> DeliveriesAnswer:
         """Newest first, as long as they are kept."""
+        limit = min(limit, LIMIT_MAX)
         known = listed(await find(views, webhook_id))
         rows = await desk.services.webhooks.log.of(
             known.id, limit=limit + 1, before=before(after), outcome=outcome

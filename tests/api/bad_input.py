@@ -221,7 +221,7 @@ ROUTES = {
     ),
 }
 
-NOT_LIMITS = ("-1", "0", "1001", "1000000000", "1.5", "abc", "", DIGITS, "NaN")
+NOT_LIMITS = ("-1", "0", "1.5", "abc", "", DIGITS, "NaN")
 QUERIES = {
     "/environments/{id}/audit?limit=": ("limit", NOT_LIMITS),
     "/environments/{id}/audit?offset=": ("offset", ("-1", "1e30", "9" * 30, "x", "")),
@@ -246,7 +246,7 @@ QUERIES = {
     "/environments/{id}/frontdoor?redirect=": ("redirect", ("maybe", "2", "")),
     "/environments/{id}/frontdoor?retURL=": ("retURL", ("//evil", "evil", "")),
     "/environments/{id}/artifacts?forceRefresh=": ("forceRefresh", ("maybe", "")),
-    "/tasks?limit=": ("limit", (*NOT_LIMITS, "201")),
+    "/tasks?limit=": ("limit", NOT_LIMITS),
     "/tasks?after=": (
         "after",
         ("", "x", "MTIz" * 20, "LTE", "77+977+9", "null"),
@@ -255,7 +255,7 @@ QUERIES = {
     "/tasks?scheduleType=": ("scheduleType", ("immediate", "Recurring", "", "null")),
     "/tasks?priority=": ("priority", ("urgent", "Low", "", "null")),
     "/tasks/{operation}/result?wait=": ("wait", ("-1", "301", "1.5", "x", "", DIGITS)),
-    "/tasks/{recurring}/recurring-instances?limit=": ("limit", (*NOT_LIMITS, "101")),
+    "/tasks/{recurring}/recurring-instances?limit=": ("limit", NOT_LIMITS),
     "/tasks/{recurring}/recurring-instances?after=": ("after", ("", "1", "null")),
     "/tasks/{operation}/logs?attempt=": ("attempt", ("0", "-1", "x", "", "null")),
     "/events?limit=": ("limit", NOT_LIMITS),
@@ -263,7 +263,7 @@ QUERIES = {
     "/events?after=": ("after", ("-1", "x", "", "1e3", "9" * 19, DIGITS, "null")),
     "/events?types=": ("types", ("", "lock", "lock.lost", "*.acquired", "null")),
     "/events?environmentId=": ("environmentId", ("", "1", "null", "0" * 32)),
-    "/webhooks/{webhook}/deliveries?limit=": ("limit", (*NOT_LIMITS, "201")),
+    "/webhooks/{webhook}/deliveries?limit=": ("limit", NOT_LIMITS),
     "/webhooks/{webhook}/deliveries?after=": ("after", ("", "x", "-1", DIGITS)),
     "/webhooks/{webhook}/deliveries?outcome=": ("outcome", ("", "Failed", "null")),
     "/environments?isActive=": ("isActive", ("maybe", "2", "", "null")),

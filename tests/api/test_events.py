@@ -180,7 +180,6 @@ def test_a_position_that_is_not_reached_yet_is_refused(
         ("environmentId", ""),
         ("environmentId", "null"),
         ("limit", "0"),
-        ("limit", "1001"),
         ("limit", ""),
         ("wait", "-1"),
         ("wait", "61"),
