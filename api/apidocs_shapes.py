@@ -17,6 +17,7 @@ Document = dict[str, Any]
 REFERENCE = "#/components/schemas/{name}"
 NULL = {"type": "null"}
 INSTANTS = ("at", "from", "to")
+NUMBERS = ("integer", "number")
 # How a `Response` that is no answer of ours looks: one made by hand.
 ANY_RESPONSE: tuple[Document, ...] = ({}, {"type": "string"})
 
@@ -50,7 +51,7 @@ def _correct_parameter(parameter: Document) -> None:
         del schema["oneOf"]
         parameter["schema"] = kinds[0] | schema
     schema = parameter["schema"]
-    if schema.get("type") == "integer":
+    if schema.get("type") in NUMBERS:
         schema.setdefault("minimum", 0)  # To Litestar, no minimum and 0 are the same.
     if parameter["name"] == "environmentId":
         schema["format"] = "uuid"

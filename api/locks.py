@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Controller, Request, Response, delete, get, post, put
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody
 
 from api.auth import allow
 from api.lock_answers import acquired, not_yet, renewed
+from api.patience import InQuery, wait_seconds
 from api.place import BY_NAME, LOCK_BY_ID, AtPlace, Place
 from api.present import ticket_answer
 from api.schemas import (
@@ -38,14 +39,7 @@ from domain.errors import Invalid, LeaseOver, NotHolder, TicketNotFound
 from domain.roles import Role
 from projections.environment_listing import environment_listing, past_ticket, sql
 
-WAIT_SECONDS = 30
 AnyRequest = Request[Any, Any, Any]
-Timeout = Annotated[
-    int | None,
-    QueryParameter(
-        name="timeoutSeconds", ge=0, le=300, description="How long to wait: 30 s"
-    ),
-]
 
 
 class LockRoutes(Controller):
@@ -89,15 +83,11 @@ class LockRoutes(Controller):
         ticket_id: FromPath[str],
         request: AnyRequest,
         data: JSONBody[AcquireBody | None] = None,
-        timeout_seconds: Timeout = None,
+        timeout_seconds: InQuery = None,
     ) -> LockAcquiredAnswer | Response[LockWaitTimeout]:
         """408 when it was not its turn in time: the ticket keeps its place."""
         in_body = data.timeout_seconds if data else None
-        if None not in (in_body, timeout_seconds):
-            raise Invalid("give timeoutSeconds once", field="timeoutSeconds")
-        given = timeout_seconds if in_body is None else in_body
-        seconds = WAIT_SECONDS if given is None else given
-        asking = its_turn(place, ticket_id, seconds)
+        asking = its_turn(place, ticket_id, wait_seconds(timeout_seconds, in_body))
         try:
             outcome = await wait_for_turn(asking, place.desk.actor, request)
         except StillWaiting as still:
@@ -176,16 +166,13 @@ class LockByName(LockRoutes):
     dependencies = BY_NAME
 
 
-async def its_turn(place: Place, ticket_id: str, wait_seconds: int) -> Outcome:
+async def its_turn(place: Place, ticket_id: str, seconds: float) -> Outcome:
     """The lock acquired; else `StillWaiting`, as it is once the wait is over."""
-    if wait_seconds:
+    if seconds:
         # What this one tells is how it was when the wait began.
         with suppress(StillWaiting):
             return await place.execute(
-                AcquireLock,
-                wait_seconds=wait_seconds,
-                ticket_id=ticket_id,
-                disclose=True,
+                AcquireLock, wait_seconds=seconds, ticket_id=ticket_id, disclose=True
             )
     return await place.execute(AcquireLock, ticket_id=ticket_id, disclose=True)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from api.or_null import OrNull, take_defaults
+from api.patience import InBody
 from domain.environment.events import Category
 from domain.environment.lock import LEASE_SECONDS_MAX, MAX_WAIT_SECONDS
 from domain.environment.review_events import ReviewStatus
@@ -170,7 +171,7 @@ class LockBody(
 class AcquireBody(
     Body, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
 ):
-    timeout_seconds: Annotated[int, Meta(ge=0, le=300)] | None = None
+    timeout_seconds: InBody | None = None
 
 
 class RenewBody(

@@ -134,7 +134,12 @@ ROUTES = {
     "acquire": Route(
         "PUT",
         "/environments/{id}/lock/{ticket}/acquire?repositoryName={repositoryName}",
-        bad={"timeoutSeconds": (*NOT_SECONDS[1:], "301")},
+        bad={
+            "timeoutSeconds": (
+                *("-1", "-0.5", "1.5", '"3600"', DIGITS, "true", "[]", "{}"),
+                *("-1e308", "1e400", '"NaN"'),
+            )
+        },
     ),
     "renew": Route(
         "PUT",

@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from api.patience import wait_seconds
 from domain.roles import Role
-from tests.support.client import Caller, Json, Lock, made, unique
+from tests.support.client import Caller, Json, Lock, made, refused, unique
 from tests.support.running import HOST, Api, Installation, until
 
 ENDED = """
@@ -71,6 +72,49 @@ def test_the_time_to_wait_may_be_in_the_body_but_not_in_both(
     both = application.ask("PUT", path, body, **lock.query, timeoutSeconds=0)
     assert both.status_code == 400
     assert both.json()["field"] == "timeoutSeconds"
+
+
+@pytest.mark.parametrize("seconds", ["301", "1800", "1e3", "1e308", "9" * 30])
+def test_who_would_wait_for_longer_waits_as_long_as_it_may(
+    application: Caller, environment: Json, seconds: str
+) -> None:
+    body = f'{{"timeoutSeconds": {seconds}}}'.encode()
+    for lock in application.lock(environment), application.lock_by_name(environment):
+        ticket = lock.ticket()
+        path = f"{lock.path}/{ticket}/acquire"
+        in_query = lock.query | {"timeoutSeconds": seconds}
+        for sent, query in (None, in_query), (body, lock.query), (body, in_query):
+            answer = application.ask("PUT", path, sent, **query)
+            if sent and query is in_query:
+                assert refused(answer, 400)["field"] == "timeoutSeconds"
+            else:
+                assert made(answer)["ticketId"] == ticket
+        made(lock.release(ticket))
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [(None, 30), (0, 0), (299, 299), (300, 300), (301, 300), (1e308, 300)],
+)
+def test_the_wait_is_300_seconds_at_most(asked: float | None, waits: float) -> None:
+    assert wait_seconds(asked, None) == waits
+    assert wait_seconds(None, asked) == waits
+
+
+def test_no_most_is_published_but_in_words(api: Api) -> None:
+    document = api.http.get(f"{api.url}/sfp/apidocs-json").json()
+    body = document["components"]["schemas"]["AcquireBody"]["properties"]
+    [in_body, _] = body["timeoutSeconds"]["anyOf"]
+    in_queries = [
+        parameter["schema"]
+        for path in document["paths"].values()
+        for parameter in path.get("put", {}).get("parameters", ())
+        if parameter["name"] == "timeoutSeconds"
+    ]
+    assert in_queries == [in_body] * 2
+    told = in_body.pop("description")
+    assert in_body == {"type": "number", "minimum": 0, "multipleOf": 1}
+    assert "300 at most" in told
 
 
 def test_who_waits_is_answered_when_the_holder_releases(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,12 +103,15 @@ def impatient(case: AnyCase) -> None:
     if not case.path.endswith("/acquire"):
         return
     body = case.body
-    if isinstance(body, dict) and isinstance(said := body.get("timeoutSeconds"), int):
-        body["timeoutSeconds"] = min(said, 0)
+    if isinstance(body, dict) and isinstance(
+        said := body.get("timeoutSeconds"), int | float
+    ):
+        body["timeoutSeconds"] = said if said % 1 else min(said, 0)
     else:
         case.query = {"timeoutSeconds": 0} | (case.query or {})
-        if str(case.query["timeoutSeconds"]).isdecimal():
-            case.query["timeoutSeconds"] = 0
+        with suppress(ValueError):
+            if float(str(case.query["timeoutSeconds"])).is_integer():
+                case.query["timeoutSeconds"] = 0
 
 
 def fill(case: AnyCase, known: dict[str, Any]) -> None:
