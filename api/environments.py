@@ -49,6 +49,10 @@ TagsFilter = Annotated[
     list[str] | None,
     QueryParameter(name="tags", description="All of them; repeat, or use commas"),
 ]
+# As axios and PHP spell what is repeated.
+TagsInBrackets = Annotated[
+    list[str] | None, QueryParameter(name="tags[]", include_in_schema=False)
+]
 WantedCredentials = Annotated[
     CredentialKind | None,
     QueryParameter(name="authType", description="accessToken or sfdxAuthUrl"),
@@ -68,18 +72,20 @@ class EnvironmentsController(Controller):
         is_active: ActiveFilter = None,
         branch: BranchFilter = None,
         tags: TagsFilter = None,
+        tags_in_brackets: TagsInBrackets = None,
         at: At = None,
     ) -> list[EnvironmentAnswer] | GroupedEnvironments:
         """Grouped by category, or a flat array when one category is asked for.
 
         With `at`, those that there were then, 500 at most: 400 if they are more.
         """
+        said = [*(tags or ()), *(tags_in_brackets or ())]
         wanted = Filter(
             project=fold(repository_identifier) if repository_identifier else None,
             category=category,
             is_active=is_active,
-            branch=branch,
-            tags=[t for tag in tags or () for t in tag.split(",") if t] or None,
+            branch=branch or None,
+            tags=[t for tag in said for t in tag.split(",") if t] or None,
         )
         if at is None:
             found = await environments(desk.services.reader, **wanted._asdict())

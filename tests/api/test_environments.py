@@ -33,6 +33,14 @@ def test_every_filter_of_the_list_narrows_it(owner: Caller, repository: str) -> 
         "a tag": names(owner, tags="fast", **here),
         "two tags": names(owner, tags="fast,pool:eu", **here),
         "two tags, repeated": names(owner, tags=["fast", "pool:eu"], **here),
+        "two tags, as axios spells them": names(
+            owner, **{"tags[]": ["fast", "pool:eu"]}, **here
+        ),
+        "two tags, in brackets and not": names(
+            owner, **{"tags[]": "pool:eu,"}, tags="fast", **here
+        ),
+        "no tag": names(owner, **{"tags[]": "", "tags": ""}, **here),
+        "no branch": names(owner, branch="", **here),
         "two filters": names(owner, tags="fast", isActive="true", **here),
         "nothing": names(owner, branch="main", **here),
     }
@@ -46,6 +54,10 @@ def test_every_filter_of_the_list_narrows_it(owner: Caller, repository: str) -> 
         "a tag": ["qa", "old"],
         "two tags": ["qa"],
         "two tags, repeated": ["qa"],
+        "two tags, as axios spells them": ["qa"],
+        "two tags, in brackets and not": ["qa"],
+        "no tag": ["dev1", "qa", "old"],
+        "no branch": ["dev1", "qa", "old"],
         "two filters": ["qa"],
         "nothing": [],
     }
@@ -75,6 +87,14 @@ def test_a_repository_that_is_none_is_not_found(
     body = {"name": "uat", "category": "test"}
     body["repositoryIdentifier"] = unknown.format(repository)
     refused(owner.post("/environments", body), 404, "REPOSITORY_NOT_FOUND")
+
+
+def test_brackets_are_no_parameter_of_their_own(api: Api) -> None:
+    document = api.http.get(f"{api.url}/sfp/apidocs-json").json()
+    listing = document["paths"]["/sfp/api/environments"]["get"]
+    told = {parameter["name"] for parameter in listing["parameters"]}
+    assert "tags" in told
+    assert "tags[]" not in told
 
 
 @pytest.mark.parametrize("twin", ["uat", "UAT", NFC, NFD, NFD.upper()])
