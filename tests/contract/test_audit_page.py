@@ -1,4 +1,7 @@
-"""docs/audit.md is asked as it stands, of a smaller week, and answers as it shows."""
+"""docs/audit.md and docs/replay.md are asked as they stand, of a smaller week.
+
+They answer as they show.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -17,11 +21,12 @@ from tests.contract.test_readme import ROOT, of, started
 from tests.support.running import free_port, until
 from workers.sealing.file import notes_in
 
-PAGE = (ROOT / "docs" / "audit.md").read_text()
+AUDIT, REPLAY = "audit.md", "replay.md"
 BLOCK = re.compile(
     r"^```sh\n(.*?)^```(?:\n\n```\n(.*?)^```)?", re.MULTILINE | re.DOTALL
 )
 WEEK = ("tests.support.week", "--days", "1", "--environments", "5")
+PATH = 'PATH="$PWD/.venv/bin:$PATH"\n'
 STARTS = (
     ".venv/bin/python -m tests.support.week --data-dir .week",
     "BERTH_CHECKPOINT_FILE=checkpoints .venv/bin/berth up --data-dir .week",
@@ -49,23 +54,60 @@ OTHERS = (
 )
 
 
-@pytest.mark.timeout(600)  # A machine that is very busy starts a dozen commands.
-def test_every_question_of_the_page_is_answered_as_it_shows(tmp_path: Path) -> None:
+class Block(NamedTuple):
+    """A command of a page, and the answer that is shown below it, if any is."""
+
+    asked: str
+    shown: str
+
+
+class Week(NamedTuple):
+    """A `berth up` that runs on it."""
+
+    folder: Path
+    port: int
+
+
+def blocks_of(page: str) -> Sequence[Block]:
+    text = (ROOT / "docs" / page).read_text()
+    return [Block(*found) for found in BLOCK.findall(text)]
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Week]:
+    """Once it has been sealed."""
     for program in "curl", "jq":
         if not shutil.which(program):
             pytest.skip(f"the questions take {program}")
-    (starts, _), *blocks = BLOCK.findall(PAGE)
-    assert [line.split("  ")[0] for line in starts.splitlines()] == list(STARTS)
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    port, folder = free_port(), of("data-dir", tmp_path / ".week")
+    home = tmp_path_factory.mktemp("week")
+    (home / ".venv").symlink_to(sys.prefix)
+    port, folder = free_port(), of("data-dir", home / ".week")
     fill = [sys.executable, "-m", *WEEK, *folder]
     filled = subprocess.run(fill, cwd=ROOT, check=True, capture_output=True, text=True)
-    events, kept = int(filled.stdout.split()[0]), tmp_path / "checkpoints"
+    events, kept = int(filled.stdout.split()[0]), home / "checkpoints"
     up = ("api", "up", *folder, *of("port", port))
-    with started(tmp_path, "Berth is ready", *up, BERTH_CHECKPOINT_FILE=str(kept)):
+    with started(home, "Berth is ready", *up, BERTH_CHECKPOINT_FILE=str(kept)):
         until(lambda: kept.exists() and newest_in(kept) >= events, SEALED_SECONDS_MAX)
-        script = "".join(f"{before(asked)}{asked}echo '{END}'\n" for asked, _ in blocks)
-        told = answers(tmp_path, smaller(script, port))
+        yield Week(home, port)
+
+
+@pytest.mark.timeout(600)
+def test_the_story_is_told_as_its_page_shows(week: Week) -> None:
+    check(week, [Block(PATH, ""), *blocks_of(REPLAY)])
+
+
+@pytest.mark.timeout(600)  # A machine that is very busy starts a dozen commands.
+def test_every_question_of_the_page_is_answered_as_it_shows(week: Week) -> None:
+    (starts, _), *blocks = blocks_of(AUDIT)
+    assert [line.split("  ")[0] for line in starts.splitlines()] == list(STARTS)
+    assert PATH in blocks[0].asked
+    check(week, blocks)
+
+
+def check(week: Week, blocks: Sequence[Block]) -> None:
+    """Each block, one after the other in one shell, is answered as it shows."""
+    script = "".join(f"{before(asked)}{asked}echo '{END}'\n" for asked, _ in blocks)
+    told = answers(week.folder, smaller(script, week.port))
     assert len(told) == len(blocks)
     for (asked, shown), answer in zip(blocks, told, strict=True):
         check_form(asked, shown, answer)
