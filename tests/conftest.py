@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.support.issuer",
     "tests.support.salesforce",
     "tests.support.hooks",
+    "tests.support.node_worker",
     "tests.projections.journal_contract",
 ]
 

