@@ -27,6 +27,7 @@ def environment_of(data_dir: Path | None) -> Mapping[str, str]:
     That one has to run. `SettingsError` if there is none, or its vault's key is gone.
     """
     if data_dir is None:
+        _check_is_there()
         return os.environ
     found = {
         "BERTH_DATABASE_URL": database_of(data_dir),
@@ -41,6 +42,7 @@ def environment_of(data_dir: Path | None) -> Mapping[str, str]:
 def database_of(data_dir: Path | None) -> str:
     """As above, the database's URL alone, for what takes no key."""
     if data_dir is None:
+        _check_is_there()
         return database_url_from()
     folder = _resolved(data_dir) / "postgres"
     if not folder.exists():
@@ -57,6 +59,12 @@ def journal_of(data_dir: Path | None) -> tuple[str, Keyring]:
     """As above, what it takes to read: the database's URL and the vault's keys."""
     environment = environment_of(data_dir)
     return database_url_from(environment), keyring_from(environment)
+
+
+def _check_is_there() -> None:
+    """Whoever has only a `berth up` is told that there is another way."""
+    if not os.environ.get("BERTH_DATABASE_URL"):
+        raise SettingsError("BERTH_DATABASE_URL is not set; or give --data-dir")
 
 
 def _resolved(data_dir: Path) -> Path:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from api.up_folder import settings_of
 from api.vault_file import (
     VAULT_KEYS,
     new_vault_key,
@@ -19,7 +20,7 @@ from projections.storage.migrate import migrate
 from projections.storage.rotation import rotate
 from projections.storage.vault_use import Use, VaultUse
 from workers.embedded import EmbeddedPostgres
-from workers.settings import SettingsError, from_environment, vault_keys_from
+from workers.settings import SettingsError, vault_keys_from
 from workers.supervisor import Supervisor
 
 Uses = Mapping[int, Use]
@@ -38,7 +39,7 @@ def rotate_vault(*, data_dir: Path | None = None) -> int:
 
 def _rotate_by_settings() -> int:
     """Under the version that encrypts by BERTH_VAULT_KEYS; the exit code."""
-    settings = from_environment()
+    settings = settings_of(None)
     keys = settings.vault_keys
     is_complete, uses = _rotate(settings.database_url, keys)
     for version in sorted(set(keys.versions) - set(uses) - {keys.version}):

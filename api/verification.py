@@ -82,7 +82,8 @@ def _check_is_one(bundle: Path | None, *, is_journal: bool) -> None:
 def _keys_of(vkeys: Sequence[str]) -> Sequence[Key]:
     if not vkeys:
         raise Unreadable("--key is missing: the log's public key, kept elsewhere")
-    return [key_of(vkey) for vkey in vkeys]
+    # What follows a space is what `berth log keys` says of it.
+    return [key_of(vkey.partition(" ")[0]) for vkey in vkeys]
 
 
 def _verify_bundle(path: Path, keys: Sequence[Key], kept: Sequence[Checkpoint]) -> int:

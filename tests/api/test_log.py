@@ -185,7 +185,7 @@ def check_by_hand(bundle: Path, vkey: str) -> None:
     assert found
     script = bundle.with_name("by_hand.py")
     script.write_text(found[1])
-    words = [sys.executable, str(script), str(bundle), vkey]
+    words = [sys.executable, str(script), str(bundle), f"{vkey}  # signs"]
     done = run(words, cwd=bundle.parent, capture_output=True, text=True, check=False)
     assert "events are as they were sealed" in done.stdout, done.stderr
     altered = bundle.with_name("altered.ndjson")

@@ -63,3 +63,13 @@ def test_a_line_without_an_end_is_not_waited_for(
     code = verification.verify(zeros, vkeys(stage), None, None, database=False)
     assert code == verification.UNREADABLE
     assert capsys.readouterr().out.startswith("UNREADABLE: the header")
+
+
+def test_a_key_is_taken_as_berth_prints_it(
+    stage: Stage, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    bundle = tmp_path / "all.ndjson"
+    bundle.write_bytes(stage.bundle())
+    printed = [f"{vkey}  # signs" for vkey in vkeys(stage)]
+    code = verification.verify(bundle, printed, None, None, database=False)
+    assert code == 0, capsys.readouterr().out
