@@ -9,7 +9,19 @@ import sys
 
 from cyclopts import App
 
-app = App(name="berth", help="An open server for shared deployment environments.")
+
+def version() -> str:
+    """What is installed."""
+    from importlib.metadata import version  # noqa: PLC0415 - only once it is asked for
+
+    return version("berth-server")
+
+
+app = App(
+    name="berth",
+    help="An open server for shared deployment environments.",
+    version=version,
+)
 vault = App(name="vault", help="The keys that credentials are encrypted with.")
 app.command(vault)
 VERIFY = """Say what a bundle proves, or which event in it was altered first.

@@ -7,7 +7,7 @@ from copy import deepcopy
 from importlib.metadata import version
 from typing import Any
 
-from litestar import Request
+from litestar import MediaType, Request
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
@@ -104,7 +104,10 @@ OPENAPI = OpenAPIConfig(
     description="An open server for shared deployment environments.",
     path="/sfp",
     use_handler_docstrings=True,
-    render_plugins=[HtmlPage(path="/apidocs"), JsonDocument(path="/apidocs-json")],
+    render_plugins=[
+        HtmlPage(path="/apidocs"),
+        JsonDocument(path="/apidocs-json", media_type=MediaType.JSON),
+    ],
     security=[{"bearer": []}],
     components=Components(
         security_schemes={

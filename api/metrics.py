@@ -46,7 +46,8 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     families = await services.gauges.collect()
     # As much as some milliseconds, which nobody else is to wait for.
     text = await asyncio.to_thread(exposed, families)
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
+    # Not as `media_type`, to which Litestar would add the charset once more.
+    return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 def exposed(families: Sequence[Metric]) -> bytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
 
 import pytest
 from cyclopts import App
 
-from api.__main__ import COMMANDS
+from api.__main__ import COMMANDS, app
+from workers.settings import SettingsError
 
 HEAVY = {"aiohttp", "cryptography", "eventsourcing", "litestar", "nats", "psycopg"}
 LOADED = """
@@ -40,3 +41,33 @@ def test_whoever_only_looks_does_not_wait_for_what_a_server_takes(
     *_, loaded = told.splitlines()
     assert "cyclopts" in loaded.split()
     assert not HEAVY & set(loaded.split())
+
+
+@pytest.mark.parametrize("words", [["--version"], ["log", "--version"]])
+def test_its_version_is_that_of_what_is_installed(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    app(words, result_action="return_value")
+    assert capsys.readouterr().out.strip() == metadata.version("berth-server")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["log", "keys"],
+        ["log", "rotate"],
+        ["export"],
+        ["erase", "ada@example.org"],
+        ["rebuild"],
+        ["rebuild", "events"],
+        ["replay", "production"],
+        ["vault", "rotate"],
+    ],
+    ids=" ".join,
+)
+def test_without_a_database_it_tells_of_the_folder_that_could_be_given(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BERTH_DATABASE_URL", raising=False)
+    with pytest.raises(SettingsError, match="is not set; or give --data-dir"):
+        app(words, result_action="return_value")

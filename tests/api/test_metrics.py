@@ -32,7 +32,8 @@ Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 def text_of(api: Api) -> str:
     answer = httpx2.get(f"{api.url}/metrics")
     assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain; version=")
+    of_prometheus = r"text/plain; version=[\d.]+; charset=utf-8"
+    assert re.fullmatch(of_prometheus, answer.headers["content-type"])
     return answer.text
 
 
@@ -175,7 +176,7 @@ def test_a_worker_tells_its_own_where_it_is_told_to(
         installation.berth("worker", name="telling-worker", **settings),
     ):
         until(Api(url, port, http).is_ready, READY_SECONDS_MAX)
-        reading = Reading(httpx2.get(f"{url}/metrics").text)
+        reading = Reading(text_of(Api(url, port, http)))
         for view in VIEWS:
             assert reading.value("berth_view_lag_events", view=view) >= 0
         assert httpx2.get(f"{url}/sfp/api/environments").status_code == 404

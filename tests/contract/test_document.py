@@ -125,9 +125,12 @@ def test_every_reference_of_the_document_leads_somewhere(document: Document) -> 
     assert referred <= components.keys()
 
 
-def test_the_document_is_the_same_each_time(api: Api) -> None:
-    texts = {api.http.get(f"{api.url}/sfp/apidocs-json").text for _ in range(2)}
-    assert len(texts) == 1
+def test_the_document_is_the_same_each_time_and_said_to_be_json(api: Api) -> None:
+    answers = [api.http.get(f"{api.url}/sfp/apidocs-json") for _ in range(2)]
+    [told] = {(a.headers["content-type"], a.text) for a in answers}
+    assert told[0] == "application/json"
+    page = api.http.get(f"{api.url}/sfp/apidocs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
 
 
 def references(part: object) -> list[str]:
