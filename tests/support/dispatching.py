@@ -29,7 +29,7 @@ from projections.storage.database import Database
 from projections.storage.journal import StoredJournal
 from projections.storage.mapper import recorded
 from workers.doorbell import Doorbell
-from workers.loop import run_forever
+from workers.loop import end, run_forever
 from workers.running.assignment import (
     Assignment,
     Cancelled,
@@ -266,8 +266,6 @@ async def hall(
         await dispatch.queues.ensure()
         yield here
     finally:
-        for task in reversed(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         journal.close()
         database.close()

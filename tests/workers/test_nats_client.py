@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,27 @@ from tests.support.running import free_port
 from workers import nats_client
 from workers.embedded import EmbeddedNats
 from workers.embedded.process import wait_for
+from workers.loop import end
 from workers.nats_client import Outage, connect
 
 AWAY, BACK = "NATS cannot be reached", "NATS is reached again"
 
 
+class Counting(Outage):
+    """Knows how often a client has tried in vain."""
+
+    number = 0
+
+    def goes_on(self, kind: str, said: str) -> None:
+        self.number += 1
+        super().goes_on(kind, said)
+
+
 @pytest.fixture(autouse=True)
-def _new_outage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nats_client, "OUTAGE", Outage())
+def tries(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    outage = Counting()
+    monkeypatch.setattr(nats_client, "OUTAGE", outage)
+    return outage
 
 
 def told(logs: list[Any]) -> list[tuple[str, str]]:
@@ -32,14 +46,17 @@ def told(logs: list[Any]) -> list[tuple[str, str]]:
     ]
 
 
+async def holds(condition: Callable[[], bool]) -> None:
+    assert await asyncio.to_thread(wait_for, condition, 30)
+
+
 async def until(logs: list[Any], event: str, times: int = 1) -> None:
-    def is_told() -> bool:
-        return sum(of == event for _, of in told(logs)) >= times
-
-    assert await asyncio.to_thread(wait_for, is_told, 30)
+    await holds(lambda: sum(of == event for _, of in told(logs)) >= times)
 
 
-def test_however_often_and_many_try_it_is_told_once(tmp_path: Path) -> None:
+def test_however_often_and_many_try_it_is_told_once(
+    tmp_path: Path, tries: Counting
+) -> None:
     async def trial(server: EmbeddedNats) -> list[Any]:
         one, two = Client(), Client()
         for client in one, two:
@@ -47,13 +64,13 @@ def test_however_often_and_many_try_it_is_told_once(tmp_path: Path) -> None:
         with capture_logs() as logs:
             server.stop()
             await until(logs, AWAY)
-            await asyncio.sleep(2.5)  # Each tries twice more.
+            before = tries.number
+            await holds(lambda: tries.number >= before + 4)
             assert told(logs) == [("warning", AWAY)]
             await asyncio.to_thread(server.start)
             await until(logs, BACK)
-            await asyncio.sleep(1.5)
+            await holds(lambda: one.is_connected and two.is_connected)
         for client in one, two:
-            assert client.is_connected
             await client.close()
         return logs
 
@@ -76,7 +93,7 @@ def test_what_is_away_from_the_start_is_told_and_no_secret(
             connecting = connect(Client(), url, when_closed=lambda: None)
             trying = asyncio.create_task(connecting)
             await until(logs, AWAY, times=3)
-            trying.cancel()
+            await end(trying)
         return logs
 
     with EmbeddedNats(tmp_path) as server:
