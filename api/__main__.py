@@ -29,6 +29,15 @@ VERIFY = """Say what a bundle proves, or which event in it was altered first.
 That takes neither server nor network. With --data-dir or --database, go through
 all of a journal, and name whatever was altered in it. Exits with 0, with 1 if
 something was altered, with 2 if that cannot be said."""
+LOCK = """Wait for an environment, run a command that alone has it, and give it back.
+
+The lease is renewed for as long as the command runs, and the command is ended
+if the lock is lost. Without a command, print the ticket and keep the lock, for
+`berth unlock` to give back. In whose name: BERTH_TOKEN. Exits with what the
+command does; 124 if it had to wait too long; 125 if Berth failed."""
+UNLOCK = """Give back the lock of an environment, or a place in its queue.
+
+Twice is once. In whose name: BERTH_TOKEN. Exits with 125 if Berth failed."""
 # By name: where it is, and what its own docstring says that it does.
 COMMANDS = {
     "up": (
@@ -56,6 +65,8 @@ COMMANDS = {
         "api.erasing:erase",
         "Erase a person: destroy the key under which all that names them is kept.",
     ),
+    "lock": ("api.locking:lock", LOCK),
+    "unlock": ("api.locking:unlock", UNLOCK),
     "token": (
         "api.issuing:token",
         "Print a token for a person, signed with BERTH_SECRET.",

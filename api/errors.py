@@ -41,7 +41,7 @@ UNDECODABLE = (DecodeError, UnicodeDecodeError, ValidationError, RecursionError)
 class ErrorBody(Struct, rename="camel", omit_defaults=True):
     """Every answer that is not a success. `field` is what a 400 is about.
 
-    `status` is that of a task which is over.
+    `status` is that of a task or a ticket which is over.
     """
 
     status_code: int
@@ -107,7 +107,7 @@ def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBod
 def refused_body(error: errors.DomainError, request_id: str) -> ErrorBody:
     field = error.field if isinstance(error, errors.Invalid) else UNSET
     body = error_body(status_of(error), str(error), request_id, error.code, field)
-    if isinstance(error, task_errors.TaskOver):
+    if isinstance(error, task_errors.TaskOver | errors.TicketEnded):
         body.status = error.status
     return body
 

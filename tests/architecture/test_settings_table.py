@@ -1,14 +1,20 @@
-"""One table has every setting that the code reads, and no other: docs/deploy.md."""
+"""One table has every setting that the code reads, and no other: docs/deploy.md.
+
+What a pipeline sets, and what its command finds, is in docs/pipelines.md.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.architecture.test_house import FILES, ROOT
 
 NAME = re.compile(r"BERTH_[A-Z][A-Z_]*[A-Z]")
 TABLE = ROOT / "docs" / "deploy.md"
+PIPELINES = ROOT / "docs" / "pipelines.md"
 # Streams of NATS, and what an example of ours is given.
 NONE = re.compile(r"BERTH_(TASKS(_.*)?|EVENTS|LOG|TOKEN|PASSWORD)")
 
@@ -18,16 +24,35 @@ def names_in(path: Path) -> set[str]:
     return {name for name in found if not NONE.fullmatch(name)}
 
 
+def rows_of(page: Path) -> list[str]:
+    """The names in the first column of its tables."""
+    rows = [line for line in page.read_text().splitlines() if line.startswith("| `B")]
+    names = [name for row in rows for name in NAME.findall(row.split("|")[1])]
+    return [name for name in names if not NONE.fullmatch(name)]
+
+
+def is_for_pipelines(path: Path) -> bool:
+    return path.parent.name == "pipeline" or path.name == "locking.py"
+
+
+@pytest.mark.parametrize("page", [TABLE, PIPELINES], ids=lambda page: page.name)
+def test_a_setting_has_one_row(page: Path) -> None:
+    in_table = rows_of(page)
+    assert len(in_table) == len({*in_table})
+
+
 def test_the_table_has_every_setting_that_the_code_reads() -> None:
-    rows = [line for line in TABLE.read_text().splitlines() if line.startswith("| `B")]
-    in_table = [name for row in rows for name in NAME.findall(row.split("|")[1])]
-    assert len(in_table) == len({*in_table}), "a setting has one row"
-    read = set().union(*(names_in(path) for path in FILES))
-    assert {*in_table} == read
+    ours = [path for path in FILES if not is_for_pipelines(path)]
+    assert {*rows_of(TABLE)} == set().union(*(names_in(path) for path in ours))
+
+
+def test_and_another_has_what_a_pipeline_sets_and_its_command_finds() -> None:
+    theirs = set().union(*(names_in(p) for p in FILES if is_for_pipelines(p)))
+    assert {*rows_of(PIPELINES)} == theirs - {*rows_of(TABLE)}
 
 
 def test_no_page_speaks_of_a_setting_that_is_not_there() -> None:
-    known = names_in(TABLE)
+    known = names_in(TABLE) | names_in(PIPELINES)
     pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
     for page in pages:
         assert names_in(page) <= known, page.name

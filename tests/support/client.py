@@ -164,9 +164,10 @@ def refused(answer: Response, status: int, code: str | None = None) -> Json:
     assert body["message"]
     assert body["requestId"] == answer.headers["x-request-id"]
     assert code in (None, body["code"]), body
-    assert body.keys() <= REFUSAL | ({"field", "status"} if status == 400 else set()), (
-        body
-    )
+    more = {"field", "status"} if status == 400 else set()
+    if body["code"] == "TICKET_ENDED":
+        more = {"status"}
+    assert body.keys() <= REFUSAL | more, body
     return body
 
 

@@ -1,0 +1,102 @@
+"""A command that runs while it alone has an environment; or the lock alone, kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workers.pipeline.command import Command
+from workers.pipeline.server import PipelineError, Server, Tell
+from workers.pipeline.signals import Interrupted, Signals, ending_signals
+from workers.pipeline.ticket import Ticket, Wanted, find
+
+# What the command finds in its environment, of what the holder is told.
+TOLD = {
+    "BERTH_ENVIRONMENT_ID": "environmentId",
+    "BERTH_ENVIRONMENT": "environmentName",
+    "BERTH_TICKET_ID": "ticketId",
+    "BERTH_FENCE": "fence",
+    "BERTH_SALESFORCE_USERNAME": "salesforceUsername",
+    "BERTH_SFDX_AUTH_URL": "sfdxAuthUrl",
+    "BERTH_ACCESS_TOKEN": "accessToken",
+    "BERTH_INSTANCE_URL": "instanceUrl",
+    "BERTH_FRONT_DOOR_URL": "frontDoorUrl",
+}
+
+
+async def lock_alone(server: Server, wanted: Wanted, tell: Tell) -> str:
+    """The ticket that has the lock from now on, for as long as its lease."""
+    with ending_signals() as signals:
+        ticket, _ = await _acquired(server, wanted, signals, tell)
+    return ticket.id
+
+
+async def run_locked(
+    server: Server,
+    wanted: Wanted,
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    tell: Tell,
+) -> int:
+    """The command's exit code. `LockLost` if it was ended for want of the lock."""
+    with ending_signals() as signals:
+        ticket, told = await _acquired(server, wanted, signals, tell)
+        try:
+            return await _run(
+                ticket, words, {**environment, **_variables(told)}, signals, tell
+            )
+        finally:
+            await _give_back(ticket, tell)
+
+
+async def _acquired(
+    server: Server, wanted: Wanted, signals: Signals, tell: Tell
+) -> tuple[Ticket, Mapping[str, Any]]:
+    """Whatever goes wrong, nothing is left in the queue."""
+    place = await signals.unless(find(server, wanted.environment, wanted.repository))
+    ticket = Ticket(server, place, wanted, tell)
+    try:
+        told = await signals.unless(ticket.acquired())
+    except (Interrupted, PipelineError):
+        await ticket.leave()
+        raise
+    tell(f"locked {place.name}, fence {told['fence']}")
+    return ticket, told
+
+
+def _variables(told: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(told[field]) for name, field in TOLD.items() if told.get(field)}
+
+
+async def _run(
+    ticket: Ticket,
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    signals: Signals,
+    tell: Tell,
+) -> int:
+    """Until it has ended, or has to because the lock is lost."""
+    command = await Command.start(words, environment)
+    ending = asyncio.create_task(command.ended())
+    keeping = asyncio.create_task(ticket.keep())
+    with signals.going_to(command.tell):
+        await asyncio.wait({ending, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        if not ending.done():
+            tell("the lock is lost: ending the command")
+            await command.end(ticket.seconds_left)
+            keeping.result()
+    keeping.cancel()
+    await asyncio.wait({keeping})
+    return ending.result()
+
+
+async def _give_back(ticket: Ticket, tell: Tell) -> None:
+    """Also if the server is away; then the lease comes to its end by itself."""
+    try:
+        status = await ticket.give_back()
+    except PipelineError as error:
+        left = max(ticket.seconds_left, 0)
+        tell(f"not given back, so it is locked for {left:.0f} s more at most: {error}")
+    else:
+        tell(f"given back: {status}")

@@ -1,0 +1,149 @@
+"""A Berth elsewhere, asked over HTTP, and asked again while it does not answer.
+
+All that is asked may be asked twice: a request for a ticket carries an Idempotency-Key,
+and everything else says how it shall be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import httpx2
+import msgspec
+
+PREFIX = "/sfp/api"
+CONNECT_SECONDS_MAX = 5.0
+ANSWER_SECONDS_MAX = 15.0  # Beyond what the server was asked to wait.
+PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+PAUSE_SECONDS_MAX = 30.0
+IN_USE = "IDEMPOTENCY_KEY_IN_USE"  # What was asked first is still being carried out.
+# Not now; somebody in between cannot reach it; it stops or its database is away.
+AGAIN = {429, 502, 503, 504}
+
+Bearer = Callable[[], Awaitable[str]]
+Tell = Callable[[str], None]
+
+
+class PipelineError(Exception):
+    """What kept Berth from doing its part, in a line for whoever runs the pipeline."""
+
+
+class Unreachable(PipelineError):
+    """It did not answer in time, however often it was asked."""
+
+
+class Refused(PipelineError):
+    """It answered, and not with what was asked for. `code` as in its errors, or ""."""
+
+    def __init__(self, status: int, content: Any) -> None:
+        fields = content if isinstance(content, dict) else {}
+        self.status = status
+        self.code = str(fields.get("code", ""))
+        self.fields: Mapping[str, Any] = fields
+        said = fields.get("message")
+        super().__init__(
+            str(said)
+            if said
+            else f"the server answered {status}, and not as Berth does"
+        )
+
+
+class Server:
+    """`url` is where it is, without `/sfp/api`; `bearer` tells the token of now."""
+
+    def __init__(self, url: str, bearer: Bearer, tell: Tell) -> None:
+        self._bearer = bearer
+        self._tell = tell
+        self._http = httpx2.AsyncClient(base_url=_checked(url.rstrip("/") + PREFIX))
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        patience: float,
+        query: Mapping[str, str | int] | None = None,
+        body: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> dict[str, Any]:
+        """The answer's JSON, within so many seconds of `patience`.
+
+        `Refused` if the server says no; `Unreachable` if nobody knows what it says.
+        """
+        headers = {"Idempotency-Key": key} if key else {}
+        request = self._http.build_request(
+            method,
+            path,
+            params=query,
+            json=body,
+            headers=headers,
+            timeout=_timeout(query),
+        )
+        why = "no answer"
+        try:
+            async with asyncio.timeout(patience):
+                for pause in _pauses():
+                    try:
+                        return await self._once(request)
+                    except httpx2.TransportError as error:
+                        rest, known = pause, why
+                        why = str(error) or type(error).__name__
+                    except _NotNow as error:
+                        rest, known = max(pause, error.rest), why
+                        why = str(error)
+                    if why != known:
+                        self._tell(f"{self._http.base_url.host}, asked again: {why}")
+                    await asyncio.sleep(rest)
+        except TimeoutError:
+            raise Unreachable(f"no answer of {self._http.base_url}: {why}") from None
+        raise AssertionError
+
+    async def _once(self, request: httpx2.Request) -> dict[str, Any]:
+        request.headers["Authorization"] = f"Bearer {await self._bearer()}"
+        answer = await self._http.send(request)
+        content: Any = None
+        with suppress(msgspec.DecodeError):
+            content = msgspec.json.decode(answer.content)
+        if answer.is_success and isinstance(content, dict):
+            return content
+        refusal = Refused(answer.status_code, content)
+        if refusal.status in AGAIN or refusal.code == IN_USE:
+            raise _NotNow(refusal, answer.headers)
+        raise refusal
+
+
+class _NotNow(Exception):
+    """Ask again after `rest` seconds."""
+
+    def __init__(self, refusal: Refused, headers: httpx2.Headers) -> None:
+        super().__init__(str(refusal))
+        told = headers.get("Retry-After", "")
+        self.rest = min(float(told), PAUSE_SECONDS_MAX) if told.isdecimal() else 0.0
+
+
+def _checked(url: str) -> httpx2.URL:
+    with suppress(httpx2.InvalidURL):
+        checked = httpx2.URL(url)
+        if checked.scheme in {"http", "https"} and checked.host:
+            return checked
+    raise PipelineError("--url is no URL: it begins with https:// or http://")
+
+
+def _timeout(query: Mapping[str, str | int] | None) -> httpx2.Timeout:
+    waits = float((query or {}).get("timeoutSeconds", 0))
+    return httpx2.Timeout(waits + ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX)
+
+
+def _pauses() -> Iterator[float]:
+    """Longer and longer, and never together with those who broke off with us."""
+    for seconds in PAUSES_SECONDS:
+        yield seconds * random.uniform(0.5, 1.5)  # noqa: S311 - nobody is kept out
+    while True:
+        yield PAUSES_SECONDS[-1] * random.uniform(0.5, 1.5)  # noqa: S311 - likewise

@@ -1,0 +1,245 @@
+"""One lock of one environment, as a pipeline asks for it, keeps it, gives it back.
+
+A third of the lease after it was last known to be extended, it is extended again; for
+another third that is tried if it fails; the last third is for what goes on under the
+lock to end, before anybody else is given it. All by this machine's own clock, from
+before each question was asked, so the lease lasts no longer than is thought here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from asyncio import Task
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+from urllib.parse import quote
+
+from domain.errors import Invalid
+from domain.ids import new_id, parse_id
+from workers.pipeline.server import PipelineError, Refused, Server, Tell
+
+POLL_SECONDS = 30
+# How long a server may be away, at most: to begin with, in a queue, and at the end.
+FIRST_SECONDS_MAX, QUEUED_SECONDS_MAX, LAST_SECONDS_MAX = 30.0, 900.0, 30.0
+PATIENCE_SECONDS_MIN = 5.0
+# What still runs once somebody else may have been given the lock, or was.
+TOO_LATE_SECONDS_MAX = 10.0
+NOT_YET, OVER = "LOCK_WAIT_TIMEOUT", {"TICKET_ENDED", "LEASE_OVER"}
+EXPIRED, LAPSED = "expired", "lapsed"
+
+
+class WaitOver(PipelineError):
+    """It was not its turn within the time that it had."""
+
+
+class LockLost(PipelineError):
+    """The lease is over, or cannot be known not to be."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`environment` is an id, or a name in `repository`. Times in seconds."""
+
+    environment: str
+    repository: str | None
+    lease_seconds: int
+    wait_seconds: float
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """An environment's lock: by its id, so that a new name for it changes nothing."""
+
+    name: str
+    path: str
+    query: Mapping[str, str]
+
+
+async def find(server: Server, environment: str, repository: str | None) -> Place:
+    """`Refused` if there is none, `PipelineError` if no repository says which."""
+    query: dict[str, str] = {}
+    try:
+        path = f"/environments/{parse_id(environment, 'environment')}"
+    except Invalid:
+        if repository is None:
+            raise PipelineError("--repository is missing: where the name is") from None
+        path = f"/environments/by-name/{quote(environment, safe='')}"
+        query = {"repositoryIdentifier": repository}
+    found = await server.ask("GET", path, query=query, patience=FIRST_SECONDS_MAX)
+    return Place(
+        name=found["name"],
+        path=f"/environments/{found['id']}/lock",
+        query={"repositoryName": found["repositoryName"]},
+    )
+
+
+async def release(server: Server, place: Place, ticket_id: str) -> str:
+    """What became of the ticket: `released`, `withdrawn`, or how it ended before."""
+    path = f"{place.path}/{quote(ticket_id, safe='')}"
+    patience = LAST_SECONDS_MAX
+    answer = await server.ask("DELETE", path, query=place.query, patience=patience)
+    return str(answer["status"])
+
+
+class Ticket:
+    """From its request on. Its `id` is another once it expired unseen."""
+
+    def __init__(
+        self, server: Server, place: Place, wanted: Wanted, tell: Tell
+    ) -> None:
+        self.id = ""
+        self._server = server
+        self._place = place
+        self._wanted = wanted
+        self._tell = tell
+        self._until = monotonic() + wanted.wait_seconds
+        self._requesting: Task[str] | None = None
+        self._known_at = 0.0  # By `monotonic`: the lease was extended after that.
+
+    async def acquired(self) -> dict[str, Any]:
+        """What the server tells the holder, with the whole lease ahead.
+
+        `WaitOver` if that took too long.
+        """
+        while True:
+            self._requesting = self._requesting or asyncio.create_task(self._request())
+            self.id = await asyncio.shield(self._requesting)
+            try:
+                answer = await self._turn()
+                await self.renew(self._patience())
+            except Refused as refusal:
+                self._check_is_expired(refusal)
+                self._tell(
+                    f"the turn passed unseen: in the queue of {self._place.name} again"
+                )
+                self._requesting = None
+            else:
+                return answer
+
+    async def renew(self, patience: float) -> None:
+        """The whole lease from now on."""
+        asked_at = monotonic()
+        lease = {"leaseDurationSeconds": self._wanted.lease_seconds}
+        await self._ask("PUT", f"/{self.id}/renew", patience=patience, body=lease)
+        self._known_at = asked_at
+
+    async def keep(self) -> None:
+        """Renew it until cancelled. `LockLost` once there is a third left at most."""
+        third = self._wanted.lease_seconds / 3
+        while True:
+            await asyncio.sleep(self._known_at + third - monotonic())
+            try:
+                await self.renew(self._known_at + 2 * third - monotonic())
+            except PipelineError as error:
+                if isinstance(error, Refused):
+                    self._end_by(TOO_LATE_SECONDS_MAX)
+                name = self._place.name
+                raise LockLost(f"lost the lock of {name}: {error}") from None
+
+    @property
+    def seconds_left(self) -> float:
+        """Until somebody else may be given the lock."""
+        return self._known_at + self._wanted.lease_seconds - monotonic()
+
+    def _end_by(self, seconds: float) -> None:
+        end = monotonic() + min(seconds, self.seconds_left)
+        self._known_at = end - self._wanted.lease_seconds
+
+    async def leave(self) -> None:
+        """Give back whatever there is, as well as that can be done."""
+        with suppress(PipelineError):
+            if self._requesting is not None:
+                self.id = await self._requesting
+                await self.give_back()
+
+    async def give_back(self) -> str:
+        """Release it, or leave the queue; what became of it."""
+        return await release(self._server, self._place, self.id)
+
+    async def _request(self) -> str:
+        wanted = self._wanted
+        body: dict[str, Any] = {"leaseDurationSeconds": wanted.lease_seconds}
+        if wanted.reason is not None:
+            body["reason"] = wanted.reason
+        if wanted.wait_seconds < math.inf:
+            # Should nobody be left here to leave the queue.
+            body["maxWaitSeconds"] = max(1, math.ceil(self._until - monotonic()))
+        key, patience = new_id(), self._patience()
+        answer = await self._ask("POST", patience=patience, body=body, key=key)
+        return str(answer["ticketId"])
+
+    def _check_is_expired(self, refusal: Refused) -> None:
+        """Asked for too late: nobody meant it, and another may be had."""
+        status = refusal.fields.get("status")
+        if status == LAPSED:
+            raise self._wait_over()
+        if refusal.code not in OVER or status not in {EXPIRED, None}:
+            raise refusal
+
+    async def _turn(self) -> dict[str, Any]:
+        """The first look tells where in the queue it is; then it waits."""
+        seconds, told = 0, 0
+        while True:
+            query = {"timeoutSeconds": seconds}
+            path = f"/{self.id}/acquire"
+            try:
+                return await self._ask(
+                    "PUT", path, patience=self._patience() + seconds, query=query
+                )
+            except Refused as refusal:
+                if refusal.code != NOT_YET:
+                    raise
+                told = self._tell_place(refusal.fields, told)
+            if (left := self._until - monotonic()) <= 0:
+                raise self._wait_over()
+            seconds = math.ceil(min(left, POLL_SECONDS))
+
+    def _tell_place(self, fields: Mapping[str, Any], told: int) -> int:
+        """Where it is in the queue; nothing, if that was told already."""
+        position = int(fields.get("position", 0))
+        if position != told:
+            at_most = _told(int(fields.get("estimatedWaitSeconds", 0)))
+            self._tell(
+                f"{self._place.name} is locked: place {position} in the queue,"
+                f" {at_most} to wait if every lease is used up"
+            )
+        return position
+
+    def _wait_over(self) -> WaitOver:
+        waited = f"{self._wanted.wait_seconds:.0f} s"
+        return WaitOver(f"{self._place.name} was not free within {waited}")
+
+    def _patience(self) -> float:
+        return max(
+            PATIENCE_SECONDS_MIN, min(self._until - monotonic(), QUEUED_SECONDS_MAX)
+        )
+
+    async def _ask(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        patience: float,
+        query: Mapping[str, int] | None = None,
+        body: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> dict[str, Any]:
+        return await self._server.ask(
+            method,
+            self._place.path + path,
+            query={**self._place.query, **(query or {})},
+            body=body,
+            key=key,
+            patience=patience,
+        )
+
+
+def _told(seconds: int) -> str:
+    """For people, who wait for hours: in minutes once there are two."""
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes > 1 else f"{seconds} s"
