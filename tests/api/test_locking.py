@@ -145,7 +145,7 @@ def test_nor_does_a_moment_without_the_server_end_it(
     assert running.ticket()
     gate.shut()
     running.signalled(signal.SIGTERM)
-    until(lambda: "asked again" in running.told)
+    until(lambda: "asking again" in running.told)
     gate.open()
     assert running.done().code == 9
     assert not owner.look(prod)["isLocked"]

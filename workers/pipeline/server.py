@@ -99,10 +99,11 @@ class Server:
                         rest, known = max(pause, error.rest), why
                         why = str(error)
                     if why != known:
-                        self._tell(f"{self._http.base_url.host}, asked again: {why}")
+                        host = self._http.base_url.host
+                        self._tell(f"{host} does not answer, asking again: {why}")
                     await asyncio.sleep(rest)
         except TimeoutError:
-            raise Unreachable(f"no answer of {self._http.base_url}: {why}") from None
+            raise Unreachable(f"no answer from {self._http.base_url}: {why}") from None
         raise AssertionError
 
     async def _once(self, request: httpx2.Request) -> dict[str, Any]:
