@@ -19,7 +19,7 @@ from api.schemas import Answer, Body, Name
 from domain.decider import Step
 from domain.environment.environment import environment
 from domain.environment.requirement import RequireEnvironment, RequireHold, Requirement
-from domain.errors import Invalid, NotHolder, StaleFence, TicketNotFound
+from domain.errors import AnswerLost, Invalid, NotHolder, StaleFence, TicketNotFound
 from domain.naming import fold, name_of
 from domain.release import (
     PublishRelease,
@@ -197,7 +197,8 @@ async def published(place: Place, command: PublishRelease) -> ReleasePublished:
         again = msgspec.structs.replace(command, is_again=True)
         outcome = await place.desk.execute(Step(release, stream, again))
     state: Release = outcome.states[-1]
-    assert state.latest is not None
+    if state.latest is None:  # Recorded in an earlier attempt, of another environment.
+        raise AnswerLost("the release is recorded where the name led at that time")
     return state.latest
 
 

@@ -16,7 +16,7 @@ from domain.environment.environment import environment as decider
 from domain.environment.events import EnvironmentRevised
 from domain.project import ChangeEnvironment, project, stream_of
 from tests.support.builders import OWNER
-from tests.support.client import Caller, Json, made, refused
+from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.running import Installation, until
 from workers.wiring import running
 
@@ -24,6 +24,10 @@ WAITING = """
 SELECT count(*) AS number FROM pg_locks
 WHERE NOT granted AND relation = 'berth_events'::regclass
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+LOSE_ANSWER = """
+UPDATE idempotent_request SET status = NULL, taken_until = now()
+WHERE created_at = (SELECT max(created_at) FROM idempotent_request) RETURNING id
 """
 Ask = Callable[[], Response]
 Meanwhile = Callable[[Ask, Sequence[Step]], Response]
@@ -165,3 +169,22 @@ def test_by_its_id_an_environment_is_the_same_whatever_its_name(
     assert made(meanwhile(lambda: owner.publish(blue), renamed))
     gone = meanwhile(lambda: owner.delete(path), renaming(blue, "tmp"))
     assert gone.status_code == 204
+
+
+def test_a_release_is_not_told_of_whoever_has_the_name_by_then(
+    installation: Installation, owner: Caller
+) -> None:
+    before = owner.environment(name="prod")
+    repository = before["repositoryIdentifier"]
+    after = owner.environment(name="blue", repositoryIdentifier=repository)
+    path = "/environments/by-name/prod/releases"
+    query = {"repositoryIdentifier": repository}
+    body = {"name": "v1", "domain": "core"}
+    headers = {"Idempotency-Key": unique("key")}
+    made(owner.ask("POST", path, body, headers=headers, **query))
+    assert installation.query(LOSE_ANSWER)
+    for environment, name in (before, "old"), (after, "prod"):
+        made(owner.patch(f"/environments/{environment['id']}", {"name": name}))
+    again = owner.ask("POST", path, body, headers=headers, **query)
+    refused(again, 409, "IDEMPOTENCY_ANSWER_LOST")
+    assert owner.releases(after)["releases"] == []
