@@ -24,6 +24,7 @@ from domain.errors import Forbidden, OrgNotFound, SalesforceRefused
 from domain.naming import fold
 from domain.org import STREAM, OrgRegistered, Orgs, RequireOrg, orgs
 from domain.roles import Role
+from workers.salesforce import Session
 from workers.salesforce.wire import within
 from workers.settings import Credentials
 
@@ -39,6 +40,9 @@ class Told(Struct):
     access_token: str | None = None
     instance_url: str | None = None
     front_door_url: str | None = None
+
+    def tell(self, session: Session) -> None:
+        self.access_token, self.instance_url = session.token, session.instance_url
 
     def __repr__(self) -> str:
         return "Told(...)"
@@ -97,9 +101,7 @@ async def for_reader(
         if kind is CredentialKind.AUTH_URL:
             told.sfdx_auth_url = await services.vault.get(org.credential_id)
         else:
-            session = await services.salesforce.live_session(org.credential_id)
-            told.access_token = session.token
-            told.instance_url = session.instance_url
+            told.tell(await services.salesforce.live_session(org.credential_id))
     await desk.require_again(Role.APPLICATION)
     await desk.record(
         CredentialsRead(environment_id, details.repository, org.username, kind)
@@ -118,12 +120,14 @@ def refusing(what: str) -> Iterator[None]:
 
 async def _ask_salesforce(desk: Desk, org: OrgRegistered, told: Told) -> None:
     salesforce, credential_id = desk.services.salesforce, org.credential_id
-    session = await salesforce.session(credential_id)
-    told.access_token, told.instance_url = session.token, session.instance_url
-    told.front_door_url = await salesforce.front_door(credential_id, "/")
-    # The front door may have found that token to be over, and got another.
-    session = await salesforce.session(credential_id)
-    told.access_token, told.instance_url = session.token, session.instance_url
+    told.tell(await salesforce.session(credential_id))
+    # The front door may find that token to be over, and get another.
+    try:
+        told.front_door_url = await salesforce.front_door(credential_id, "/")
+    except SalesforceRefused:
+        told.tell(await salesforce.session(credential_id))
+        raise
+    told.tell(await salesforce.session(credential_id))
 
 
 def _check_handed_out(handed_out: Credentials) -> None:

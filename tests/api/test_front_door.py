@@ -57,6 +57,32 @@ def test_the_older_way_serves_an_app_without_the_scope(here: Site) -> None:
     assert query["sid"][0] in here.org.tokens
 
 
+def test_a_session_that_the_org_has_ended_opens_no_door(here: Site) -> None:
+    owner = here.caller(Role.OWNER)
+    made(owner.get(f"{here.path}/frontdoor", redirect="false"))
+    before = here.org.asked["token"]
+    here.org.end_sessions()
+    url = urlsplit(made(owner.get(f"{here.path}/frontdoor", redirect="false"))["url"])
+    assert set(parse_qs(url.query)) == {"otp", "startURL"}
+    assert here.org.asked["token"] == before + 1
+
+
+def test_a_user_for_the_api_only_has_none(here: Site) -> None:
+    """The org says of its good token that it is a bad one."""
+    here.org.is_api_only = True
+    owner = here.caller(Role.OWNER)
+    before = here.org.asked["token"]
+    for _ in range(2):
+        answer = refused(owner.get(f"{here.path}/frontdoor"), 400)
+        assert "API Only" in answer["message"]
+    assert here.org.asked["token"] == before + 1
+    here.org.end_sessions()
+    held = here.caller(Role.APPLICATION).lock(here.environment).hold()
+    assert held["accessToken"] in here.org.tokens
+    assert held["frontDoorUrl"] is None
+    assert here.org.asked["token"] == before + 2
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -11,7 +11,7 @@ from projections.storage.vault import Vault
 from workers.salesforce.artifacts import Artifact, installed_artifacts
 from workers.salesforce.auth_url import AuthUrl
 from workers.salesforce.hosts import Hosts
-from workers.salesforce.sessions import Session, Sessions
+from workers.salesforce.sessions import USERINFO, Session, Sessions
 from workers.salesforce.wire import (
     OPERATION_SECONDS_MAX,
     Answer,
@@ -21,7 +21,7 @@ from workers.salesforce.wire import (
 )
 
 USER_LENGTH_MAX = 255
-USERINFO = "/services/oauth2/userinfo"
+SINGLE_ACCESS = "/services/oauth2/singleaccess"
 # How an org says that its app may not make single-use URLs, or knows of none.
 NOT_FOR_THIS_APP = {400, 403, 404, 405}
 
@@ -61,17 +61,15 @@ class Salesforce:
     async def live_session(self, credential_id: str) -> Session:
         """A session that the org has taken just now."""
         async with within(OPERATION_SECONDS_MAX, "the org"):
-            session, _ = await self._sessions.ask(credential_id, "GET", USERINFO)
-            return session
+            return await self._sessions.live(credential_id)
 
     async def front_door(self, credential_id: str, path: str) -> str:
         """A URL that opens `path` in the org: once, if the org's app may make such."""
         async with within(OPERATION_SECONDS_MAX, "the org"):
-            session, answer = await self._sessions.ask(
-                credential_id,
-                "POST",
-                "/services/oauth2/singleaccess",
-                form={"redirect_uri": path},
+            session, answer = await self._single_access(credential_id, path)
+        if answer.is_bad_token:
+            raise SalesforceRefused(
+                "the org opens no page for its user, who may be an API Only User"
             )
         url = answer.fields.get("frontdoor_uri")
         if answer.is_success and isinstance(url, str):
@@ -93,6 +91,17 @@ class Salesforce:
 
         async with within(OPERATION_SECONDS_MAX, "the org"):
             return await installed_artifacts(ask)
+
+    async def _single_access(
+        self, credential_id: str, path: str
+    ) -> tuple[Session, Answer]:
+        """What a session that the org still takes is answered."""
+        sessions, form = self._sessions, {"redirect_uri": path}
+        asked = credential_id, "POST", SINGLE_ACCESS
+        session, answer = await sessions.ask(*asked, form=form)
+        if answer.is_bad_token and await sessions.live(credential_id) is not session:
+            session, answer = await sessions.ask(*asked, form=form)
+        return session, answer
 
     async def _username(self, session: Session) -> str:
         """As the org tells it: to OpenID's question, else at the identity URL."""

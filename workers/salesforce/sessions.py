@@ -25,6 +25,7 @@ OUT_OF_ORDER = (*range(300, 400), *range(500, 600))
 MARGIN_SECONDS = 60
 REMEMBERED_MAX = 10_000
 ROTATION_SECONDS = 0.3
+USERINFO = "/services/oauth2/userinfo"
 EXCHANGE_SECONDS_MAX = 10.0
 
 # OAuth's errors, and the descriptions of `invalid_grant` that tell them apart.
@@ -82,16 +83,21 @@ class Sessions:
         """Ask the org; once more with another token if it does not take this one."""
         session = await self.of(credential_id)
         answer = await self.ask_with(session, method, path, **content)
-        if not answer.is_unauthorized:
+        if not _is_over(path, answer):
             return session, answer
         if self._kept.get(credential_id) is session:
             del self._kept[credential_id]
         session = await self.of(credential_id)
         answer = await self.ask_with(session, method, path, **content)
-        if answer.is_unauthorized:
+        if _is_over(path, answer):
             self._kept.pop(credential_id, None)
             raise SalesforceRefused("the org refuses the access token it just issued")
         return session, answer
+
+    async def live(self, credential_id: str) -> Session:
+        """One that the org has taken just now."""
+        session, _ = await self.ask(credential_id, "GET", USERINFO)
+        return session
 
     async def ask_with(
         self, session: Session, method: str, path: str, **content: Mapping[str, str]
@@ -165,6 +171,11 @@ class Sessions:
             return parse_auth_url(text, "the org's auth URL")
         except Invalid as error:
             raise SalesforceRefused(str(error)) from None
+
+
+def _is_over(path: str, answer: Answer) -> bool:
+    """Whether the session is, by this answer. Who it is of is told of any good one."""
+    return answer.is_unauthorized or (path == USERINFO and answer.is_bad_token)
 
 
 def _text(facts: Mapping[str, Any], name: str) -> str | None:

@@ -33,6 +33,8 @@ AGAIN = {429, 503}
 UNAUTHORIZED = 401
 CODE = re.compile(r"[A-Z]{2,30}(_[A-Z]{1,30}){0,7}|[a-z]{2,30}(_[a-z]{1,30}){0,7}")
 SESSION_OVER = {"INVALID_SESSION_ID", "invalid_token", "invalid_session"}
+# A bare word, with 403, in place of an error in JSON.
+BAD_TOKEN = "Bad_OAuth_Token"  # noqa: S105 - the name of what is wrong with one
 UNREACHABLE: dict[type[Exception], str] = {
     httpx2.ConnectError: "cannot be connected to",
     httpx2.ConnectTimeout: "cannot be connected to in time",
@@ -44,10 +46,15 @@ HEADERS = {"accept": "application/json", "accept-encoding": "identity"}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status and whatever JSON came with it; None if it was not JSON."""
+    """A status and whatever JSON came with it; None if it was not JSON.
+
+    `is_bad_token`: OAuth's own endpoints say so of an access token that is over, and
+    the one that opens the org's pages also of a good one, of an API Only User.
+    """
 
     status: int
     content: Any
+    is_bad_token: bool = False
 
     @property
     def is_success(self) -> bool:
@@ -149,7 +156,9 @@ class Wire:
             await response.aclose()
         wanted = response.headers.get("retry-after", "")
         pause = min(float(wanted), PAUSE_SECONDS_MAX) if wanted.isdecimal() else 0.0
-        return Answer(response.status_code, _json(bytes(body))), pause
+        is_bad_token = body.strip() == BAD_TOKEN.encode()
+        answer = Answer(response.status_code, _json(bytes(body)), is_bad_token)
+        return answer, pause
 
 
 @asynccontextmanager

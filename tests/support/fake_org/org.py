@@ -23,6 +23,11 @@ class Reply:
     hang_up: bool = False
 
 
+# What those of OAuth's own endpoints answer that take an access token: a bare word.
+BAD_TOKEN = Reply(403, raw=b"Bad_OAuth_Token")
+INVALID_SCOPE = Reply(403, raw=b"Invalid_Scope")
+
+
 def artifact(name: str, version: str, commit: str, tag: str = "source") -> Record:
     return {
         "Name": name,
@@ -78,6 +83,7 @@ class Org:
     has_artifact_object: bool = True
     has_userinfo: bool = True
     has_single_access: bool = True
+    is_api_only: bool = False
     instance_url: str = ""
     expires_in: int | None = None
     mark: str = ""
@@ -151,12 +157,14 @@ class Org:
 
     def userinfo(self) -> Reply:
         if not self.has_userinfo:
-            return Reply(403, raw=b"Bad_OAuth_Token")
+            return INVALID_SCOPE
         return Reply(content={"preferred_username": self.username, "active": True})
 
     def single_access(self, form: dict[str, str]) -> Reply:
         if not self.has_single_access:
-            return Reply(403, {"error": "invalid_scope", "error_description": "web"})
+            return INVALID_SCOPE
+        if self.is_api_only:
+            return BAD_TOKEN
         ticket = self._secret(16)
         url = f"{self.instance_url}/secur/frontdoor.jsp?otp={ticket}"
         return Reply(

@@ -14,7 +14,13 @@ from urllib.parse import parse_qsl
 
 import uvicorn
 
-from tests.support.fake_org.org import Org, Reply, oauth_error, rest_error
+from tests.support.fake_org.org import (
+    BAD_TOKEN,
+    Org,
+    Reply,
+    oauth_error,
+    rest_error,
+)
 
 HOST = "127.0.0.1"
 DATA = "/services/data/v62.0"
@@ -73,7 +79,7 @@ class FakeSalesforce:
         if reply is None and endpoint == "token":
             reply = org.exchange(form)
         if reply is None and _token(scope) not in org.tokens:
-            reply = rest_error(401, "INVALID_SESSION_ID")
+            reply = _to_stranger(endpoint)
         await _reply(send, reply or _answer(org, endpoint, form, page))
 
     def _org_of(self, endpoint: str, form: dict[str, str], token: str) -> Org | None:
@@ -109,9 +115,13 @@ def fake_salesforce(port: int = 0) -> Iterator[FakeSalesforce]:
 
 
 def _to_stranger(endpoint: str) -> Reply:
-    if endpoint == "token":
-        return oauth_error("invalid_grant", "invalid token")
-    return rest_error(401, "INVALID_SESSION_ID")
+    match endpoint:
+        case "token":
+            return oauth_error("invalid_grant", "invalid token")
+        case "userinfo" | "identity" | "singleaccess":
+            return BAD_TOKEN
+        case _:
+            return rest_error(401, "INVALID_SESSION_ID")
 
 
 def _answer(
