@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, assert_never
-from urllib.parse import urlsplit
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import astuple, replace
@@ -19,7 +18,6 @@ from domain.entry import Entry, check_is_free
 from domain.environment.events import Category
 from domain.errors import (
     EnvironmentNotFound,
-    Invalid,
     ProjectExists,
     ProjectInUse,
     ProjectNotFound,
@@ -40,6 +38,7 @@ from domain.project_events import (
     ProjectRetired,
     ProjectRevised,
 )
+from domain.remote_url import platform_of
 
 
 class RegisterProject(Command, frozen=True, kw_only=True):
@@ -218,16 +217,6 @@ def choose_default(
     if previous == environment_id:
         return []
     return [DefaultChosen(category, environment_id, previous)]
-
-
-def platform_of(remote_url: str) -> str:
-    """The hosting service, told by the host's name."""
-    try:
-        host = urlsplit(remote_url).hostname or remote_url
-    except ValueError:
-        raise Invalid("remoteUrl is not a URL", field="remoteUrl") from None
-    known = ("github", "gitlab", "bitbucket", "azure")
-    return next((name for name in known if name in host.lower()), "other")
 
 
 def evolve(project: Project, event: ProjectEvent) -> Project:

@@ -23,7 +23,6 @@ from domain.project import (
     RemoveEnvironment,
     RetireProject,
     ReviseProject,
-    platform_of,
     project,
     stream_of,
 )
@@ -140,21 +139,6 @@ def test_what_was_retired_can_be_registered_again() -> None:
 def test_nothing_else_can_be_done_without_a_repository(past: list[Any]) -> None:
     for command in (revise(), RETIRE, add("e1"), change("e1"), remove("e1")):
         Spec(project, past).when(command, at(0)).refused(ProjectNotFound)
-
-
-@pytest.mark.parametrize(
-    ("url", "platform"),
-    [
-        ("https://github.com/acme/shop", "github"),
-        ("https://gitlab.acme.example/shop", "gitlab"),
-        ("https://Bitbucket.org/acme/shop", "bitbucket"),
-        ("https://dev.azure.com/acme/shop", "azure"),
-        ("git@github.com:acme/shop.git", "github"),
-        ("https://git.acme.example/github/shop", "other"),
-    ],
-)
-def test_the_platform_is_told_by_the_host(url: str, platform: str) -> None:
-    assert platform_of(url) == platform
 
 
 # Names and usernames.
