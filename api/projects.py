@@ -76,7 +76,10 @@ class ProjectsController(Controller):
     async def register_project(
         self, data: JSONBody[ProjectBody], desk: AtDesk, views: Views
     ) -> ProjectAnswer:
-        """409 when the identifier is registered, in whatever case."""
+        """409 when the identifier is registered, in whatever case.
+
+        400 when `remoteUrl` has a password or a token in it: every member sees it.
+        """
         identifier = identifier_of(data.identifier, "identifier")
         command = RegisterProject(
             by=desk.actor,

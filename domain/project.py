@@ -38,7 +38,7 @@ from domain.project_events import (
     ProjectRetired,
     ProjectRevised,
 )
-from domain.remote_url import platform_of
+from domain.remote_url import check_has_no_secret, platform_of
 
 
 class RegisterProject(Command, frozen=True, kw_only=True):
@@ -135,6 +135,7 @@ def register(command: RegisterProject, project: Project) -> Sequence[ProjectEven
     """`ProjectExists` if it is registered."""
     if project.identifier is not None:
         raise ProjectExists(f"{project.identifier} is registered already")
+    check_has_no_secret(command.remote_url)
     return [
         ProjectRegistered(
             identifier=command.identifier,
@@ -149,6 +150,7 @@ def revise(command: ReviseProject, project: Project) -> Sequence[ProjectEvent]:
     revised = ProjectRevised()
     if command.remote_url not in (UNSET, project.remote_url):
         url = str(command.remote_url)
+        check_has_no_secret(url)
         revised = replace(revised, remote_url=url, platform=platform_of(url))
     configuration = command.configuration
     if configuration is not UNSET and not is_same(configuration, project.configuration):

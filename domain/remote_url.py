@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
+from urllib.parse import SplitResult, urlsplit
 
 from domain.errors import Invalid
 
@@ -14,6 +15,15 @@ PLATFORMS = {
     "azure": "azure",
     "visualstudio": "azure",
 }
+# GitHub takes one in place of a user's name.
+TOKEN = re.compile(r"gh[a-z]_|github_pat_")
+
+
+def check_has_no_secret(remote_url: str) -> None:
+    """`Invalid`: members see it, and what the journal keeps cannot be taken back."""
+    url = _split(remote_url)
+    if url.password or TOKEN.match(url.username or ""):
+        raise Invalid("remoteUrl must have no password or token", field="remoteUrl")
 
 
 def platform_of(remote_url: str) -> str:
@@ -28,7 +38,11 @@ def host_of(remote_url: str) -> str:
     if "://" not in remote_url:
         host = remote_url.partition("/")[0].partition(":")[0]
         return host.rpartition("@")[2].lower()
+    return _split(remote_url).hostname or ""
+
+
+def _split(remote_url: str) -> SplitResult:
     try:
-        return urlsplit(remote_url).hostname or ""
+        return urlsplit(remote_url)
     except ValueError:
         raise Invalid("remoteUrl is not a URL", field="remoteUrl") from None

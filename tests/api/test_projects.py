@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.client import Caller, made, refused, unique
 
 
@@ -40,6 +42,40 @@ def test_its_url_may_be_as_long_as_is_published(owner: Caller) -> None:
     longer = {"remoteUrl": longest + "x"}
     for answer in owner.patch(path, longer), owner.post("/projects", body | longer):
         assert refused(answer, 400, "INVALID")["field"] == "remoteUrl"
+
+
+@pytest.mark.parametrize(
+    "user",
+    ["x-access-token:{}", ":{}", "git%3Alab:{}", "ghp_{}", "github_pat_{}"],
+)
+def test_a_url_with_a_secret_in_it_is_refused_and_not_repeated(
+    owner: Caller, user: str
+) -> None:
+    """Every member would see it, and the journal keeps it for ever."""
+    secret = unique("secret").replace("-", "")
+    url = {"remoteUrl": f"https://{user.format(secret)}@github.com/acme/shop"}
+    name = owner.repository()
+    body = {"identifier": unique("acme/shop")}
+    for answer in (
+        owner.post("/projects", body | url),
+        owner.patch(f"/projects/{name}", url),
+    ):
+        assert refused(answer, 400, "INVALID")["field"] == "remoteUrl"
+        assert secret not in answer.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://acme@dev.azure.com/acme/shop/_git/shop",
+        "https://deploy@bitbucket.org/acme/shop.git",
+        "ssh://git@github.com:22/acme/shop.git",
+        "git@github.com:acme/shop.git",
+    ],
+)
+def test_a_user_s_name_is_no_secret(owner: Caller, url: str) -> None:
+    body = {"identifier": unique("acme/shop"), "remoteUrl": url}
+    assert made(owner.post("/projects", body))["remoteUrl"] == url
 
 
 def test_registering_it_again_in_whatever_case_is_a_conflict(owner: Caller) -> None:
