@@ -114,8 +114,12 @@ WITH RECURSIVE reach AS MATERIALIZED (
         SELECT low, high, (low + high + 1) / 2 AS middle FROM search WHERE low < high
     ) AS halves
     CROSS JOIN LATERAL (
-        SELECT notification_id <= %(after)s AS is_before FROM berth_events
-        WHERE originator_id = %(id)s AND originator_version = middle
+        -- Where somebody has removed events, the one before them tells.
+        SELECT coalesce((
+            SELECT notification_id <= %(after)s FROM berth_events
+            WHERE originator_id = %(id)s AND originator_version <= middle
+            ORDER BY originator_version DESC LIMIT 1
+        ), true) AS is_before
     ) AS probe
 ), scanned AS (
     (
@@ -123,8 +127,7 @@ WITH RECURSIVE reach AS MATERIALIZED (
         CROSS JOIN LATERAL (
             SELECT notification_id AS position, topic FROM berth_events
             WHERE originator_id = %(id)s AND originator_version > begin.low
-                AND originator_version <= begin.low + %(scan)s
-            ORDER BY originator_version
+            ORDER BY originator_version LIMIT %(scan)s
         ) AS own
     )
     UNION ALL
