@@ -19,8 +19,10 @@ import msgspec
 from domain.errors import JournalUnavailable
 from domain.fold import Fold, PastNotFolded
 from projections.storage.database import Database
+from projections.storage.failures import ALTERED, UNDECODABLE
 from projections.storage.heads import shape_of_state
 from projections.storage.mapper import KNOWN, NEWER, recorded_in
+from projections.storage.subjects import Subjects
 from projections.storage.threads import in_thread
 
 S = TypeVar("S")
@@ -38,13 +40,14 @@ SELECT nearest.* FROM unnest(%(streams)s::text[]) AS wanted (stream), LATERAL (
     ORDER BY position DESC LIMIT 1
 ) AS nearest
 """
+# Of what is later, only that it is there.
 NEXT: LiteralString = """
 SELECT event.*
 FROM unnest(%(streams)s::text[], %(versions)s::bigint[]) AS known (stream, version),
 LATERAL (
-    SELECT originator_id, originator_version, notification_id, topic, state
+    SELECT originator_id, originator_version, notification_id, topic,
+        CASE WHEN notification_id <= %(upto)s THEN state END AS state
     FROM berth_events WHERE originator_id = stream AND originator_version > version
-        AND originator_version <= version + %(limit)s AND notification_id <= %(upto)s
     ORDER BY originator_version LIMIT %(limit)s
 ) AS event
 """
@@ -67,13 +70,13 @@ FORGET: LiteralString = "DELETE FROM history_snapshot WHERE shape <> ALL(%s)"
 class Reached:
     """How far a stream has been folded; `version` 0: nothing of it was there.
 
-    What comes after one that `is_cut` only a newer version of Berth can read.
+    `broken` says why what comes after that cannot be told here, if it cannot.
     """
 
     state: Any
     version: int = 0
     position: int = 0
-    is_cut: bool = False
+    broken: str = ""
 
 
 class Journey(NamedTuple):
@@ -95,13 +98,13 @@ class TimeTravel:
 
         `PastNotFolded` if it takes more than `EVENTS_MAX` events: what was folded so
         far is kept for the next time. `JournalUnavailable` if only a newer version of
-        Berth can tell what one of them was by then.
+        Berth can tell what one of them was by then, or somebody has altered it.
         """
         reached, left, _ = await in_thread(
             self._travel, fold, streams, position, EVENTS_MAX
         )
-        if any(one.is_cut for one in reached.values()):
-            raise JournalUnavailable(NEWER)
+        if broken := next((one.broken for one in reached.values() if one.broken), ""):
+            raise JournalUnavailable(broken)
         if left:
             raise PastNotFolded(
                 f"it takes more than {EVENTS_MAX} events that were not folded yet: ask"
@@ -134,21 +137,15 @@ class TimeTravel:
             limit = min(SNAPSHOT_EVERY, ceil(PAGE / len(left)))
             found = self._next(reached, left, position, limit)
             counts = Counter(row["originator_id"] for row in found)
+            left = {stream for stream in left if counts[stream] == limit}
+            over = set[str]()
             for row in found:
-                one = reached[row["originator_id"]]
-                one.is_cut |= row["topic"] not in KNOWN
-                if one.is_cut:
-                    continue
-                record = recorded_in(row, subjects)
-                one.state = fold.follow(one.state, record)
-                one.version, one.position = record.originator_version, record.position
-                if one.version % SNAPSHOT_EVERY == 0:
-                    kept[record.originator_id, one.position] = replace(one)
-            left = {
-                stream
-                for stream in left
-                if counts[stream] == limit and not reached[stream].is_cut
-            }
+                stream, one = row["originator_id"], reached[row["originator_id"]]
+                if stream in over or not _goes_on(fold, one, row, subjects):
+                    over.add(stream)
+                elif one.version % SNAPSHOT_EVERY == 0:
+                    kept[stream, one.position] = replace(one)
+            left -= over
             read += len(found)
         kept |= {(stream, reached[stream].position): reached[stream] for stream in left}
         return Journey(reached, left, self._keep(fold, kept, erasures))
@@ -201,6 +198,30 @@ class TimeTravel:
         }
         with self._database.transaction(commit=True) as cursor:
             return cursor.execute(KEEP, values, prepare=False).rowcount
+
+
+def _goes_on(
+    fold: Fold[S], one: Reached, row: Mapping[str, Any], subjects: Subjects | None
+) -> bool:
+    """Fold the next event of a stream; False if its past ends before that.
+
+    Versions have no gaps: what is missing between two of them might belong to it.
+    """
+    if row["originator_version"] != one.version + 1:
+        one.broken = ALTERED
+    elif row["state"] is None:
+        pass  # It is later.
+    elif row["topic"] not in KNOWN:
+        one.broken = NEWER
+    else:
+        try:
+            one.state = fold.follow(one.state, recorded_in(row, subjects))
+        except (*UNDECODABLE, LookupError, AssertionError):
+            one.broken = ALTERED
+        else:
+            one.version, one.position = one.version + 1, row["notification_id"]
+            return True
+    return False
 
 
 @cache

@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from typing import LiteralString
 
 import psycopg
 import pytest
 
+from domain.environment.chronicle import Chronicle, chronicle
+from domain.errors import JournalUnavailable
 from domain.record import Recorded
 from projections.history import History
+from projections.storage import time_travel
 from projections.storage.database import Database
 from projections.storage.reader import Reader
+from projections.storage.time_travel import LATEST, TimeTravel
 from tests.projections.histories import STREAMS, histories, put
+
+MOVE: LiteralString = """
+UPDATE berth_events SET originator_id = %s WHERE notification_id = %s
+"""
 
 
 @pytest.fixture
@@ -69,5 +78,42 @@ def test_the_history_has_all_that_was_not_removed(
             left = [at for at in positions if at not in removed]
             for limit in 1, 10, len(positions) - 2:
                 assert await paged(history, stream, limit) == left
+
+    asyncio.run(looking())
+
+
+@pytest.mark.parametrize("every", [7, 20])
+def test_how_it_was_is_not_told_by_what_is_left(
+    own_journal_url: str,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    every: int,
+) -> None:
+    """Whichever event is missing: it may be what the answer hangs on."""
+    monkeypatch.setattr(time_travel, "SNAPSHOT_EVERY", every)
+    records = histories(5, 120)
+    put(own_journal_url, records)
+    travel = TimeTravel(database)
+    stream = STREAMS[0]
+    *before, last = of(records, stream)
+
+    async def states(position: int) -> dict[str, Chronicle]:
+        return dict(await travel.states(chronicle, [stream], position))
+
+    async def looking() -> None:
+        for number, position in enumerate(before[:-1]):
+            with database.transaction(commit=True) as cursor:
+                cursor.execute("DELETE FROM history_snapshot")
+                cursor.execute(MOVE, ["aside", position])
+            for asked in position, before[number + 1], last:
+                with pytest.raises(JournalUnavailable, match="`berth verify`"):
+                    await states(asked)
+            if number > 1:
+                assert await states(before[number - 2])
+            # The others' snapshots are made all the same.
+            assert await travel.keep(chronicle, STREAMS, LATEST) > 0
+            with database.transaction(commit=True) as cursor:
+                cursor.execute(MOVE, [stream, position])
+        assert await states(last)
 
     asyncio.run(looking())
