@@ -74,7 +74,8 @@ class HistoryRoutes(Controller):
             known.id, after=begin, last=last, limit=limit, topics=topics
         )
         events = await services.feed.events.at(read.found, BYTES_MAX)
-        is_cut = len(events) < len(read.found)
+        # None is there of those that somebody has removed.
+        is_cut = 0 < len(events) < len(read.found)
         until = events[-1].record.position if is_cut else read.until
         installation = await services.feed.events.installation()
         entries = [Entry(event, installation) for event in events]

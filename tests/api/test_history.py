@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
 
 from tests.support.client import Caller, Json, made, refused
+from tests.support.running import Installation
+
+# Where nobody reads in order.
+MOVE: LiteralString = """
+UPDATE berth_events SET notification_id = %s WHERE notification_id = %s
+"""
 
 
 def pages(caller: Caller, path: str, **query: Any) -> Sequence[Json]:
@@ -141,3 +150,23 @@ def test_owners_reach_what_was_deleted_by_id_and_by_its_last_name(
 def test_it_cannot_begin_where_the_journal_is_not_yet(owner: Caller) -> None:
     path = f"/environments/{owner.environment()['id']}/history"
     refused(owner.get(path, after="999999999999"), 400, "POSITION_AHEAD")
+
+
+@pytest.mark.parametrize("limit", [1, 100])
+def test_an_event_that_somebody_has_removed_keeps_none_of_the_others_from_it(
+    owner: Caller, application: Caller, installation: Installation, limit: int
+) -> None:
+    """One that is told of it elsewhere, and is a page of its own or amid others."""
+    one = eventful(owner, application)
+    path = f"/environments/{one['id']}/history"
+    events = [e for e in pages(owner, path) if e["data"]["type"] != "access.read"]
+    gone = types(events).index("release.published")
+    moved = (-1, int(events[gone]["sequence"]))
+    url = installation.settings.database_url
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(MOVE, moved)
+        try:
+            told = pages(owner, path, limit=limit)[: len(events) - 1]
+        finally:
+            connection.execute(MOVE, moved[::-1])
+    assert told == [*events[:gone], *events[gone + 1 :]]
