@@ -37,7 +37,11 @@ WITH RECURSIVE ends AS MATERIALIZED (
     ) AS probe
 )
 SELECT
-    low AS position, clock_timestamp() AS now,
+    low AS position,
+    greatest(clock_timestamp(), (
+        SELECT (event_json(state) #>> '{origin,at}')::timestamptz
+        FROM berth_events ORDER BY notification_id DESC LIMIT 1
+    )) AS now,
     (
         SELECT (event_json(state) #>> '{origin,at}')::timestamptz
         FROM berth_events ORDER BY notification_id LIMIT 1
@@ -47,9 +51,10 @@ FROM search WHERE low = high LIMIT 1
 
 
 class Moment(NamedTuple):
-    """The last position at an instant, 0 before all; the database's time of asking.
+    """The last position at an instant, 0 before all; the journal's time of asking.
 
-    `first` is when the journal's first event happened, if one did.
+    That is the database's, or when the last event happened if its clock has gone back
+    since. `first` is when the first one did, if there is one.
     """
 
     position: int

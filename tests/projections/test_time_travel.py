@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from domain.environment.chronicle import Chronicle, chronicle
 from domain.fold import PastNotFolded
@@ -119,6 +120,21 @@ def test_a_position_is_found_by_time(own_journal_url: str, database: Database) -
             assert await first_since(database, instant) == before + 1
 
     asyncio.run(looking())
+
+
+def test_it_is_no_earlier_than_the_last_event(
+    own_journal_url: str, database: Database
+) -> None:
+    """A database's clock may go back, as to a standby's; the journal's does not."""
+    ahead = timedelta(days=3_650)
+    records = [
+        replace(record, origin=replace(record.origin, at=record.origin.at + ahead))
+        for record in histories(3, 20)
+    ]
+    put(own_journal_url, records)
+    last = records[-1].origin.at
+    moment = asyncio.run(moment_of(database, last))
+    assert (moment.position, moment.now) == (len(records), last)
 
 
 def test_where_events_were_removed_a_position_is_found_all_the_same(
