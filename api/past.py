@@ -156,18 +156,18 @@ async def range_of(
 
 async def period_of(desk: Desk, from_: str | None, to: str | None) -> Period:
     """Up to now, and 30 days long, unless it is said; `Invalid` if it is reversed."""
-    now = desk.journal.now()
-    until = instant_of(to, "to") if to is not None else now
+    history = desk.services.history
+    end = None if to is None else instant_of(to, "to")
+    moment = await history.moment(end)
+    until = min(end or moment.now, moment.now)
     if from_ is not None:
         since = instant_of(from_, "from")
     else:
         since = max(until, EARLIEST + PERIOD) - PERIOD
-    if since > min(until, now):
+    if since > until:
         raise Invalid("from must be before to, and before now", field="from")
-    history = desk.services.history
     first = await history.first_since(since)
-    last = (await history.moment(until)).position
-    return Period(since, min(until, now), first, last)
+    return Period(since, until, first, moment.position)
 
 
 async def _moment(history: History, text: str) -> tuple[datetime, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import get_args
 
 from msgspec import Struct
@@ -37,7 +37,6 @@ TOLD = [
     for event in get_args(AnyEvent)
     if kind_of(event) == ENVIRONMENT and event not in UNTOLD
 ]
-THE_END = datetime.max.replace(tzinfo=UTC)
 NAMING = (EnvironmentAdded, EnvironmentChanged)
 
 
@@ -62,8 +61,8 @@ class Stories:
         self._events = EventsRead(database)
 
     async def moment(self, instant: datetime | None) -> Moment:
-        """Where the journal ended then, or ends now, and the database's time."""
-        return await self._history.moment(instant or THE_END)
+        """Where the journal ended then, or ends now, and its time now."""
+        return await self._history.moment(instant)
 
     async def find(self, named: str, repository: str | None) -> Known:
         """By its id, or by its name: the one that has it, or else had it last.

@@ -7,7 +7,7 @@ same code that answers for the present.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from domain.environment.assignment import had
@@ -34,6 +34,7 @@ SCAN_MAX = 10_000
 # Whom one look at the past of several may be about.
 ENVIRONMENTS_MAX = 500
 STREAMS_MAX = 20
+THE_END = datetime.max.replace(tzinfo=UTC)
 repository = fold_of(project)
 
 
@@ -69,9 +70,9 @@ class History:
         self._database = database
         self._reader = reader
 
-    async def moment(self, instant: datetime) -> Moment:
-        """Where the journal ended at `instant`, and the database's time now."""
-        return await moment_of(self._database, instant)
+    async def moment(self, instant: datetime | None) -> Moment:
+        """Where the journal ended at `instant`, or ends now, and its time now."""
+        return await moment_of(self._database, instant or THE_END)
 
     async def first_since(self, instant: datetime) -> int:
         """The first position since `instant`, be there an event or not yet."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from domain.clock import utc_now
 from domain.instant import instant_of
+from domain.instant import told as told_as
 from domain.roles import Role
 from tests.support.client import Caller, Json, made, refused
 from tests.support.running import Api, until
@@ -174,6 +177,22 @@ def test_a_hold_that_began_before_the_period_counts_for_its_part(
     part = seconds(since, hold["endedAt"])
     assert told["summary"]["heldSeconds"] == pytest.approx(part, abs=0.01)
     assert told["summary"]["heldSeconds"] < hold["heldSeconds"]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=20), timedelta(days=3_650)])
+def test_up_to_a_later_instant_is_up_to_now(
+    owner: Caller, application: Caller, ahead: timedelta
+) -> None:
+    """The 30 days are counted from now, too."""
+    one = owner.environment()
+    lock = application.lock(one)
+    made(lock.release(lock.hold()["ticketId"]))
+    later = told_as(utc_now() + ahead)
+    told = holds_of(owner, one, to=later)
+    assert told["totalCount"] == 1
+    since, until = (told["summary"][end] for end in ("from", "to"))
+    assert seconds(since, until) == timedelta(days=30).total_seconds()
+    assert until < later
 
 
 def test_owners_reach_the_holds_of_what_was_deleted(
