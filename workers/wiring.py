@@ -160,7 +160,7 @@ async def running(
         Outgoing(settings.webhook_networks),
     )
     relay = EventRelay(settings.nats_url, database, settings.events)
-    log_keys = LogKeys(secrets, vault)
+    log_keys, replicas = LogKeys(secrets, vault), settings.events.replicas
     services = Services(
         settings=settings,
         subjects=subjects,
@@ -177,7 +177,9 @@ async def running(
         task_types=task_types(Handlers.installed(), settings.task_types),
         task_log=TaskLog(database),
         shelves=Shelves(database),
-        dispatch=Dispatch(settings.nats_url, secrets, journal, settings.task_types),
+        dispatch=Dispatch(
+            settings.nats_url, secrets, journal, settings.task_types, replicas
+        ),
         relay=relay,
         feed=Feed(EventsRead(database)),
         history=History(database, reader),
@@ -192,7 +194,7 @@ async def running(
             relay.broker,
             hooks.outgoing,
             settings.checkpoints,
-            settings.events.replicas,
+            replicas,
         ),
     )
     loops = [*_always(services), *(_workers(services) if with_workers else ())]

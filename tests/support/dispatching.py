@@ -39,7 +39,9 @@ from workers.running.assignment import (
     FailureKind,
     Listener,
 )
+from workers.tasks.broker import BrokerUnavailable
 from workers.tasks.dispatch import Dispatch
+from workers.tasks.owning import ForeignQueues
 from workers.tasks.queues import Ready
 from workers.tasks.queues import stream_of as stream_name
 from workers.tasks.sweep import TaskSweep
@@ -236,11 +238,12 @@ async def hall(
     *,
     sweeps: bool = False,
     queues: Sequence[str] = (),
+    replicas: int = 1,
 ) -> AsyncIterator[Hall]:
     """A process with everything running but workers."""
     database = Database(database_url, pool_max=2, durable=False)
     journal = StoredJournal(Appender(Database(database_url, name="journal")))
-    dispatch = Dispatch(nats_url, database, journal, queues)
+    dispatch = Dispatch(nats_url, database, journal, queues, replicas)
 
     def ring(streams: Any) -> None:
         journal.ring(streams)
@@ -263,9 +266,24 @@ async def hall(
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         await dispatch.broker.connected()
-        await dispatch.queues.ensure()
+        await _ensured(dispatch)
         yield here
     finally:
         await end(*tasks)
         journal.close()
         database.close()
+
+
+async def _ensured(dispatch: Dispatch) -> None:
+    """A cluster answers once its servers have found each other."""
+
+    async def is_so() -> bool:
+        try:
+            await dispatch.queues.ensure()
+        except ForeignQueues:
+            raise
+        except BrokerUnavailable:
+            return False
+        return True
+
+    await until(is_so)

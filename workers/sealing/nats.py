@@ -11,7 +11,7 @@ from projections.storage.installation import installation_id
 from projections.storage.log.keys import ORIGIN, LogKeys
 from workers.sealing.outlet import OutletUnavailable
 from workers.tasks.broker import Broker, BrokerUnavailable
-from workers.tasks.owning import own
+from workers.tasks.owning import OwnStreams
 
 STREAM = "BERTH_LOG"
 SUBJECT = "berth.v1.log"
@@ -29,7 +29,7 @@ class NatsOutlet:
         self._broker = broker
         self._database = database
         self._keys = keys
-        self._replicas = replicas
+        self._streams = OwnStreams(replicas)
 
     async def last(self) -> str | None:
         origin = (await self._keys.ensured())[0].vkey.partition("+")[0]
@@ -62,11 +62,10 @@ class NatsOutlet:
             retention=RetentionPolicy.LIMITS,
             discard=DiscardPolicy.OLD,
             max_msgs_per_subject=1,
-            num_replicas=self._replicas,
             allow_direct=True,
         )
         installation = await installation_id(self._database)
-        await own(self._broker.jetstream, config, installation)
+        await self._streams.own(self._broker.jetstream, config, installation)
 
 
 def subject_of(origin: str) -> str:

@@ -14,6 +14,7 @@ from projections.storage.tail import Tail
 from workers.loop import run_forever
 from workers.tasks import relay
 from workers.tasks.broker import Broker
+from workers.tasks.owning import OwnStreams
 from workers.tasks.queues import TaskQueues
 from workers.tasks.relay import TaskRelay
 
@@ -29,11 +30,12 @@ class Dispatch:
         database: Database,
         journal: StoredJournal,
         queues: Collection[str] = (),
+        replicas: int = 1,
     ) -> None:
         self.broker = Broker(nats_url)
-        self.queues = TaskQueues(
-            self.broker, Installation(database).id, (LOCAL, *queues)
-        )
+        here = Installation(database).id
+        streams = OwnStreams(replicas)
+        self.queues = TaskQueues(self.broker, here, (LOCAL, *queues), streams)
         relaying = TaskRelay(journal, self.queues)
         self.tail = Tail(database, relay.NAME, relay.EVENTS, relaying.hand_on)
 

@@ -36,7 +36,7 @@ from workers.tasks.batch_client import Stored
 from workers.tasks.broker import ANSWER_SECONDS_MAX, Broker, BrokerUnavailable
 from workers.tasks.busy import BusyKeys
 from workers.tasks.line import line_of
-from workers.tasks.owning import Ownership, own
+from workers.tasks.owning import Ownership, OwnStreams
 from workers.tasks.room import Key, Room
 
 SUBJECT = "berth.v1.tasks"
@@ -92,6 +92,7 @@ class TaskQueues:
     broker: Broker
     installation: InstallationId
     queues: Collection[str] = (LOCAL,)
+    streams: OwnStreams = field(default_factory=OwnStreams)
     room: Room = field(init=False)
     ownership: Ownership = field(init=False)
     busy_keys: BusyKeys = field(default_factory=BusyKeys)
@@ -141,7 +142,7 @@ class TaskQueues:
         try:
             us = await self.installation()
             for priority in Priority:
-                await own(context, _stream(priority), us)
+                await self.streams.own(context, _stream(priority), us)
                 for queue in self.queues:
                     await context.add_consumer(
                         stream_of(priority), _consumer(priority, queue)

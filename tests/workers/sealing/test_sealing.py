@@ -62,12 +62,14 @@ async def running(
 
 
 @asynccontextmanager
-async def nats_outlet(nats: EmbeddedNats, stage: Stage) -> AsyncIterator[NatsOutlet]:
+async def nats_outlet(
+    nats: EmbeddedNats, stage: Stage, replicas: int = 1
+) -> AsyncIterator[NatsOutlet]:
     broker = Broker(nats.url)
     connecting = asyncio.create_task(run_forever("broker", broker.run, 0.1))
     try:
         await broker.connected()
-        yield NatsOutlet(broker, stage.database, stage.keys, 1)
+        yield NatsOutlet(broker, stage.database, stage.keys, replicas)
     finally:
         await end(connecting)
 
@@ -225,6 +227,23 @@ def test_nats_has_the_newest_and_is_given_it_again(
                 await sealed(stage, 5)  # NATS is not needed for it.
                 nats.start()
                 await has(outlet, 5)
+
+    with EmbeddedNats(tmp_path / "nats") as nats:
+        asyncio.run(scene(nats))
+
+
+@pytest.mark.parametrize("before", [(), (1,)], ids=["yet to be made", "there"])
+def test_nats_has_it_though_it_has_fewer_servers_than_are_set(
+    stage: Stage, tmp_path: Path, before: Sequence[int]
+) -> None:
+    async def scene(nats: EmbeddedNats) -> None:
+        append(stage.url, story(3))
+        for replicas in (*before, 3):
+            async with (
+                nats_outlet(nats, stage, replicas) as outlet,
+                running(stage, [outlet]),
+            ):
+                await has(outlet, 3)
 
     with EmbeddedNats(tmp_path / "nats") as nats:
         asyncio.run(scene(nats))
