@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from nats.aio.client import Client
 
-from workers.nats_urls import nats_servers_from, secrets_in
+from workers.nats_urls import credentials_in, nats_servers_from, secrets_in
 
 log = structlog.get_logger()
 CONNECT_TIMEOUT_SECONDS = 2
@@ -92,6 +92,7 @@ async def connect(
         error_cb=failed,
         closed_cb=closed,
         reconnected_cb=reconnected,
+        **credentials_in(servers),
         **options,
     )
     OUTAGE.is_over()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 NATS, WEB = frozenset({"nats", "tls"}), frozenset({"ws", "wss"})
@@ -19,6 +20,18 @@ def nats_servers_from(text: str) -> list[str]:
     if not schemes <= NATS and not schemes <= WEB:
         raise ValueError("has servers of NATS with and without WebSocket")
     return servers
+
+
+def credentials_in(servers: Sequence[str]) -> Mapping[str, Any]:
+    """As nats-py takes them for any server, if all of `servers` have the same.
+
+    It hears of the others of a cluster, and not how to log in there.
+    """
+    found = {(_split(server).username, _split(server).password) for server in servers}
+    [(name, password), *others] = found
+    if name is None or others:
+        return {}
+    return {"token": name} if password is None else {"user": name, "password": password}
 
 
 def secrets_in(servers: Sequence[str]) -> Sequence[str]:

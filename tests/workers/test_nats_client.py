@@ -11,6 +11,7 @@ import pytest
 from nats.aio.client import Client
 from structlog.testing import capture_logs
 
+from tests.support.nats_cluster import SERVERS, nats_cluster
 from tests.support.running import free_port
 from workers import nats_client
 from workers.embedded import EmbeddedNats
@@ -116,6 +117,22 @@ def test_what_an_error_says_of_a_url_is_without_its_secrets() -> None:
         asyncio.run(trial())
     assert [line["event"] for line in logs] == [AWAY, BACK]
     assert logs[0]["error"] == "no way to ['ws://***@one', 'ws://***@two']"
+
+
+def test_when_the_one_server_that_was_named_is_killed_another_one_is_taken(
+    tmp_path: Path,
+) -> None:
+    async def trial() -> None:
+        client, named = Client(), cluster.servers[0]
+        await connect(client, named.url, when_closed=lambda: None)
+        await holds(lambda: len(client.discovered_servers) >= SERVERS - 1)
+        await asyncio.to_thread(named.kill)
+        await holds(lambda: client.stats["reconnects"] > 0)
+        assert client.is_connected
+        await client.close()
+
+    with nats_cluster(tmp_path) as cluster:
+        asyncio.run(trial())
 
 
 def test_while_it_is_away_it_is_told_once_a_minute(

@@ -6,7 +6,7 @@ import pytest
 from nats.aio.client import Client
 
 from tests.workers.test_salesforce_settings import settings
-from workers.nats_urls import nats_servers_from, secrets_in
+from workers.nats_urls import credentials_in, nats_servers_from, secrets_in
 from workers.settings import SettingsError
 
 GOOD = (
@@ -54,3 +54,20 @@ def test_what_is_no_url_of_nats_is_refused_and_not_told(url: str) -> None:
 def test_what_is_not_to_be_told_of_them_is_known() -> None:
     servers = nats_servers_from("nats://one,token@two,tls://ada:pass:word@three")
     assert {*secrets_in(servers)} == {"token", "ada:pass:word", "ada", "pass:word"}
+
+
+@pytest.mark.parametrize(
+    ("url", "credentials"),
+    [
+        ("nats://one,nats://two", {}),
+        ("nats://token@one,tls://token@two", {"token": "token"}),
+        ("ada:pass:word@one", {"user": "ada", "password": "pass:word"}),
+        ("ada:@one", {"user": "ada", "password": ""}),
+        ("nats://token@one,nats://two", {}),
+        ("nats://ada:word@one,nats://eve:word@two", {}),
+    ],
+)
+def test_what_is_good_for_any_server_is_what_all_have(
+    url: str, credentials: dict[str, str]
+) -> None:
+    assert credentials_in(nats_servers_from(url)) == credentials
