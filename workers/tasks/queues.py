@@ -119,7 +119,8 @@ class TaskQueues:
             await self.ensure()  # Then whoever asked asks again.
             raise BrokerUnavailable("the queues were missing") from None
         except (NatsError, TimeoutError, JournalUnavailable) as error:
-            raise BrokerUnavailable(str(error)) from error
+            why = str(error) or "not all was answered in time"
+            raise BrokerUnavailable(why) from error
         new = [task for task, end in how.items() if end is Publication.NEW]
         for task in new:
             self.room.took(task)

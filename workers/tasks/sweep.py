@@ -20,6 +20,8 @@ from workers.tasks.queues import Ready, TaskQueues
 EVERY_SECONDS = 1.0
 # What is in its queue stays there, unless NATS forgets it: so it is left alone a while.
 AGAIN_SECONDS = 10.0
+# All that are published together are to be answered within a second or so.
+AT_ONCE_MAX = 1_000
 SWEEP = system("task-sweep")
 
 
@@ -57,12 +59,14 @@ class TaskSweep:
         for task in [task for task, at in sent.items() if at < long_ago]:
             del sent[task]
         ready = [task for task in await self.ready_tasks() if task not in sent]
-        if not ready:
-            return 0
+        published = 0
         try:
-            new, left_out = await self.queues.publish(ready)
+            for start in range(0, len(ready), AT_ONCE_MAX):
+                some = ready[start : start + AT_ONCE_MAX]
+                new, left_out = await self.queues.publish(some)
+                without_room = {*left_out}
+                self.queues.note(task for task in some if task not in without_room)
+                published += new
         except ForeignQueues:
-            return 0  # Which has been told.
-        without_room = {*left_out}
-        self.queues.note(task for task in ready if task not in without_room)
-        return new
+            pass  # Which has been told.
+        return published

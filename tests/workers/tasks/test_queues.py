@@ -18,6 +18,7 @@ from tests.support.dispatching import CI, Hall, hall, until
 from tests.support.memory import Hands
 from tests.workers.test_lock_expiry import Silent
 from workers.embedded import EmbeddedNats
+from workers.tasks.broker import BrokerUnavailable
 from workers.tasks.queues import Published, Ready, stream_of
 from workers.tasks.sweep import SWEEP, TaskSweep
 
@@ -108,6 +109,30 @@ def test_what_had_no_room_is_published_as_soon_as_there_is_some(
             assert await sweep.run_once() == 1
             await counted(here, 3)
             assert await sweep.run_once() == 0
+
+    uvloop.run(scene())
+
+
+def test_what_is_known_to_be_there_is_not_published_again_for_others_that_are_not(
+    own_journal_url: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a long queue, of which not all is answered in time, is never done with."""
+    monkeypatch.setattr("workers.tasks.sweep.AT_ONCE_MAX", 2)
+    tasks = ready(AWAY, "1", "2", "no subject")
+
+    async def ready_tasks() -> Sequence[Ready]:
+        return tasks
+
+    async def due_tasks() -> Sequence[str]:
+        return []
+
+    async def scene() -> None:
+        async with hall(own_journal_url, nats_url, queues=[AWAY]) as here:
+            queues = here.dispatch.queues
+            sweep = TaskSweep(ready_tasks, due_tasks, here.journal, queues)
+            with pytest.raises(BrokerUnavailable):
+                await sweep.run_once()
+            assert queues.sent.keys() == {*tasks[:2]}
 
     uvloop.run(scene())
 
