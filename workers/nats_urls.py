@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 NATS, WEB = frozenset({"nats", "tls"}), frozenset({"ws", "wss"})
 SHAPE = "must look like nats://host:4222, or several of those with commas between"
@@ -25,18 +25,22 @@ def nats_servers_from(text: str) -> list[str]:
 def credentials_in(servers: Sequence[str]) -> Mapping[str, Any]:
     """As nats-py takes them for any server, if all of `servers` have the same.
 
-    It hears of the others of a cluster, and not how to log in there.
+    It hears of the others of a cluster, and not how to log in there. Nor does it know
+    that `%2F` in a URL is a slash.
     """
     found = {(_split(server).username, _split(server).password) for server in servers}
     [(name, password), *others] = found
     if name is None or others:
         return {}
-    return {"token": name} if password is None else {"user": name, "password": password}
+    if password is None:
+        return {"token": unquote(name)}
+    return {"user": unquote(name), "password": unquote(password)}
 
 
 def secrets_in(servers: Sequence[str]) -> Sequence[str]:
-    """Tokens, names and passwords; the longest first."""
-    return sorted({*_secrets_in(servers)}, key=len, reverse=True)
+    """Tokens, names and passwords, as written and as meant; the longest first."""
+    written = {*_secrets_in(servers)}
+    return sorted(written | {*map(unquote, written)}, key=len, reverse=True)
 
 
 def _secrets_in(servers: Sequence[str]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,20 @@ def test_when_the_one_server_that_was_named_is_killed_another_one_is_taken(
 
     with nats_cluster(tmp_path) as cluster:
         asyncio.run(trial())
+
+
+def test_a_token_with_a_slash_is_written_as_in_any_url(tmp_path: Path) -> None:
+    async def trial(url: str) -> None:
+        client = Client()
+        async with asyncio.timeout(30):
+            await connect(client, url, when_closed=lambda: None)
+        await client.close()
+
+    told = json.dumps({"authorization": {"token": "a/b@c"}})
+    (tmp_path / "nats.json").write_text(told)
+    with EmbeddedNats(tmp_path) as server:
+        port = server.url.rpartition(":")[2]
+        asyncio.run(trial(f"nats://a%2Fb%40c@127.0.0.1:{port}"))
 
 
 def test_while_it_is_away_it_is_told_once_a_minute(

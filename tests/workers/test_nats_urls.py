@@ -54,6 +54,7 @@ def test_what_is_no_url_of_nats_is_refused_and_not_told(url: str) -> None:
 def test_what_is_not_to_be_told_of_them_is_known() -> None:
     servers = nats_servers_from("nats://one,token@two,tls://ada:pass:word@three")
     assert {*secrets_in(servers)} == {"token", "ada:pass:word", "ada", "pass:word"}
+    assert {*secrets_in(["nats://a%2Fb@one"])} == {"a%2Fb", "a/b"}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,8 @@ def test_what_is_not_to_be_told_of_them_is_known() -> None:
         ("nats://token@one,tls://token@two", {"token": "token"}),
         ("ada:pass:word@one", {"user": "ada", "password": "pass:word"}),
         ("ada:@one", {"user": "ada", "password": ""}),
+        ("ada:a%2Fb+c%40d@one", {"user": "ada", "password": "a/b+c@d"}),
+        ("100%25+@one", {"token": "100%+"}),
         ("nats://token@one,nats://two", {}),
         ("nats://ada:word@one,nats://eve:word@two", {}),
     ],
