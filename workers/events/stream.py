@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -51,6 +52,8 @@ UNFIT = (
     "remove the stream"
 )
 TOO_OLD = "NATS 2.12 or newer is needed"
+# What JetStream does not let be changed it may let later, as with one more server.
+ASK_AGAIN_SECONDS = 60.0
 
 
 class StreamRefused(Exception):
@@ -63,6 +66,7 @@ class EventStream:
     database: Database
     limits: StreamLimits
     _refused: Sequence[str] = ()
+    _asked_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.installation: InstallationId = Installation(self.database).id
@@ -150,7 +154,8 @@ class EventStream:
         wanted = await self._settings()
         wanted["metadata"] = {**(info.config.metadata or {}), **wanted["metadata"]}
         differing = [k for k, v in wanted.items() if getattr(info.config, k) != v]
-        if not differing or differing == self._refused:
+        is_old = monotonic() - self._asked_at >= ASK_AGAIN_SECONDS
+        if not differing or (differing == self._refused and not is_old):
             return _recent(info)
         try:
             info = await context.update_stream(info.config.evolve(**wanted))
@@ -158,8 +163,9 @@ class EventStream:
             why = f"{', '.join(differing)}: {error.description}"
             if not info.config.allow_atomic:
                 raise StreamRefused(f"{UNFIT}: {why}") from None
-            self._refused = differing
-            log.warning("the event stream keeps other settings", why=why)
+            if differing != self._refused:
+                log.warning("the event stream keeps other settings", why=why)
+            self._refused, self._asked_at = differing, monotonic()
         return _recent(info)
 
     async def _settings(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import uvloop
-from nats.js.api import StreamInfo
+from nats.js.api import StreamConfig, StreamInfo
 from nats.js.errors import NotFoundError
 from structlog.testing import capture_logs
 
@@ -77,6 +77,32 @@ def test_settings_that_cannot_be_had_are_named_once_and_events_go_on(
 
     [said] = [log for log in uvloop.run(scene()) if "other settings" in log["event"]]
     assert said["why"].startswith("num_replicas: replicas > 1 not supported")
+
+
+def test_settings_that_could_not_be_had_are_had_once_they_can(
+    journal_of_some: str, nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another stream has reserved what room there is, until it goes."""
+    monkeypatch.setattr(streams, "ASK_AGAIN_SECONDS", 0)
+
+    async def scene() -> None:
+        async with relaying(journal_of_some, nats.url) as stage:
+            await stage.completed()
+            hog = StreamConfig(name="HOG", subjects=["hog"], max_bytes=15 << 30)
+            await stage.jetstream.add_stream(hog)
+        limits = StreamLimits(max_mib=2_048)
+        async with relaying(journal_of_some, nats.url, limits) as stage:
+
+            async def is_bounded() -> bool:
+                config = (await info_of(stage)).config
+                return config.max_bytes == 2_048 * MIB
+
+            await stage.watched()
+            assert not await is_bounded()
+            await stage.jetstream.delete_stream("HOG")
+            await until(is_bounded)
+
+    uvloop.run(scene())
 
 
 def test_what_is_older_than_is_kept_is_not_missed(
