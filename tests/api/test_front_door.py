@@ -10,7 +10,7 @@ import pytest
 from domain.ids import new_id
 from domain.roles import Role
 from tests.support.client import made, refused, unique
-from tests.support.fake_org.org import Reply, oauth_error
+from tests.support.fake_org.org import BUSY, Reply, oauth_error
 from tests.support.running import until
 from tests.support.salesforce import Site
 
@@ -135,6 +135,7 @@ def test_a_head_opens_nothing(here: Site) -> None:
         ("token", oauth_error("invalid_grant", "expired access/refresh token"),
             "the refresh token has expired"),
         ("token", oauth_error("invalid_grant", "inactive user"), "user is inactive"),
+        ("token", oauth_error("invalid_grant", BUSY), "try again later"),
         ("token", oauth_error("invalid_client", "x"), "client secret"),
         ("token", Reply(429), "too much to do"),
         ("token", Reply(hang_up=True), "broke off"),
@@ -165,6 +166,14 @@ def test_a_failure_is_a_refusal_with_a_reason_and_no_secret(
 
 def test_what_is_busy_is_asked_again(here: Site) -> None:
     here.org.script("token", Reply(503), Reply(429, headers=(("retry-after", "0"),)))
+    before = here.org.asked["token"]
+    made(here.caller(Role.OWNER).get(f"{here.path}/frontdoor", redirect="false"))
+    assert here.org.asked["token"] == before + 3
+
+
+def test_so_is_what_is_at_another_s_request_with_the_same_auth_url(here: Site) -> None:
+    """Such as a pipeline's own, which was told it."""
+    here.org.script("token", *[oauth_error("invalid_grant", BUSY)] * 2)
     before = here.org.asked["token"]
     made(here.caller(Role.OWNER).get(f"{here.path}/frontdoor", redirect="false"))
     assert here.org.asked["token"] == before + 3

@@ -28,6 +28,10 @@ ROTATION_SECONDS = 0.3
 USERINFO = "/services/oauth2/userinfo"
 EXCHANGE_SECONDS_MAX = 10.0
 
+# Salesforce takes one at a time for a refresh token, which a pipeline may have, too.
+BUSY = "token request is already being processed"
+BUSY_PAUSES_SECONDS = (0.2, 0.4, 0.8)
+
 # OAuth's errors, and the descriptions of `invalid_grant` that tell them apart.
 REASONS = {
     "expired access/refresh token": (
@@ -35,6 +39,7 @@ REASONS = {
     ),
     "inactive user": "the org's user is inactive",
     "inactive organization": "the org is inactive",
+    BUSY: "the org is at another request with this auth URL; try again later",
     "ip restricted": "the org does not let this address in",
     "invalid_grant": "the refresh token is not accepted; register the org again",
     "invalid_client": "the client secret is not accepted",
@@ -115,9 +120,7 @@ class Sessions:
         }
         if auth_url.client_secret:
             form["client_secret"] = auth_url.client_secret
-        answer = await self._wire.ask(
-            "POST", f"{origin}/services/oauth2/token", form=form
-        )
+        answer = await self._answer(f"{origin}/services/oauth2/token", form)
         if not answer.is_success:
             raise SalesforceRefused(_reason(answer))
         facts = answer.fields
@@ -132,6 +135,15 @@ class Sessions:
         )
         newer = _text(facts, "refresh_token") or auth_url.refresh_token
         return session, auth_url.rotated(newer)
+
+    async def _answer(self, url: str, form: Mapping[str, str]) -> Answer:
+        """What the org says once it is at no other request for the same."""
+        for pause in BUSY_PAUSES_SECONDS:
+            answer = await self._wire.ask("POST", url, form=form)
+            if answer.fields.get("error_description") != BUSY:
+                return answer
+            await asyncio.sleep(pause)
+        return await self._wire.ask("POST", url, form=form)
 
     async def _renew(self, credential_id: str) -> Session:
         kept = await self._stored(credential_id)

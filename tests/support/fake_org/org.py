@@ -28,6 +28,9 @@ BAD_TOKEN = Reply(403, raw=b"Bad_OAuth_Token")
 INVALID_SCOPE = Reply(403, raw=b"Invalid_Scope")
 
 
+BUSY = "token request is already being processed"
+
+
 def artifact(name: str, version: str, commit: str, tag: str = "source") -> Record:
     return {
         "Name": name,
@@ -57,7 +60,8 @@ class Org:
 
     `gate`, while closed, keeps every answer back. `scripted` are answers out of turn by
     endpoint: `token`, `userinfo`, `identity`, `singleaccess`, `query`, `tooling`.
-    `mark` is in every secret that it makes up.
+    `mark` is in every secret that it makes up. `exchanging` counts the requests for a
+    token that it is at: as Salesforce, it takes one at a time.
     """
 
     host: str
@@ -88,6 +92,7 @@ class Org:
     expires_in: int | None = None
     mark: str = ""
     slow_seconds: float = 0
+    exchanging: int = 0
     gate: threading.Event = field(default_factory=threading.Event)
     asked: Counter[str] = field(default_factory=Counter)
     cookies: list[str] = field(default_factory=list)

@@ -16,6 +16,7 @@ import uvicorn
 
 from tests.support.fake_org.org import (
     BAD_TOKEN,
+    BUSY,
     Org,
     Reply,
     oauth_error,
@@ -73,8 +74,13 @@ class FakeSalesforce:
             return
         org.asked[endpoint] += 1
         org.cookies += [v.decode() for k, v in scope["headers"] if k == b"cookie"]
+        if endpoint == "token" and org.exchanging:
+            await _reply(send, oauth_error("invalid_grant", BUSY))
+            return
+        org.exchanging += endpoint == "token"
         await asyncio.sleep(org.slow_seconds)
         await asyncio.to_thread(org.gate.wait, GATE_SECONDS_MAX)
+        org.exchanging -= endpoint == "token"
         reply = org.out_of_turn(endpoint)
         if reply is None and endpoint == "token":
             reply = org.exchange(form)
