@@ -14,7 +14,7 @@ from api.deps import AtDesk
 from api.hold_answers import HoldsAnswer, holds_answer
 from api.hold_table import hold_table
 from api.page_limit import page_limit
-from api.past import From, To, ever, may_look_back, period_of
+from api.past import From, To, ever, period_of, sees_retired
 from api.place import BY_ID, ONCE_BY_NAME, AtPlace
 from api.projects import one
 from domain.errors import Invalid
@@ -109,8 +109,9 @@ class RepositoryHoldsController(Controller):
             raise NotFoundException
         services = desk.services
         period = await period_of(desk, from_, to)
+        retired = sees_retired(desk.actor, identifier)
         known = await services.history.between(
-            fold(identifier), period.first, period.last
+            fold(identifier), period.first, period.last, retired=retired
         )
         if not known:
             await one(services.reader, identifier)  # 404 if it is not registered.
@@ -120,13 +121,8 @@ class RepositoryHoldsController(Controller):
                 " ask for a shorter one",
                 field="from",
             )
-        seen = [
-            environment
-            for environment in known
-            if may_look_back(desk.actor, environment)
-        ]
         if format_ == "csv":
-            table = hold_table(services.reader, seen, period)
+            table = hold_table(services.reader, known, period)
             return Table(table, f"berth-{identifier}-holds")
         limit = min(limit, LIMIT_MAX)
-        return await holds_answer(services.reader, seen, period, limit, offset)
+        return await holds_answer(services.reader, known, period, limit, offset)

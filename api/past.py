@@ -100,7 +100,8 @@ async def environments_then(desk: Desk, text: str, wanted: Filter) -> list[Liste
     """
     history = desk.services.history
     instant, position = await _moment(history, text)
-    known = await history.environments(wanted.project, position)
+    retired = sees_retired(desk.actor, wanted.project)
+    known = await history.environments(wanted.project, position, retired=retired)
     if len(known) > ENVIRONMENTS_MAX:
         raise Invalid(
             f"there were more than {ENVIRONMENTS_MAX} environments:"
@@ -125,13 +126,19 @@ async def ever(place: Place) -> Known:
 
 
 def may_look_back(actor: Actor, known: Known) -> bool:
-    """What was deleted is for owners to see (DESIGN section 4, deleting)."""
-    if not known.is_retired:
-        return True
-    try:
-        check_reach(actor, known.repository)
-    except Forbidden:
-        return False
+    return not known.is_retired or sees_retired(actor, known.repository)
+
+
+def sees_retired(actor: Actor, repository: str | None) -> bool:
+    """What was deleted is for owners to see (DESIGN section 4, deleting).
+
+    In that repository; None is any.
+    """
+    if repository is not None:
+        try:
+            check_reach(actor, repository)
+        except Forbidden:
+            return False
     return actor.role.includes(Role.OWNER)
 
 

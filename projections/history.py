@@ -91,17 +91,33 @@ class History:
                 return entry.origin.at
         return None
 
-    async def environments(self, in_project: str | None, upto: int) -> Sequence[Known]:
-        """Those that there were at `upto`; one more than `ENVIRONMENTS_MAX` at most."""
-        limit = ENVIRONMENTS_MAX + 1
-        values = {"project": in_project, "upto": upto, "limit": limit}
+    async def environments(
+        self, in_project: str | None, upto: int, *, retired: bool
+    ) -> Sequence[Known]:
+        """Those that there were at `upto`, or of these those that there still are.
+
+        One more than `ENVIRONMENTS_MAX` at most.
+        """
+        values = {
+            "project": in_project,
+            "upto": upto,
+            "retired": retired,
+            "limit": ENVIRONMENTS_MAX + 1,
+        }
         rows = await self._ask("known_environments", values)
         return [_known(row) for row in rows]
 
-    async def between(self, in_project: str, first: int, last: int) -> Sequence[Known]:
-        """Those that there were at some time; one more than `ENVIRONMENTS_MAX`."""
-        limit = ENVIRONMENTS_MAX + 1
-        values = {"project": in_project, "first": first, "last": last, "limit": limit}
+    async def between(
+        self, in_project: str, first: int, last: int, *, retired: bool
+    ) -> Sequence[Known]:
+        """The same of those that there were at some time."""
+        values = {
+            "project": in_project,
+            "first": first,
+            "last": last,
+            "retired": retired,
+            "limit": ENVIRONMENTS_MAX + 1,
+        }
         rows = await self._ask("environments_between", values)
         return [_known(row) for row in rows]
 

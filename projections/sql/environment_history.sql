@@ -30,29 +30,33 @@ WHERE environment_id IS NOT NULL;
 
 -- name: known_environments
 -- Under the names that they had at a position. Who has none by now is retired.
-SELECT
-    since, environment_id, repository, name,
-    NOT EXISTS (
+SELECT since, environment_id, repository, name, is_retired
+FROM environment_name AS found
+CROSS JOIN LATERAL (
+    SELECT NOT EXISTS (
         SELECT FROM environment_name AS now
         WHERE now.environment_id = found.environment_id AND now.until IS NULL
     ) AS is_retired
-FROM environment_name AS found
+) AS today
 WHERE since <= %(upto)s AND (until IS NULL OR until > %(upto)s)
     AND (%(project)s::text IS NULL OR project = %(project)s)
+    AND (%(retired)s OR NOT is_retired)
 ORDER BY since
 LIMIT %(limit)s;
 
 -- name: environments_between
 -- Whoever was there at some time between two positions, under the latest name of then.
-SELECT DISTINCT ON (environment_id)
-    environment_id, repository, name,
-    NOT EXISTS (
+SELECT DISTINCT ON (environment_id) environment_id, repository, name, is_retired
+FROM environment_name AS found
+CROSS JOIN LATERAL (
+    SELECT NOT EXISTS (
         SELECT FROM environment_name AS now
         WHERE now.environment_id = found.environment_id AND now.until IS NULL
     ) AS is_retired
-FROM environment_name AS found
+) AS today
 WHERE project = %(project)s AND since <= %(last)s
     AND (until IS NULL OR until >= %(first)s)
+    AND (%(retired)s OR NOT is_retired)
 ORDER BY environment_id, since DESC
 LIMIT %(limit)s;
 

@@ -12,7 +12,12 @@ from domain.instant import instant_of
 from domain.instant import told as told_as
 from domain.roles import Role
 from tests.support.client import Caller, Json, made, refused
-from tests.support.running import Api, until
+from tests.support.running import Api, Installation, until
+
+AT_MOST_ONE = """
+from projections import history
+history.ENVIRONMENTS_MAX = 1
+"""
 
 
 def holds_of(caller: Caller, environment: Json, **query: Any) -> Json:
@@ -217,6 +222,39 @@ def test_owners_reach_the_holds_of_what_was_deleted(
     refused(member.get(f"/environments/{one['id']}/holds"), 404)
     refused(member.get("/repositories/acme%2Fnowhere/holds"), 404)
     refused(member.get("/repositories/acme%2Fnowhere"), 404)
+
+
+def test_a_repository_that_is_gone_was_never_there_for_others(
+    owner: Caller, member: Caller
+) -> None:
+    one = owner.environment()
+    assert owner.delete(f"/environments/{one['id']}").is_success
+    repository = one["repositoryIdentifier"].replace("/", "%2F")
+    assert owner.delete(f"/projects/{repository}").is_success
+    path = f"/repositories/{repository}/holds"
+    assert made(owner.get(path))["holds"] == []
+    for form in "json", "csv":
+        refused(member.get(path, format=form), 404, "REPOSITORY_NOT_FOUND")
+
+
+def test_how_many_there_were_is_counted_as_far_as_the_caller_may_look_back(
+    owner: Caller, installation: Installation
+) -> None:
+    """What comes and goes for each branch is nothing to those who see what there is."""
+    one = owner.environment()
+    here = {"repositoryIdentifier": one["repositoryIdentifier"]}
+    for name in "branch-1", "branch-2":
+        gone = owner.environment(name=name, **here)
+        at = gone["createdAt"]
+        assert owner.delete(f"/environments/{gone['id']}").is_success
+    path = f"/repositories/{one['repositoryIdentifier'].replace('/', '%2F')}/holds"
+    with installation.api("few", first=AT_MOST_ONE) as api:
+        member, other = api.caller(Role.MEMBER), api.bearing(owner.token)
+        told = made(member.get("/environments", at=at, **here))
+        assert [there["id"] for there in told["test"]] == [one["id"]]
+        assert made(member.get(path))["totalCount"] == 0
+        for refusal in other.get(path), other.get("/environments", at=at, **here):
+            assert "more than 1 environments" in refused(refusal, 400)["message"]
 
 
 def test_who_waits_is_told_how_long_holds_have_taken(
