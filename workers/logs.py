@@ -9,8 +9,9 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import structlog
@@ -57,6 +58,24 @@ def as_json(_: WrappedLogger, __: str, event: EventDict) -> bytes:
         return json.dumps(event, default=str).encode()
 
 
+class Lossy:
+    """A file in which what cannot be written is lost, as on a full disk: no more.
+
+    Else the worker's loop that wanted to say what went wrong would end for ever.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError):
+            self._file.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()
+
+
 def teller() -> Callable[[EventDict], None]:
     """Writes lines as `log.info` does, at half its cost: for what each request has.
 
@@ -87,7 +106,9 @@ def configure_logs(level: str = "info") -> None:
     structlog.configure(
         processors=[*SHARED, as_json],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(
+            cast("BinaryIO", Lossy(sys.stderr.buffer))
+        ),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -221,5 +221,7 @@ def _how_it_ended(code: int) -> str:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"berth: {line}\n")
-    sys.stderr.flush()
+    """Whether or not it can be written: what runs is not to end for that."""
+    with suppress(OSError):
+        sys.stderr.write(f"berth: {line}\n")
+        sys.stderr.flush()

@@ -168,6 +168,15 @@ def test_a_command_that_is_killed_is_started_again(
     assert all_end([helper, command])
 
 
+def test_what_ends_is_started_again_though_that_cannot_be_told(
+    tmp_path: Path, ups: list[Up]
+) -> None:
+    """As where the log's disk is full."""
+    (tmp_path / "stderr").symlink_to("/dev/full")
+    ups.append(up := Up(tmp_path, f"echo once >> {tmp_path}/notes"))
+    assert wait_for(lambda: len(up.notes()) >= 2, 5)
+
+
 def test_a_command_that_keeps_failing_is_started_ever_more_rarely(
     tmp_path: Path, ups: list[Up]
 ) -> None:
