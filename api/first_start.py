@@ -17,7 +17,7 @@ from cyclopts.validators import Number
 from api.log_commands import ensured_keys
 from api.person_tokens import Signer
 from api.private_file import private_file
-from api.readiness import HOST, is_ready
+from api.readiness import HOST, asked_at, is_ready
 from api.vault_file import ensured_vault_keys
 from domain.clock import utc_now
 from domain.errors import Unauthenticated
@@ -43,7 +43,7 @@ def up(*, data_dir: Path = Path(".berth"), port: Port = 8080) -> None:
     data_dir
         Where all data is kept. Made if it is not there.
     port
-        Where the API listens, on 127.0.0.1.
+        Where the API listens, on 127.0.0.1 or on BERTH_HOST.
     """
     data_dir = data_dir.expanduser().resolve()
     nats_url: Path | None = None
@@ -84,7 +84,9 @@ def up(*, data_dir: Path = Path(".berth"), port: Port = 8080) -> None:
         supervisor.wait_until(
             lambda: is_ready(port, READY_LOOK_SECONDS_MAX), READY_SECONDS_MAX
         )
-        _say(f"http://{HOST}:{port}", data_dir, token, nats_url, log_key)
+        host = asked_at()
+        shown = f"[{host}]" if ":" in host else host
+        _say(f"http://{shown}:{port}", data_dir, token, nats_url, log_key)
         supervisor.watch()
 
 

@@ -15,7 +15,15 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 
 HOST = "127.0.0.1"
+# Of BERTH_HOST, those that are no address to ask.
+EVERYWHERE = {"": HOST, "0.0.0.0": HOST, "::": "::1"}  # noqa: S104 - nobody listens here
 SECONDS_MAX = 3
+
+
+def asked_at() -> str:
+    """The address by which this machine reaches who listens on BERTH_HOST."""
+    host = os.environ.get("BERTH_HOST", HOST)
+    return EVERYWHERE.get(host, host)
 
 
 def is_ready(port: int, seconds: float = SECONDS_MAX) -> bool:
@@ -23,7 +31,7 @@ def is_ready(port: int, seconds: float = SECONDS_MAX) -> bool:
 
     What answers otherwise than Berth does is not ready either.
     """
-    with closing(HTTPConnection(HOST, port, timeout=seconds)) as asking:
+    with closing(HTTPConnection(asked_at(), port, timeout=seconds)) as asking:
         try:
             asking.request("GET", "/sfp/api/health/ready")
             return asking.getresponse().status == HTTPStatus.OK

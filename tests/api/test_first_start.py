@@ -96,6 +96,12 @@ def test_a_port_that_is_taken_is_a_line_before_anything_is_started(
     assert not (tmp_path / "postgres").exists()
 
 
+def test_it_is_ready_on_the_address_that_it_is_told(tmp_path: Path) -> None:
+    """What it prints is what has answered there."""
+    with up(tmp_path / "data", BERTH_HOST="127.0.0.2") as said:
+        assert said.startswith("Berth is ready: http://127.0.0.2:")
+
+
 def test_a_lost_key_of_the_vault_is_asked_for_and_not_made_up_anew(
     folder: Path,
 ) -> None:

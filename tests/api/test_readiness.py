@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from api.readiness import is_ready
+from api.readiness import asked_at, is_ready
 from tests.support.running import Api, free_port
 
 ODD = (
@@ -46,3 +46,20 @@ def test_whatever_answers_oddly_is_not_ready(answer: bytes) -> None:
 def test_whoever_does_not_answer_is_not_ready() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert not is_ready(server.getsockname()[1], seconds=0.1)
+
+
+@pytest.mark.parametrize(
+    ("listens", "asked"),
+    [
+        ("0.0.0.0", "127.0.0.1"),
+        ("", "127.0.0.1"),
+        ("::", "::1"),
+        ("127.0.0.2", "127.0.0.2"),
+        ("fd00::7", "fd00::7"),
+    ],
+)
+def test_who_listens_everywhere_is_asked_on_this_machine_and_else_where_he_listens(
+    monkeypatch: pytest.MonkeyPatch, listens: str, asked: str
+) -> None:
+    monkeypatch.setenv("BERTH_HOST", listens)
+    assert asked_at() == asked
