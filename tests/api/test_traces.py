@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event
 from typing import Any
 
 import httpx2
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
@@ -52,6 +54,7 @@ def spans(installation: Installation, owner: Caller) -> Sequence[ReadableSpan]:
                 await http.post(PROJECT, json=body)
                 await http.get(f"{PROJECT}/{name}", params=secret)
                 await http.get("/nowhere")
+                await http.post(PROJECT, json=body)
                 services.journal.release_waiting(ConnectionAbortedError("stopping"))
                 await http.get("/sfp/api/health/ready")
 
@@ -64,7 +67,7 @@ def spans(installation: Installation, owner: Caller) -> Sequence[ReadableSpan]:
 def test_a_request_is_a_span_and_so_is_what_it_asked_of_the_journal(
     spans: Sequence[ReadableSpan],
 ) -> None:
-    [request] = named(spans, f"POST {PROJECT}")
+    request, _ = named(spans, f"POST {PROJECT}")
     assert request.attributes
     assert request.attributes["http.response.status_code"] == 201
     assert request.attributes["http.route"] == PROJECT
@@ -94,6 +97,10 @@ def test_a_span_has_the_template_of_the_route_and_nothing_of_the_query(
 
 
 def test_what_went_wrong_is_an_error(spans: Sequence[ReadableSpan]) -> None:
+    """A refusal is not; what it says has names in it, which are not to be sent."""
+    _, refused = named(spans, f"POST {PROJECT}")
+    assert attribute(refused, "http.response.status_code") == 409
+    assert not [span.status.description for span in spans if span.status.description]
     wrong = [span.name for span in spans if span.status.status_code is StatusCode.ERROR]
     assert wrong == ["GET /sfp/api/health/ready"]
 
@@ -136,6 +143,32 @@ def test_processes_send_theirs_to_where_the_standard_variables_say(
     ):
         assert part in sent
     assert owner.token.encode() not in sent
+
+
+def test_who_stops_does_not_wait_long_for_a_collector_that_is_silent() -> None:
+    """Not for as long as the library would, which then closes the exporter."""
+    silent = Silent()
+    with sending_traces("test", {}, silent), TRACES.span("the last one"):
+        pass
+    assert silent.is_asked.is_set()
+    assert not silent.is_given_up.is_set()
+    silent.answers.set()
+
+
+class Silent(SpanExporter):
+    """It is asked, and does not answer."""
+
+    def __init__(self) -> None:
+        self.is_asked, self.answers, self.is_given_up = Event(), Event(), Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        assert spans
+        self.is_asked.set()
+        self.answers.wait()
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        self.is_given_up.set()
 
 
 def test_without_the_extra_the_setting_is_refused(
