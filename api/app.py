@@ -37,6 +37,7 @@ from api.idempotency import IdempotencyKeys
 from api.locks import LockById, LockByName
 from api.log import LogController
 from api.log_export import LogExportController
+from api.methods import Methods
 from api.metrics import metrics
 from api.observations import Observations
 from api.orchestration import OrchestrationController
@@ -135,7 +136,8 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
         openapi_config=OPENAPI,
         logging_config=None,
     )
-    with_keys = IdempotencyKeys(ShortWay(app), authenticator, services.answers)
+    ways = ShortWay(app, Methods(app))
+    with_keys = IdempotencyKeys(ways, authenticator, services.answers)
     observations = Observations(log_each=settings.access_log)
     envelope = Envelope(with_keys, observations, lambda: services.journal.is_closing)
     if TRACES.tracer is None:
@@ -157,4 +159,4 @@ def build_beside_worker(services: Services) -> ASGIApp:
         logging_config=None,
     )
     observations = Observations(log_each=False)
-    return Envelope(app, observations, lambda: services.journal.is_closing)
+    return Envelope(Methods(app), observations, lambda: services.journal.is_closing)

@@ -8,9 +8,14 @@ from typing import Any
 
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    ValidationException,
+)
 from msgspec import UNSET, DecodeError, Struct, UnsetType, ValidationError
 
+from api.methods import allowed
 from api.requests import request_id_of
 from domain import errors
 from domain.field_path import told
@@ -186,7 +191,10 @@ def as_sent(parameter: str) -> str:
 
 def http_error(request: AnyRequest, error: HTTPException) -> Response[ErrorBody]:
     """What Litestar itself refuses: no such route, wrong method, too large."""
-    return answer(request, error.status_code, error.detail or "", headers=error.headers)
+    headers = error.headers
+    if isinstance(error, MethodNotAllowedException) and headers:
+        headers = {"allow": allowed(headers["allow"])}
+    return answer(request, error.status_code, error.detail or "", headers=headers)
 
 
 def failed(request: AnyRequest, error: Exception) -> Response[ErrorBody]:

@@ -17,7 +17,7 @@ from litestar import Litestar, Response
 from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
-from litestar.types import Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import told_by
 from api.place import Place, by_name, lock_by_id
@@ -56,10 +56,11 @@ class Asked(NamedTuple):
 
 
 class ShortWay:
-    """Before the routes of `app`."""
+    """Before the routes of `app`. `ordinary`: the way to them that all else goes."""
 
-    def __init__(self, app: Litestar) -> None:
+    def __init__(self, app: Litestar, ordinary: ASGIApp) -> None:
         self._app = app
+        self._ordinary = ordinary
         self._routes = {
             (method, route.path_format): Route(
                 route.path_format, handler, frozenset(signature(handler.fn).parameters)
@@ -73,7 +74,7 @@ class ShortWay:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = self._asked(scope) if scope["type"] == ScopeType.HTTP else None
         if asked is None:
-            await self._app(scope, receive, send)
+            await self._ordinary(scope, receive, send)
             return
         self._route(scope, asked)
         request = StrictRequest(scope, receive, send)

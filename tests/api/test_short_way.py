@@ -180,7 +180,7 @@ def answered(path: str, query: bytes, answer: Any) -> tuple[int, Json]:
         "headers": [(b"host", b"berth.example")],
         "state": {"caller": None},
     }
-    asyncio.run(ShortWay(app)(scope, receive, send))
+    asyncio.run(ShortWay(app, app)(scope, receive, send))
     start, *bodies = sent
     whole = b"".join(message["body"] for message in bodies)
     return start["status"], msgspec.json.decode(whole)
