@@ -43,7 +43,7 @@ def complete(document: Document, task_types: Sequence[str]) -> Document:
     document = deepcopy(document)
     schemas = document["components"]["schemas"]
     paths = spelled(document["paths"])
-    schemas.update(shapes())
+    schemas.update(shapes(schemas))
     schemas["TaskBody"]["properties"]["type"]["enum"] = task_types
     for name, example in EXAMPLES.items():
         if name in schemas:

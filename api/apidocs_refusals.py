@@ -48,6 +48,8 @@ def refusals_of(path: str, method: str, operation: Document) -> Document:
         statuses.add("409")
     if "requestBody" in operation:
         statuses |= {"413", "415"}
+    if method == "post":  # With an Idempotency-Key, whatever is sent is read.
+        statuses.add("413")
     if method in CHANGES and path.endswith(WAITS):
         statuses.add("429")
     if (method == "post" and path.endswith("/tasks")) or path.endswith(MAY_WAIT):

@@ -5,7 +5,7 @@ What a body may be is told by the very types that decode it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import msgspec
@@ -22,10 +22,17 @@ NUMBERS = ("integer", "number")
 ANY_RESPONSE: tuple[Document, ...] = ({}, {"type": "string"})
 
 
-def shapes() -> Document:
-    """Every body's, and those of refusals, by name."""
-    types = [*_kinds(Body), ErrorBody, LockWaitTimeout]
+def shapes(known: Container[str]) -> Document:
+    """Those of the bodies whose names are `known`, and of refusals, by name."""
+    bodies = [kind for kind in _kinds(Body) if kind.__name__ in known]
+    types = [*bodies, ErrorBody, LockWaitTimeout]
     _, found = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    for shape in found.values():
+        for field in shape.get("properties", {}).values():
+            # Generators of clients pass over a whole route for the sake of an object
+            # that is a default beside null.
+            if isinstance(field.get("default"), dict):
+                del field["default"]
     return found
 
 
@@ -51,6 +58,9 @@ def _correct_parameter(parameter: Document) -> None:
         del schema["oneOf"]
         parameter["schema"] = kinds[0] | schema
     schema = parameter["schema"]
+    if isinstance(kind := schema.get("type"), list):
+        [schema["type"]] = set(kind) - {"null"}
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
     if schema.get("type") in NUMBERS:
         schema.setdefault("minimum", 0)  # To Litestar, no minimum and 0 are the same.
     if parameter["name"] == "environmentId":

@@ -27,6 +27,8 @@ ENVIRONMENT: dict[str, Any] = {
         "currentLock": {
             "lockedBy": "ci-pipeline",
             "lockReason": "Running integration tests",
+            "fence": 7,
+            "acquiredAt": "2024-01-15T14:00:00Z",
             "expiresAt": "2024-01-15T15:00:00Z",
             "expiresInSeconds": 3600,
         },
@@ -36,6 +38,8 @@ ENVIRONMENT: dict[str, Any] = {
                 "requestedBy": "deploy-bot",
                 "lockReason": "Deployment to test",
                 "estimatedWaitSeconds": 3600,
+                "estimatedWaitP50Seconds": 240,
+                "estimatedWaitP90Seconds": 900,
                 "ticketId": "ticket_456def",
             }
         ],
@@ -132,6 +136,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "ticketId": TICKET,
         "position": 1,
         "estimatedWaitSeconds": 3600,
+        "estimatedWaitP50Seconds": 240,
+        "estimatedWaitP90Seconds": 900,
     },
     "FrontDoorAnswer": {
         "url": "https://mycompany.my.salesforce.com/secur/frontdoor.jsp?..."

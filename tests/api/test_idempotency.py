@@ -11,6 +11,7 @@ from httpx2 import Response
 
 from api.idempotency import KEPT_BYTES_MAX
 from api.requests import BODY_BYTES_MAX
+from domain.ids import new_id
 from domain.roles import Role
 from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.running import Api, Installation, until
@@ -267,3 +268,12 @@ def test_the_api_document_tells_of_it(api: Api) -> None:
         for method, operation in operations.items():
             headers = {p["name"] for p in operation.get("parameters", ())}
             assert (NAME in headers) is (method == "post"), (method, path)
+            if method == "post":  # What comes with a key is read, wanted or not.
+                assert "413" in operation["responses"], path
+
+
+def test_what_comes_with_a_key_is_not_too_large(owner: Caller, key: str) -> None:
+    path = f"/tasks/{new_id()}/stop-recurring"
+    large = b" " * 300_000
+    refused(owner.ask("POST", path, large, headers={NAME: key}), 413)
+    refused(owner.ask("POST", path, large), 404, "TASK_NOT_FOUND")
