@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
+from api.apidocs_fields import Fields, prose
+from api.errors import ErrorBody
+
 Document = dict[str, Any]
+REFUSAL = ErrorBody.__name__
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
@@ -38,6 +42,7 @@ def page(document: Document) -> str:
     groups = _by_tag(document)
     links = "".join(f'<a href="#{_anchor(t)}">{escape(t)}</a>' for t in groups)
     parts = [part for tag in groups for part in _group(document, tag, groups[tag])]
+    refusal = _examples(document, [REFUSAL])
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -46,7 +51,8 @@ def page(document: Document) -> str:
         f"<p>{escape(info['description'])} The machine-readable document is "
         '<a href="/sfp/apidocs-json">OpenAPI 3.1</a>. Send a token with every request: '
         "<code>Authorization: Bearer &lt;token&gt;</code>.</p>"
-        f"<nav>{links}</nav>{''.join(parts)}</html>"
+        f"<nav>{links}</nav><h2>Refusals</h2><p>All look like this. Tell them apart by "
+        f"<code>code</code>.</p>{refusal}{''.join(parts)}</html>"
     )
 
 
@@ -73,48 +79,36 @@ def _group(
 
 
 def _operation(document: Document, operation: Document) -> Iterator[str]:
+    fields = Fields(document["components"]["schemas"])
     if text := operation.get("description"):
-        yield f"<p>{escape(text)}</p>"
+        yield f"<p>{prose(text)}</p>"
     if parameters := operation.get("parameters"):
-        rows = "".join(_parameter(p) for p in parameters)
-        yield f"<h4>Parameters</h4><table>{rows}</table>"
-    body = operation.get("requestBody", {}).get("content", {})
-    for content in body.values():
-        yield f"<h4>Body</h4>{_schema(document, content.get('schema', {}))}"
+        yield f"<h4>Parameters</h4>{fields.parameters(parameters)}"
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        yield f"<h4>Body</h4>{_examples(document, _names(content['schema']))}"
+        yield fields.tables(content["schema"])
     yield "<h4>Answers</h4><table>"
     for status, response in sorted(operation["responses"].items()):
-        shown = ""
-        if status.startswith("2") or status == "408":
-            schemas = [c["schema"] for c in response.get("content", {}).values()]
-            shown = "".join(_schema(document, schema) for schema in schemas)
-        what = escape(response.get("description", ""))
-        yield f"<tr><td><b>{status}</b><td>{what}{shown}"
+        yield f"<tr><td><b>{status}</b><td>{prose(response.get('description', ''))}"
+        for content in response.get("content", {}).values():
+            names = [name for name in _names(content["schema"]) if name != REFUSAL]
+            if names:
+                yield _examples(document, names) or fields.tables(content["schema"])
     yield "</table>"
 
 
-def _parameter(parameter: Document) -> str:
-    need = "required" if parameter.get("required") else ""
-    what = escape(parameter.get("description", ""))
-    where = f"{parameter['in']} {need}"
-    return f"<tr><td><code>{escape(parameter['name'])}</code><td>{where}<td>{what}"
-
-
-def _schema(document: Document, schema: Document) -> str:
-    """Each named schema that `schema` comes down to, with its example or its fields."""
+def _examples(document: Document, names: Iterable[str]) -> str:
+    """Of these schemas, as far as there are any."""
     shown = []
-    for name in dict.fromkeys(_names(schema)):
-        known = document["components"]["schemas"].get(name, {})
-        sample = next(iter(known.get("examples", [])), None)
-        if sample is None:
-            sample = {
-                field: _kind(s) for field, s in known.get("properties", {}).items()
-            }
-        text = escape(json.dumps(sample, indent=2, ensure_ascii=False))
-        shown.append(f"<p class=soft>{escape(name)}</p><pre>{text}</pre>")
+    for name in dict.fromkeys(names):
+        for example in document["components"]["schemas"][name].get("examples", []):
+            text = escape(json.dumps(example, indent=2, ensure_ascii=False))
+            shown.append(f"<p class=soft>{escape(name)}</p><pre>{text}</pre>")
     return "".join(shown)
 
 
 def _names(schema: Any) -> Iterator[str]:
+    """The schemas that this one refers to."""
     if isinstance(schema, dict):
         if "$ref" in schema:
             yield schema["$ref"].rpartition("/")[2]
@@ -123,12 +117,6 @@ def _names(schema: Any) -> Iterator[str]:
     elif isinstance(schema, list):
         for value in schema:
             yield from _names(value)
-
-
-def _kind(schema: Document) -> str:
-    kinds = [schema, *schema.get("oneOf", []), *schema.get("anyOf", [])]
-    named = [k.get("format") or k.get("type") or "" for k in kinds]
-    return " or ".join(str(kind) for kind in named if kind) or "object"
 
 
 def _anchor(tag: str) -> str:

@@ -6,6 +6,7 @@ What a body may be is told by the very types that decode it.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -45,7 +46,10 @@ def correct(operation: Document) -> None:
         for content in body["content"].values():
             if NULL in content["schema"].get("oneOf", ()):
                 body["required"] = False
-    for response in operation["responses"].values():
+    for status, response in operation["responses"].items():
+        if response.get("description") == HTTPStatus(int(status)).description:
+            # Of a 201 Python says that a URL follows.
+            response["description"] = HTTPStatus(int(status)).phrase
         for content in response.get("content", {}).values():
             content["schema"] = _without_responses(content["schema"])
 
