@@ -16,7 +16,7 @@ from api.deps import AtDesk, Views
 from api.page_limit import page_limit
 from api.past import From, To, range_of
 from api.place import BY_ID, AtPlace, environments
-from api.projects import one
+from api.projects import as_sent, one
 from api.schemas import AuditRecord
 from domain.naming import fold
 from domain.roles import Role
@@ -140,13 +140,15 @@ class RepositoryAuditController(Controller):
     )
     async def get_repository_audit(
         self,
+        desk: AtDesk,
         views: Views,
         page: AtPage,
         repository_identifier: FromPath[str],
         accessed_by: AccessedBy = None,
     ) -> list[AuditRecord]:
         """Those that were deleted are left out."""
-        identifier, _, last = repository_identifier.removeprefix("/").rpartition("/")
+        whole = as_sent(desk.request, repository_identifier)
+        identifier, _, last = whole.rpartition("/")
         if last != "audit":
             raise NotFoundException
         found = await environments(views, project=fold(identifier))

@@ -16,7 +16,7 @@ from api.hold_table import hold_table
 from api.page_limit import page_limit
 from api.past import From, To, ever, period_of, sees_retired
 from api.place import BY_ID, ONCE_BY_NAME, AtPlace
-from api.projects import one
+from api.projects import as_sent, one
 from domain.errors import Invalid
 from domain.naming import fold
 from domain.roles import Role
@@ -104,7 +104,8 @@ class RepositoryHoldsController(Controller):
 
         400 if these are more than 500 environments.
         """
-        identifier, _, last = repository_identifier.removeprefix("/").rpartition("/")
+        whole = as_sent(desk.request, repository_identifier)
+        identifier, _, last = whole.rpartition("/")
         if last != "holds":
             raise NotFoundException
         services = desk.services

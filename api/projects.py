@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import unquote
 
-from litestar import Controller, delete, get, patch, post
+from litestar import Controller, Request, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, UnsetType
 
@@ -28,6 +29,7 @@ from domain.roles import Role
 from projections.directory import directory, sql
 from projections.storage.reader import Reader
 
+AnyRequest = Request[Any, Any, Any]
 URL_LENGTH_MAX = 2_000
 Url = Annotated[str, Meta(min_length=1, max_length=URL_LENGTH_MAX)]
 
@@ -96,10 +98,10 @@ class ProjectsController(Controller):
         summary="Look at a repository",
     )
     async def get_project(
-        self, identifier: FromPath[str], views: Views
+        self, identifier: FromPath[str], desk: AtDesk, views: Views
     ) -> ProjectAnswer:
         """The identifier may be given in whatever case."""
-        return await one(views, identifier)
+        return await one(views, as_sent(desk.request, identifier))
 
     @patch(
         "/{identifier:path}",
@@ -115,13 +117,13 @@ class ProjectsController(Controller):
         views: Views,
     ) -> ProjectAnswer:
         """Only the fields given change."""
-        url = data.remote_url
+        url, identifier = data.remote_url, as_sent(desk.request, identifier)
         command = ReviseProject(
             by=desk.actor,
             remote_url=url if isinstance(url, UnsetType) else url_of(url),
             configuration=data.configuration,
         )
-        await desk.execute(Step(project, stream_of(named(identifier)), command))
+        await desk.execute(Step(project, stream_of(identifier), command))
         return await one(views, identifier)
 
     @delete(
@@ -132,22 +134,30 @@ class ProjectsController(Controller):
     )
     async def delete_project(self, identifier: FromPath[str], desk: AtDesk) -> None:
         """409 while it has environments."""
-        command = RetireProject(by=desk.actor)
-        await desk.execute(Step(project, stream_of(named(identifier)), command))
+        stream = stream_of(as_sent(desk.request, identifier))
+        await desk.execute(Step(project, stream, RetireProject(by=desk.actor)))
 
 
 def url_of(text: str) -> str:
     return name_of(text, "remoteUrl", slash=True, length_max=URL_LENGTH_MAX)
 
 
-def named(identifier: str) -> str:
-    """`myorg%2Fmyrepo` arrives decoded, and as a path it begins with a slash."""
-    return identifier.removeprefix("/")
+def as_sent(request: AnyRequest, routed: str) -> str:
+    """The end of a path: `myorg%2Fmyrepo` arrives decoded.
+
+    `ProjectNotFound` if a part of it is empty. The route has passed over that, and
+    takes `/projects//myrepo`, of which a part got lost, for the repository `myrepo`.
+    """
+    path = unquote(request.scope["raw_path"].decode("ascii")).removesuffix("/")
+    parent = request.scope["path_template"].partition("/{")[0].rpartition("/")[2]
+    if not path.endswith(f"/{parent}{routed}"):
+        raise ProjectNotFound("no such repository")
+    return routed.removeprefix("/")
 
 
 async def one(views: Reader, identifier: str) -> ProjectAnswer:
     """`ProjectNotFound` if it is not registered."""
-    found = await rows(views, fold(named(identifier)))
+    found = await rows(views, fold(identifier))
     if not found:
         raise ProjectNotFound("no such repository")
     return shown(found[0])

@@ -32,6 +32,34 @@ def test_its_slash_may_be_written_either_way(owner: Caller) -> None:
     assert escaped["identifier"] == name
 
 
+EMPTY = ["//{}", "/{}//{}", "/{}%2F%2F{}", "/%2F{}"]
+
+
+@pytest.mark.parametrize("path", EMPTY)
+def test_a_path_with_an_empty_part_leads_to_no_other(owner: Caller, path: str) -> None:
+    """Such as that of a script whose variable for the owner is empty."""
+    single = unique("shop")
+    made(owner.post("/projects", {"identifier": single, "remoteUrl": "https://a.b"}))
+    of, _, its = owner.repository().partition("/")
+    path = path.format(of, its) if path.count("{}") > 1 else path.format(single)
+    for answer in (
+        owner.get(f"/projects{path}"),
+        owner.patch(f"/projects{path}", {"configuration": {"depth": 2}}),
+        owner.delete(f"/projects{path}"),
+        owner.get(f"/environments/repository{path}/audit"),
+        owner.get(f"/repositories{path}/holds"),
+    ):
+        refused(answer, 404, "REPOSITORY_NOT_FOUND")
+    assert made(owner.get(f"/projects/{single}/"))["version"] == 1
+    assert made(owner.get(f"/%2Fprojects/{of}/{its}"))["version"] == 1
+
+
+def test_a_slash_before_it_makes_it_another(owner: Caller) -> None:
+    query = {"repositoryIdentifier": f"/{owner.repository()}", "category": "test"}
+    path = "/environments/orchestration-order"
+    refused(owner.get(path, **query), 404, "REPOSITORY_NOT_FOUND")
+
+
 def test_its_url_may_be_as_long_as_is_published(owner: Caller) -> None:
     longest = "https://github.com/acme/".ljust(2_000, "x")
     body = {"identifier": unique("acme/long"), "remoteUrl": longest}
