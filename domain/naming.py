@@ -37,6 +37,10 @@ def name_of(
         raise Invalid(f"{field} has characters that cannot be seen", field=field)
     if "/" in name and not slash:
         raise Invalid(f"{field} must not contain a slash", field=field)
+    if name in NO_SEGMENTS and not slash:
+        raise Invalid(
+            f"{field} must not be only dots, as no path leads there", field=field
+        )
     return name
 
 

@@ -48,7 +48,9 @@ def test_a_name_is_kept_in_nfc() -> None:
     assert name_of("cafe\u0301", "name") == "caf\u00e9"
 
 
-@pytest.mark.parametrize("name", ["uat", "UAT 2", "\u6d4b\u8bd5", "a.b-c_d", "\u00e9"])
+@pytest.mark.parametrize(
+    "name", ["uat", "UAT 2", "\u6d4b\u8bd5", "a.b-c_d", "...", "\u00e9"]
+)
 def test_a_name_may_be_in_any_script(name: str) -> None:
     assert name_of(name, "name") == name
 
@@ -66,6 +68,8 @@ def test_a_name_may_be_in_any_script(name: str) -> None:
         ("u\u202eat", "seen"),
         ("u\ud800at", "seen"),
         ("a/b", "slash"),
+        (".", "dots"),
+        ("..", "dots"),
     ],
 )
 def test_a_name_that_cannot_be_read_is_refused(name: str, why: str) -> None:
