@@ -27,7 +27,7 @@ class Assignment(Struct, frozen=True):
     """Whose it is while `InUse`, and whose it was once `Expired`.
 
     `operations` are the tasks that have changed it, the latest ones. They alone still
-    matter once it is `Available`: one that is carried out again changes nothing.
+    matter once it is `Available`: one that is carried out again is told of it.
     """
 
     issue: str

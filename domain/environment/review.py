@@ -32,7 +32,6 @@ from domain.errors import (
     Invalid,
     LeaseOver,
     NotInPool,
-    ReviewGivenBack,
     ReviewMoved,
     ReviewNotAssigned,
     ReviewTaken,
@@ -43,8 +42,7 @@ LEASE_SECONDS_MAX = 30 * 86_400
 
 
 class ReviewCommand(EnvironmentCommand, frozen=True, kw_only=True):
-    """Of `issue` in `pool`, or of whoever has it there. `operation_id` is the task's:
-    what a task did it does not do again."""
+    """Of `issue` in `pool`, or of whoever has it there; for the task `operation_id`."""
 
     issue: str | None = None
     pool: str
@@ -121,13 +119,11 @@ def decide(
     """What `command` leads to after `lapse`: a live assignment is one in its time."""
     match command:
         case AssignReview():
-            check_is_not_over(command, review)
             if review and review.is_live:
                 return keep(command, live(review, command), at)
             check_is_to_be_had(command, details, is_locked=is_locked)
             return [assigned(command, at)]
         case KeepReview():
-            check_is_not_over(command, review)
             return keep(command, live(review, command), at)
         case ExtendReview():
             return extend(command, live(review, command), at)
@@ -141,17 +137,6 @@ def decide(
             return []
         case _:
             assert_never(command)
-
-
-def check_is_not_over(
-    command: AssignReview | KeepReview, review: Assignment | None
-) -> None:
-    """A task whose worker died before it could tell of the assignment comes again: by
-    then, somebody may have given back what it got."""
-    if review is None or command.operation_id not in review.operations:
-        return
-    if not (review.is_live and is_of(review, command)):
-        raise ReviewGivenBack("what this task assigned was given back, or is over")
 
 
 def check_is_to_be_had(
@@ -217,8 +202,6 @@ def extend(
     command: ExtendReview, review: Assignment, at: datetime
 ) -> Sequence[ReviewEvent]:
     """By `by_seconds` beyond its end, or from now on; `Invalid` if that is too long."""
-    if command.operation_id in review.operations:
-        return []  # This task has done it, and is being carried out again.
     if command.by_seconds is None:
         seconds = command.lease_seconds or LEASE_SECONDS
         return prolong(command, review, at + timedelta(seconds=seconds))
@@ -236,8 +219,8 @@ def prolong(
     review: Assignment,
     until: datetime,
 ) -> Sequence[ReviewEvent]:
-    """Unless it lasts that long already, or the task has done something before."""
-    if until <= review.until or command.operation_id in review.operations:
+    """Unless it lasts that long already."""
+    if until <= review.until:
         return []
     by = command.by.id
     return [ReviewExtended(review.issue, until, command.operation_id, by)]
@@ -249,8 +232,6 @@ def unassign(
     """Nothing, if it was given back already or is another issue's."""
     if not (review and review.is_live and is_of(review, command)):
         return []  # It was given back, or is another's by now.
-    if command.operation_id in review.operations:
-        return []  # This task gave it back before: somebody else has it now.
     by = command.by.id
     return [ReviewUnassigned(review.issue, command.operation_id, by)]
 
@@ -259,8 +240,6 @@ def transition(
     command: TransitionReview, review: Assignment | None
 ) -> Sequence[ReviewEvent]:
     """`LeaseOver` if it is to be in use again."""
-    if review and command.operation_id in review.operations:
-        return []  # This task said so before.
     if had(review) is None and command.status is ReviewStatus.AVAILABLE:
         return []  # It is that already.
     found = meant(review, command)

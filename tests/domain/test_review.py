@@ -35,7 +35,6 @@ from domain.errors import (
     Invalid,
     LeaseOver,
     NotInPool,
-    ReviewGivenBack,
     ReviewMoved,
     ReviewNotAssigned,
     ReviewTaken,
@@ -104,24 +103,6 @@ def test_the_same_issue_may_have_it_for_longer_but_never_for_shorter() -> None:
     LENT.when(assign(lease_seconds=90, **again), at(10)).then(extended(100))
     LENT.when(assign(lease_seconds=20, **again), at(10)).then()
     LENT.when(ask(KeepReview, lease_seconds=90, **again), at(10)).then(extended(100))
-
-
-def test_what_a_task_did_it_does_not_do_again() -> None:
-    LENT.when(assign(lease_seconds=90), at(10)).then()
-    more = ask(ExtendReview, by_seconds=LEASE_SECONDS_MAX - 60, operation_id="more")
-    far = extended(LEASE_SECONDS_MAX)
-    LENT.when(more, at(0)).then(far)
-    LENT.given(far).when(more, at(0)).then()
-
-
-@pytest.mark.parametrize("kind", [AssignReview, KeepReview])
-def test_what_a_task_assigned_and_somebody_gave_back_it_does_not_assign_again(
-    kind: type[ReviewCommand],
-) -> None:
-    back = LENT.given(ReviewUnassigned("A", "task", "by-B"))
-    back.when(ask(kind), at(2)).refused(ReviewGivenBack)
-    back.given(lent("B", until=90)).when(ask(kind), at(3)).refused(ReviewGivenBack)
-    LENT.when(ask(kind), at(60)).refused(ReviewGivenBack)
 
 
 def test_an_issue_of_another_pool_is_another_issue() -> None:
@@ -199,15 +180,6 @@ def test_it_is_given_back_once() -> None:
     LENT.when(ask(UnassignReview), at(1)).then(back)
     LENT.given(back).when(ask(UnassignReview), at(2)).then()
     LENT.given(back).when(assign("B"), at(2)).then(lent("B", until=2 + DAY, since=2))
-
-
-def test_a_task_that_is_carried_out_again_does_not_give_back_another_s() -> None:
-    back = ReviewUnassigned("A", "t1", "by-A")
-    said = ReviewTransitioned("A", EXPIRED, "t1", "by-A")
-    unassign = ask(UnassignReview, None, operation_id="t1")
-    expire = ask(TransitionReview, None, operation_id="t1", status=EXPIRED)
-    for happened, again in ((back, unassign), (said, expire)):
-        LENT.given(happened, lent("B", until=90)).when(again, at(1)).then()
 
 
 def test_giving_back_does_not_touch_who_has_it_next() -> None:

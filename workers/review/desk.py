@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from domain.decider import Journal, Step
+from domain.decider import Journal, Look, Step
 from domain.environment.environment import Environment, environment
 from domain.environment.review import (
     ExtendReview,
@@ -21,6 +21,7 @@ from domain.environment.review import (
     UnassignReview,
 )
 from domain.errors import (
+    AlreadyCarriedOut,
     EnvironmentNotFound,
     Forbidden,
     Invalid,
@@ -30,7 +31,7 @@ from domain.event import Actor
 from domain.roles import Role
 from projections.environment_listing import Listed
 from projections.storage.reader import Reader
-from workers.review.acting import Acting
+from workers.review.acting import Acting, asked_by
 from workers.review.assigning import Assigning
 from workers.review.data import (
     ExtendData,
@@ -43,7 +44,7 @@ from workers.review.data import (
 from workers.review.pool import Pool, pool_of, reviewed
 from workers.review.shown import shown
 
-Answer = Callable[["ReviewDesk", Any, str, Actor], Awaitable[Any]]
+Answer = Callable[["ReviewDesk", Any, Acting], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -63,85 +64,110 @@ class ReviewDesk:
         except msgspec.ValidationError as error:
             raise Invalid(f"data: {error}", field="data") from None
         operation_id = str(arguments.get("operation_id", ""))
-        return msgspec.to_builtins(await how(self, data, operation_id, by))
+        asked = asked_by(operation_id, kind, data)
+        acting = Acting(self.journal, by, operation_id, asked)
+        return msgspec.to_builtins(await how(self, data, acting))
 
-    async def assign(self, data: FetchData, operation_id: str, by: Actor) -> Any:
-        pool = await pool_of(self.reader, data, by)
-        acting = Acting(self.journal, by)
-        return await Assigning(acting, pool, data, operation_id).run()
+    async def assign(self, data: FetchData, acting: Acting) -> Any:
+        pool = await pool_of(self.reader, data, acting.by)
+        return await Assigning(acting, pool, data).run()
 
-    async def find(self, data: OneData, _: str, by: Actor) -> Any:
-        pool = await pool_of(self.reader, data, by)
+    async def find(self, data: OneData, acting: Acting) -> Any:
+        pool = await pool_of(self.reader, data, acting.by)
         found = pool.find(data.issue, data.environment)
         if found is None:
             return {"isAssigned": False, "issue": data.issue, "pool": data.pool}
         review = found.environment.review
         mine = review is not None and review.is_of(data.issue, data.pool)
         is_assigned = review is not None and review.is_live and mine
-        return {"isAssigned": is_assigned} | shown(
-            found.id, found.environment, found.at, data.pool
-        )
+        return {"isAssigned": is_assigned} | shown_of(found, data)
 
-    async def extend(self, data: ExtendData, operation_id: str, by: Actor) -> Any:
+    async def extend(self, data: ExtendData, acting: Acting) -> Any:
         command = ExtendReview(
-            by=by,
+            by=acting.by,
             issue=data.issue,
             pool=data.pool,
-            operation_id=operation_id,
+            operation_id=acting.operation_id,
             lease_seconds=data.leasefor,
             by_seconds=data.extend_by,
         )
-        return await self._change(data, command)
+        return await self._change(data, command, acting)
 
-    async def transition(
-        self, data: TransitionData, operation_id: str, by: Actor
-    ) -> Any:
+    async def transition(self, data: TransitionData, acting: Acting) -> Any:
         assert data.status is not None
         command = TransitionReview(
-            by=by,
+            by=acting.by,
             issue=data.issue,
             pool=data.pool,
-            operation_id=operation_id,
+            operation_id=acting.operation_id,
             status=data.status,
         )
-        return await self._change(data, command)
+        return await self._change(data, command, acting)
 
-    async def unassign(self, data: OneData, operation_id: str, by: Actor) -> Any:
-        pool = await pool_of(self.reader, data, by)
-        if pool.find(data.issue, data.environment) is None:
-            return {"isAssigned": False, "issue": data.issue, "pool": data.pool}
+    async def unassign(self, data: OneData, acting: Acting) -> Any:
         command = UnassignReview(
-            by=by, issue=data.issue, pool=data.pool, operation_id=operation_id
+            by=acting.by,
+            issue=data.issue,
+            pool=data.pool,
+            operation_id=acting.operation_id,
         )
-        return {"isAssigned": False} | await self._change(data, command, pool)
+        try:
+            after = await self._change(data, command, acting)
+        except ReviewNotAssigned:
+            after = {"issue": data.issue, "pool": data.pool}
+        return {"isAssigned": False} | after
 
-    async def list(self, data: ListData, _: str, by: Actor) -> Any:
-        found = await reviewed(self.reader, data, by)
+    async def list(self, data: ListData, acting: Acting) -> Any:
+        found = await reviewed(self.reader, data, acting.by)
         return [shown(one.id, one.environment, one.at, "") for one in found]
 
     async def _change(
-        self, data: OneData, command: ReviewCommand, pool: Pool | None = None
+        self, data: OneData, command: ReviewCommand, acting: Acting
     ) -> dict[str, Any]:
-        pool = pool or await pool_of(self.reader, data, command.by)
+        pool = await pool_of(self.reader, data, acting.by)
+        if await acting.is_done():
+            return await self._what_was_done(pool, data, acting)
         before = the_one_meant(pool, data)
         try:
-            return await self._change_one(before, data, command)
+            return await self._change_one(before, data, command, acting)
+        except AlreadyCarriedOut:
+            return await self._what_was_done(pool, data, acting)
         except EnvironmentNotFound:
             # It is gone, or had the name that was given and has another by now.
-            pool = await pool_of(self.reader, data, command.by)
+            pool = await pool_of(self.reader, data, acting.by)
             found = the_one_meant(pool, data)
             if found.id == before.id:
                 raise
-        return await self._change_one(found, data, command)
+        return await self._change_one(found, data, command, acting)
 
     async def _change_one(
-        self, found: Listed, data: OneData, command: ReviewCommand
+        self, found: Listed, data: OneData, command: ReviewCommand, acting: Acting
     ) -> dict[str, Any]:
-        acting = Acting(self.journal, command.by)
         step = Step(environment, found.id, with_name(command, data, found))
-        outcome = await acting.execute(step)
+        outcome = await acting.change(step)
         after: Environment = outcome.states[0]
         return shown(found.id, after, outcome.at, data.pool)
+
+    async def _what_was_done(
+        self, pool: Pool, data: OneData, acting: Acting
+    ) -> dict[str, Any]:
+        """The environment that this task has changed, whatever it is called by now."""
+        every = [*pool.members, *pool.others]
+        look = Look(by=acting.by)
+        looked = await acting.execute(*(Step(environment, e.id, look) for e in every))
+        for one, state in zip(every, looked.states, strict=True):
+            if is_changed_by(acting.operation_id, state):
+                return shown(one.id, state, looked.at, data.pool)
+        return shown_of(the_one_meant(pool, data), data)  # There was nothing to change.
+
+
+def is_changed_by(operation_id: str, state: Environment) -> bool:
+    review = state.review
+    return review is not None and operation_id in review.operations
+
+
+def shown_of(found: Listed, data: OneData) -> dict[str, Any]:
+    return shown(found.id, found.environment, found.at, data.pool)
 
 
 def the_one_meant(pool: Pool, data: OneData) -> Listed:

@@ -8,7 +8,6 @@ import pytest
 
 from domain.environment.details import RetireEnvironment, ReviseEnvironment
 from domain.environment.events import EnvironmentRevised
-from domain.environment.review_events import ReviewAssigned
 from domain.errors import (
     DomainError,
     EnvironmentNotFound,
@@ -16,7 +15,6 @@ from domain.errors import (
     Invalid,
     PoolBusy,
     ProjectNotFound,
-    ReviewGivenBack,
     ReviewNotAssigned,
     ReviewTaken,
 )
@@ -95,38 +93,6 @@ def test_wrapped_data_is_the_same_data(play: Play) -> None:
             OWNER,
         )
         assert wrapped["assigned"]["environmentId"] == plain["environmentId"]
-
-    play(scene)
-
-
-def test_a_task_carried_out_again_does_what_it_did_before(play: Play) -> None:
-    async def scene(worker: Worker) -> None:
-        await worker.add("r1", "r2")
-        first = await worker.run("fetch", task="t", **SEED)
-        again = await worker.run("fetch", task="t", **SEED)
-        assert again["expiresAt"] == first["expiresAt"]
-        longer: dict[str, Any] = {"issue": "ISSUE-123", "extendBy": 60, "task": "u"}
-        once = await worker.run("extend", **longer)
-        twice = await worker.run("extend", **longer)
-        assert twice["expiresAt"] == once["expiresAt"] > first["expiresAt"]
-        events = [e for _, e in worker.events if isinstance(e, ReviewAssigned)]
-        assert len(events) == 1
-
-    play(scene)
-
-
-def test_a_task_carried_out_again_takes_nothing_back(play: Play) -> None:
-    async def scene(worker: Worker) -> None:
-        await worker.add("r1", "r2")
-        await worker.run("fetch", task="t", **SEED)
-        await worker.run("unassign", issue="ISSUE-123")
-        again = worker.run("fetch", task="t", **SEED)
-        await refused(ReviewGivenBack, "given back", again)
-        await worker.run("fetch", issue="B")
-        again = worker.run("fetch", task="t", **SEED)
-        await refused(ReviewGivenBack, "given back", again)
-        later = await worker.run("fetch", **SEED)
-        assert later["issue"] == "ISSUE-123"
 
     play(scene)
 
