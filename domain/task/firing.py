@@ -57,8 +57,8 @@ def next_steps(
     """Nothing if nothing is due. `is_busy`: the instance before was seen to go on."""
     if found.order is None or found.submitter is None or found.is_over:
         return []
-    if missed_by(found, at):
-        return [of_schedule(schedule_id, MissSlots(by=TIMER))]
+    if missed := missed_by(found, at):
+        return [of_schedule(schedule_id, MissSlots(by=TIMER, missed=missed))]
     due, slot = found.next_at, turn_of(found)
     if slot is None or at < slot:
         return []

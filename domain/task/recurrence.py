@@ -67,36 +67,44 @@ class Recurrence(Struct, frozen=True):
 
 def next_slot(recurrence: Recurrence, after: datetime) -> datetime | None:
     """The first slot later than `after`; None if there is none, or not for decades."""
-    if recurrence.every_ms is None:
-        slot = slot_of_pattern(recurrence, after)
-    else:
-        slot = slot_of_interval(recurrence, after)
-    is_too_late = slot and recurrence.end_at and slot > recurrence.end_at
-    return None if is_too_late else slot
+    return next(slots(recurrence, after), None)
 
 
-def slot_of_interval(recurrence: Recurrence, after: datetime) -> datetime:
+def slots(recurrence: Recurrence, after: datetime) -> Iterator[datetime]:
+    """Those later than `after`, in order. There may be no end to them."""
+    is_pattern = recurrence.every_ms is None
+    of = slots_of_pattern if is_pattern else slots_of_interval
+    for slot in of(recurrence, after):
+        if recurrence.end_at and slot > recurrence.end_at:
+            return
+        yield slot
+
+
+def slots_of_interval(recurrence: Recurrence, after: datetime) -> Iterator[datetime]:
     """Counted from the schedule's start, so that no run puts off the next."""
     assert recurrence.every_ms is not None
     assert recurrence.start_at is not None, "a schedule that began knows since when"
     start, every = recurrence.start_at, timedelta(milliseconds=recurrence.every_ms)
-    if after < start:
-        return start
-    return start + every * ((after - start) // every + 1)
+    slot = start if after < start else after - (after - start) % every + every
+    while True:
+        yield slot
+        slot += every
 
 
-def slot_of_pattern(recurrence: Recurrence, after: datetime) -> datetime | None:
-    """In the schedule's zone; None if no more comes."""
+def slots_of_pattern(recurrence: Recurrence, after: datetime) -> Iterator[datetime]:
+    """In the schedule's zone."""
     assert recurrence.pattern is not None
     if recurrence.start_at is not None:
         after = max(after, recurrence.start_at - SMALLEST)
     zone = zone_of(recurrence.tz)
-    slots = slots_after(six_fields(recurrence.pattern), after, zone)
-    return next((slot for slot in slots if slot > after), None)
+    for slot in slots_after(six_fields(recurrence.pattern), after, zone):
+        if slot > after:
+            after = slot
+            yield slot
 
 
 def slots_after(pattern: str, after: datetime, zone: tzinfo) -> Iterator[datetime]:
-    """From `after` on; those that clocks bring about again may come first."""
+    """From `after` on; some come again where clocks are changed."""
     local = after.astimezone(zone)
     on_the_wall = CronSim(pattern, local.replace(tzinfo=None))
     if len(on_the_wall.hours) == HOURS_A_DAY:

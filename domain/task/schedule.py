@@ -30,6 +30,7 @@ from domain.task.recurrence import (
     Recurrence,
     check,
     next_slot,
+    slots,
 )
 from domain.task.schedule_commands import (
     FireSlot,
@@ -115,9 +116,9 @@ def decide(
         case PutOffSlot():
             check_is_next(command.slot, schedule.next_at, at)
             return put_off(command.slot, schedule)
-        case MissSlots():
-            missed = missed_by(schedule, at)
-            return and_perhaps_the_end(schedule, missed) if missed else []
+        case MissSlots(missed=missed):
+            check_is_next(missed.first, schedule.next_at, at)
+            return and_perhaps_the_end(schedule, missed)
         case _:
             assert_never(command)
 
@@ -185,14 +186,18 @@ def put_off(slot: datetime, schedule: Schedule) -> Sequence[ScheduleEvent]:
 
 
 def missed_by(schedule: Schedule, at: datetime) -> ScheduleMissed | None:
-    """So many at a time, lest an outage of months take long to be told."""
+    """So many at a time, lest an outage of months take long to be told.
+
+    To be found out before the journal is locked: that others wait for.
+    """
     recurrence, slot = schedule.recurrence, schedule.next_at
     if recurrence.catch_up is CatchUp.ALL:
         return None
     missed: list[datetime] = []
+    to_come = slots(recurrence, slot) if slot else iter(())
     while slot and at - slot > GRACE and len(missed) < MISSED_AT_ONCE_MAX:
         missed.append(slot)
-        slot = next_slot(recurrence, slot)
+        slot = next(to_come, None)
     is_last_late = slot is None or at - slot <= GRACE
     if missed and is_last_late and recurrence.catch_up is CatchUp.LATEST:
         slot = missed.pop()

@@ -7,6 +7,7 @@ from datetime import datetime
 from domain.event import Command
 from domain.task.events import Order
 from domain.task.recurrence import Recurrence
+from domain.task.schedule_events import ScheduleMissed
 
 
 class StartSchedule(Command, frozen=True, kw_only=True):
@@ -32,6 +33,8 @@ class PutOffSlot(Command, frozen=True, kw_only=True):
 
 class MissSlots(Command, frozen=True, kw_only=True):
     """Passes over those that are too late to be fired."""
+
+    missed: ScheduleMissed
 
 
 class StopSchedule(Command, frozen=True, kw_only=True):
