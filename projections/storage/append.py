@@ -168,8 +168,8 @@ class Appender:
 
         False, and nothing has happened, if somebody was erased meanwhile.
         """
+        await self._connect()
         await self._meet_people(calls)
-        await self._recorder.open()
         # What would wake them may be in the past that is loaded now: they ask again.
         while more := self.parking.take_all(self._cold(streams_of(calls) | touched)):
             calls += more
@@ -212,6 +212,16 @@ class Appender:
                 assert self._subjects is not None
                 await in_thread(self._subjects.learn, records)
 
+    async def _connect(self) -> None:
+        """What is found may be less than what was lost: of a standby that took over, or
+        of a backup, the last commits may be missing, whatever is known of them here.
+        """
+        if not self._recorder.is_open:
+            self._forget_streams()
+            if self._subjects is not None:
+                self._subjects.forget()
+            await self._recorder.open()
+
     async def _meet_people(self, calls: Sequence[Call]) -> None:
         """Ahead of the lock; those who come along later have to be met under it."""
         if self._subjects is None:
@@ -231,8 +241,11 @@ class Appender:
     def _forget_the_erased(self) -> None:
         if self._subjects is not None and self._names_the_erased:
             self._erasures = self._subjects.erasures
-            self.heads.keep_none()
-            self._current.clear()
+            self._forget_streams()
+
+    def _forget_streams(self) -> None:
+        self.heads.keep_none()
+        self._current.clear()
 
     def _keep(self, batch: Batch, heads: Mapping[str, Head]) -> None:
         """The batch has come to stay."""

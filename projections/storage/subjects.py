@@ -82,6 +82,11 @@ class Subjects:
         self.notice(self._keys.tally())
         return self.erasures
 
+    def forget(self) -> None:
+        """What is remembered may be of another database, though as many were erased."""
+        with self._turn:
+            self._memory = Memory(self._memory.tally)
+
     def notice(self, tally: Tally) -> None:
         """It is so, as somebody has just seen in the database."""
         memory = self._memory

@@ -179,6 +179,7 @@ def test_a_stream_whose_beginning_is_told_is_not_loaded(journal_url: str) -> Non
             await begin(theirs, "e")
             [first] = of("e", journal_url)
             await theirs.journal.execute(to("e", request("a")))
+            await ours.journal.execute()
             ours.journal.meet(first, environment)
             with reading(ours) as reads:
                 outcome = await ours.journal.execute(to("e", request("b")))
