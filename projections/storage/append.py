@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import get_running_loop
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -16,12 +16,7 @@ from projections.storage import append_metrics
 from projections.storage.arrivals import BATCH_MAX, Arrivals
 from projections.storage.batch import Batch, Deciders, Head, streams_of
 from projections.storage.database import Database
-from projections.storage.heads import (
-    HEADS_MAX,
-    Heads,
-    loaded,
-    snapshots_due,
-)
+from projections.storage.heads import HEADS_MAX, NEWS_MAX, Heads, loaded, snapshots_due
 from projections.storage.mapper import EventMapper
 from projections.storage.parking import Call, Parking
 from projections.storage.recorder import ALL, Recorder, Tip
@@ -102,12 +97,15 @@ class Appender:
         batch, began = Batch(self.heads, self.parking), monotonic()
         try:
             is_ahead = await self._append_ahead(batch, calls, touched, others)
-            is_there = is_ahead
+            is_there, most = is_ahead, NEWS_MAX
             while not is_there:
                 calls += batch.undo()
                 self._forget_the_erased()
                 batch = Batch(self.heads, self.parking)
-                is_there = await self._append_locked(batch, calls, touched, others)
+                is_there = await self._append_locked(
+                    batch, calls, touched, others, most
+                )
+                most = ALL  # By now that is what came in a moment.
             batch.seconds, batch.is_ahead = monotonic() - began, is_ahead
         except Exception as error:  # noqa: BLE001 - it becomes the callers' answer
             batch.error = error
@@ -162,35 +160,49 @@ class Appender:
         return others.take_known(self._current)
 
     async def _append_locked(
-        self, batch: Batch, calls: list[Call], touched: Deciders, others: Arrivals
+        self,
+        batch: Batch,
+        calls: list[Call],
+        touched: Deciders,
+        others: Arrivals,
+        most: int,
     ) -> bool:
         """Lock, see what others have appended, decide.
 
-        False, and nothing has happened, if somebody was erased meanwhile.
+        False, and nothing has happened, if somebody was erased meanwhile, or if others
+        have appended to a stream as often as `most`: with the journal locked, everybody
+        would wait until all of that is read.
         """
         await self._connect()
         await self._meet_people(calls)
         # What would wake them may be in the past that is loaded now: they ask again.
-        while more := self.parking.take_all(self._cold(streams_of(calls) | touched)):
+        while more := self.parking.take_all(
+            self.heads.cold(streams_of(calls) | touched)
+        ):
             calls += more
         await self._load(streams_of(calls) | touched)
-        deciders = streams_of(calls) | touched
         # Where others append, too, what was current most likely is not so any more.
         current = self._current if self._is_alone else frozenset()
-        stale = [s for s in deciders if s not in current]
+        stale = [s for s in streams_of(calls) | touched if s not in current]
         get_running_loop().call_soon(self.meanwhile)
-        tip, news = await self._recorder.begin(self._versions(stale))
+        tip, news = await self._recorder.begin(self.heads.versions(stale), most)
         self._read_at = (tip.at, monotonic())
         calls += others.take_known(self.heads)
-        deciders |= streams_of(calls)
-        batch.open(tip.at, tip.position, deciders)
+        deciders = streams_of(calls) | touched
         self._is_alone = tip.position == self._position
         if not self._is_alone or len(self._current) > HEADS_MAX:
             self._current.clear()  # Somebody else has appended, to whatever stream.
-        self._fold(batch, stale, news)
-        await self._learn(batch, deciders)
+        read = {*stale}
+        if left := [s for s in deciders if s not in read and s not in self._current]:
+            more_news = self._recorder.news(self.heads.versions(left), limit=most)
+            news = [*news, *await more_news]
+        if self.heads.drop_far_behind(news, most):
+            await self._recorder.end(tip.position, ())
+            return False
+        batch.open(tip.at, tip.position, deciders)
+        self._fold(batch, [*stale, *left], news)
         for new in batch.decide(calls):
-            calls += batch.join(self.parking.take_all(self._cold(new)))
+            calls += batch.join(self.parking.take_all(self.heads.cold(new)))
             await self._load(new)
             await self._learn(batch, new)
         events = await self._stored(batch.records)
@@ -262,15 +274,11 @@ class Appender:
         at, read = self._read_at
         return at + timedelta(seconds=monotonic() - read)
 
-    def _cold(self, deciders: Deciders) -> Deciders:
-        """Those that are not known here."""
-        return {s: d for s, d in deciders.items() if s not in self.heads}
-
     async def _load(self, deciders: Deciders) -> None:
         """Half folded, they would have to be folded under the lock: they are kept only
         when all of them are there. What comes after that is news.
         """
-        if cold := self._cold(deciders):
+        if cold := self.heads.cold(deciders):
             self._current -= cold.keys()
             self.heads.keep(await loaded(self._recorder, cold))
 
@@ -278,20 +286,11 @@ class Appender:
         """Fold in what others appended, and wake whom it concerns."""
         stale = [s for s in deciders if s not in self._current]
         if stale:
-            news = await self._recorder.news(self._versions(stale), limit=ALL)
+            news = await self._recorder.news(self.heads.versions(stale), limit=ALL)
             self._fold(batch, stale, news)
 
     def _fold(
         self, batch: Batch, stale: Collection[str], news: Sequence[Recorded]
     ) -> None:
-        heads = {stream: self.heads[stream] for stream in stale}
-        for record in news:
-            stream, event = record.originator_id, record.event
-            decider = batch.deciders[stream]
-            heads[stream] = heads[stream].followed_by(event, decider)
-            batch.learn(stream, event, record.position)
-        self.heads.keep(heads)
+        self.heads.keep(batch.learn(news))
         self._current.update(stale)
-
-    def _versions(self, streams: Iterable[str]) -> Mapping[str, int]:
-        return {stream: self.heads[stream].version for stream in streams}

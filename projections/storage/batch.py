@@ -105,9 +105,18 @@ class Batch:
         self.at, self.after, self.read_at = at, after, monotonic()
         self.deciders |= deciders
 
-    def learn(self, stream: str, event: Event, position: int) -> None:
-        """Another process appended `event`: whom does it concern here?"""
-        self._wake(stream, self.deciders[stream], event, position)
+    def learn(self, news: Iterable[Recorded]) -> Mapping[str, Head]:
+        """Another process appended these: where it leaves their streams.
+
+        Whom it concerns here is woken.
+        """
+        heads: dict[str, Head] = {}
+        for record in news:
+            stream, event = record.originator_id, record.event
+            decider, head = self.deciders[stream], heads.get(stream)
+            heads[stream] = (head or self._known[stream]).followed_by(event, decider)
+            self._wake(stream, decider, event, record.position)
+        return heads
 
     def decide(self, calls: Iterable[Call]) -> Iterator[Deciders]:
         """Decide `calls`, and each parked call that something wakes; again for others.

@@ -15,11 +15,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from domain.decider import Decider
+from domain.record import Recorded
 from projections.storage.batch import Deciders, Head
 from projections.storage.recorder import Recorder, Snapshot
 
 HEADS_MAX = 20_000
 SNAPSHOT_EVERY = 500
+# Of what others have appended to one stream, which is read with the journal locked.
+NEWS_MAX = 200
 PAGE = 1_000
 
 S = TypeVar("S")
@@ -52,6 +55,24 @@ class Heads(Mapping[str, Head]):
         for stream, head in heads.items():
             self._heads[stream] = head
             self._heads.move_to_end(stream)
+
+    def cold(self, deciders: Deciders) -> Deciders:
+        """Those whose streams are not known here."""
+        return {s: d for s, d in deciders.items() if s not in self._heads}
+
+    def versions(self, streams: Iterable[str]) -> Mapping[str, int]:
+        return {stream: self[stream].version for stream in streams}
+
+    def drop_far_behind(self, news: Iterable[Recorded], most: int) -> bool:
+        """Those of which there may be more than `most` news; whether there are any.
+
+        To load them anew is quicker, and is not done while the journal is locked.
+        """
+        numbers = Counter(record.originator_id for record in news)
+        far = [stream for stream, number in numbers.items() if number >= most]
+        for stream in far:
+            del self._heads[stream]
+        return bool(far)
 
     def keep_none(self) -> None:
         """Between two batches."""

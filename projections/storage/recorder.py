@@ -183,12 +183,12 @@ class Recorder:
         return _tip(row["now"], row["position"], row["state"])
 
     async def begin(
-        self, versions: Mapping[str, int]
+        self, versions: Mapping[str, int], most: int = ALL
     ) -> tuple[Tip, Sequence[Recorded]]:
         """Begin an append, until whose end there is no other; what is new there."""
         asks = [*BEGIN, Ask("tip")]
         if versions:
-            asks.append(_news(versions, ALL))
+            asks.append(_news(versions, most))
         _, _, tip, *news = await self._ask(*asks)
         [row] = rows_of(tip)
         events = await self._events([row for found in news for row in rows_of(found)])

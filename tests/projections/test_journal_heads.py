@@ -141,8 +141,10 @@ def reading(rig: StoredRig) -> Iterator[list[int]]:
         reads.append(len(found))
         return found
 
-    async def count_too(versions: Mapping[str, int]) -> tuple[Tip, Sequence[Recorded]]:
-        tip, found = await begin(versions)
+    async def count_too(
+        versions: Mapping[str, int], most: int
+    ) -> tuple[Tip, Sequence[Recorded]]:
+        tip, found = await begin(versions, most)
         reads.extend([len(found)] * bool(versions))
         return tip, found
 
