@@ -99,7 +99,7 @@ class Appender:
             is_ahead = await self._append_ahead(batch, calls, touched, others)
             is_there, most = is_ahead, NEWS_MAX
             while not is_there:
-                calls += batch.undo()
+                calls += batch.undo(calls)
                 self._forget_the_erased()
                 batch = Batch(self.heads, self.parking)
                 is_there = await self._append_locked(

@@ -149,21 +149,24 @@ class Batch:
             if stream in self._parking:
                 self._parking.look_again(stream, decider.due(self._head(stream).state))
 
-    def undo(self) -> list[Call]:
+    def undo(self, calls: Iterable[Call]) -> list[Call]:
         """Nothing came of it: who was woken waits again, who was parked does not.
 
-        The calls whose time to wait ran out meanwhile are for the next batch to decide.
+        The next batch is to decide `calls`, and those that this returns: their time to
+        wait ran out meanwhile.
         """
         for call in (*self.calls, *self._to_do):
-            self._parking.discard(call)
-        for call, stream, key in self._woken:
             call.cause = None
+            self._parking.discard(call)
+        asked = {*calls}
+        woken = [one for one in self._woken if one[0] not in asked]
+        for call, stream, key in woken:
             if not call.answer.done() and not call.is_overdue:
                 decider = self.deciders[stream]
                 self._parking.park(call, stream, decider, key)
                 until = decider.due(self._known[stream].state)
                 self._parking.look_again(stream, until)
-        return [call for call, _, _ in self._woken if call.is_overdue]
+        return [call for call, _, _ in woken if call.is_overdue]
 
     def fail(self, error: Exception, calls: Sequence[Call]) -> None:
         """The append came to nothing that we know of: so do `calls` and those woken."""

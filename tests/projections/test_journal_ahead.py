@@ -210,3 +210,30 @@ def test_a_clock_that_went_wrong_decides_nothing(
             check_the_order_of(records_in(journal_url))
 
     asyncio.run(scenario())
+
+
+def test_who_was_parked_and_woken_in_vain_is_decided_once(
+    journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: whoever came with the one who woke him asks again with him."""
+
+    async def scenario() -> None:
+        async with alone(journal_url) as rig, stored(journal_url) as theirs:
+            await do(theirs, request("c"))
+            verdicts = counted(rig, monkeypatch)
+            parks: list[int] = []
+            park = rig.parking.park
+
+            def count(*values: Any) -> None:
+                park(*values)
+                parks.append(len(rig.parking))
+
+            monkeypatch.setattr(rig.parking, "park", count)
+            waiting = wait_for(rig, "b")
+            given_back = asyncio.create_task(do(rig, release("a")))
+            held, _ = await asyncio.gather(waiting, given_back)
+            assert verdicts == [False]
+            assert kinds(held.events) == ["LockAcquired"]
+            assert parks == [1, 1]
+
+    asyncio.run(scenario())
