@@ -164,6 +164,10 @@ def check_is_a_person(name: str) -> None:
         raise Invalid(
             f"subject must have 1 to {SUBJECT_LENGTH_MAX} characters", field="subject"
         )
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # Bytes that a terminal sent may be anything.
+        raise Invalid("subject is not UTF-8", field="subject") from None
     if "\0" in name:
         raise Invalid("subject has a character that no name has", field="subject")
     if is_reserved(name):

@@ -184,7 +184,16 @@ def test_a_token_from_the_command_line_takes_the_secret_and_nothing_else() -> No
     assert (person.subject, person.role) == ("ada@example.org", Role.MEMBER)
 
 
-def test_the_command_line_gives_no_token_that_would_be_refused() -> None:
-    refusal = token_for("berth:time")
+@pytest.mark.parametrize(
+    ("subject", "why"),
+    [
+        ("berth:time", "subject is not the name of a person"),
+        (os.fsdecode(b"ad\xe4"), "subject is not UTF-8"),
+    ],
+)
+def test_the_command_line_gives_no_token_that_would_be_refused(
+    subject: str, why: str
+) -> None:
+    refusal = token_for(subject)
     assert (refusal.returncode, refusal.stdout) == (1, "")
-    assert refusal.stderr == "berth: subject is not the name of a person\n"
+    assert refusal.stderr == f"berth: {why}\n"
