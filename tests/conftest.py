@@ -11,6 +11,7 @@ from tests.support.memory import Hands, MemoryJournal
 
 pytest.register_assert_rewrite("tests.support.spec")
 pytest_plugins = [
+    "tests.support.hanging",
     "tests.support.servers",
     "tests.support.running",
     "tests.support.issuer",

@@ -15,6 +15,7 @@ SECONDS = 30  # A lease that never ends is overdue by more than may be.
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(600)  # Each kind of fault has its turn, however busy all is.
 def test_no_promise_is_broken_whatever_is_killed_or_frozen(tmp_path: Path) -> None:
     """How late a lease may end is measured by `make faults`."""
     result = run(tmp_path, seconds=SECONDS, clients=64, seed="test", limits=BUSY)

@@ -14,6 +14,7 @@ TASKS = 400
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(600)  # Each kind of fault has its turn, however busy all is.
 def test_every_task_comes_to_one_end_whatever_is_killed(tmp_path: Path) -> None:
     result = run(tmp_path, tasks=TASKS, seed="test")
     report = "\n".join(lines(result))
