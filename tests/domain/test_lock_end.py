@@ -6,9 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from domain.environment.environment import environment
-from domain.environment.events import EnvironmentEvent, LockWithdrawn
+from domain.environment.events import (
+    EnvironmentEvent,
+    EnvironmentRevised,
+    LockWithdrawn,
+)
 from domain.environment.queue import ENDED_REMEMBERED_MAX
-from domain.errors import NotHolder, TicketNotFound
+from domain.errors import LeaseOver, NotHolder, TicketEnded, TicketNotFound
 from domain.event import Actor
 from tests.support.builders import (
     MEMBER,
@@ -26,6 +30,7 @@ from tests.support.builders import (
     registered,
     release,
     released,
+    renew,
     requested,
     unclaimed,
     withdrawn,
@@ -65,6 +70,13 @@ def test_a_released_lock_is_free() -> None:
 
 def test_releasing_twice_is_releasing_once() -> None:
     given(*HELD, released("a", 1)).when(release("a"), at(6)).then()
+
+
+def test_what_is_over_stays_so_where_nothing_can_be_locked_any_more() -> None:
+    inactive = given(*HELD, released("a", 1), EnvironmentRevised(is_active=False))
+    inactive.when(release("a"), at(6)).then()
+    inactive.when(renew("a"), at(6)).refused(LeaseOver)
+    inactive.when(acquire("a"), at(6)).refused(TicketEnded)
 
 
 def test_a_repeated_release_never_touches_the_successor() -> None:

@@ -52,6 +52,11 @@ def test_a_request_repeated_changes_nothing() -> None:
     given(requested("a"), granted("a", 1, until=600)).when(request("a"), at(5)).then()
 
 
+def test_a_request_repeated_when_all_is_over_takes_nothing_again() -> None:
+    past = [requested("a"), granted("a", 1, until=600), released("a", 1)]
+    given(*past).when(request("a"), at(5)).then()
+
+
 def test_the_fence_rises_by_one_with_every_grant() -> None:
     given(requested("a"), granted("a", 1, until=600), released("a", 1)).when(
         request("b"), at(9)
@@ -110,8 +115,12 @@ def test_an_environment_that_is_not_there_cannot_be_locked() -> None:
         {"name": "uat", "repository": "acme/shop"},
     ],
 )
-def test_naming_the_right_environment_is_no_hindrance(meant: dict[str, Any]) -> None:
-    given().when(replace(request("a"), **meant), at(0)).then(
+@pytest.mark.parametrize("spelled", [{}, {"repository": "Acme/SHOP", "name": "Uat"}])
+def test_naming_the_right_environment_is_no_hindrance(
+    meant: dict[str, Any], spelled: dict[str, Any]
+) -> None:
+    named = Spec(environment, [registered(**spelled)])
+    named.when(replace(request("a"), **meant), at(0)).then(
         requested("a"), granted("a", 1, until=600)
     )
 

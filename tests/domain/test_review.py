@@ -45,6 +45,7 @@ from tests.support.builders import (
     OWNER,
     at,
     by,
+    expired,
     granted,
     lent,
     nudge,
@@ -87,6 +88,12 @@ def transitioned(status: ReviewStatus) -> ReviewTransitioned:
 def test_it_is_lent_for_a_day_unless_something_else_is_asked() -> None:
     given().when(assign(), at(0)).then(lent("A", until=DAY))
     given().when(assign(lease_seconds=60), at(5)).then(lent("A", until=65, since=5))
+
+
+def test_time_goes_on_for_the_lock_of_what_is_lent() -> None:
+    locked = LENT.given(requested("a"), granted("a", 1, until=50))
+    locked.when(nudge(), at(50)).then(expired("a", 1))
+    locked.when(nudge(), at(60)).then(expired("a", 1), ReviewExpired("A"))
 
 
 def test_another_issue_does_not_get_it_meanwhile() -> None:
