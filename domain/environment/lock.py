@@ -237,11 +237,14 @@ def known(queue: LockQueue, ticket_id: str) -> Ticket:
 def hand_over(
     queue: LockQueue, events: Sequence[LockEvent], at: datetime
 ) -> Sequence[LockEvent]:
-    """`events`, each the end of a ticket, and the grant to the next if there is one."""
+    """`events`, each the end of a ticket, and the grant to the next if there is one.
+
+    One of them is the end of the holder's: all that is left waits.
+    """
     ended = {event.ticket_id for event in events}
     left = (ticket for ticket in queue.tickets.values() if ticket.id not in ended)
     head = next(left, None)
-    if head is None or head.status is not TicketStatus.QUEUED:
+    if head is None:
         return events
     until = at + timedelta(seconds=queue.claim_window_seconds)
     granted = LockGranted(
