@@ -36,6 +36,14 @@ from domain.project import (
 )
 from domain.project_events import ProjectRegistered
 from domain.roles import Role
+from domain.task.commands import CancelTask, SubmitTask
+from domain.task.errors import TaskNotFound
+from domain.task.events import Order, Submitter, TaskSubmitted
+from domain.task.lifecycle import lifecycle
+from domain.task.recurrence import Recurrence
+from domain.task.schedule import schedule
+from domain.task.schedule_commands import StartSchedule, StopSchedule
+from domain.task.schedule_events import ScheduleStarted
 from domain.token import IssueToken, RevokeToken, TokenIssued, UseToken, token
 from domain.webhook.events import WebhookCreated
 from domain.webhook.places import TakePlace, places
@@ -68,6 +76,29 @@ ADD = AddEnvironment(
 )
 BANK_PROJECT = RegisterProject(by=CI, identifier="acme/bank", remote_url="https://a.b")
 
+NOBODYS = Order("sweep", {})
+OURS = replace(NOBODYS, repository="Acme/Shop")
+THEIRS = replace(NOBODYS, repository="acme/bank")
+HOURLY = Recurrence(every_ms=3_600_000, start_at=NOON)
+SOMEBODY = Submitter("ci", Role.OWNER, "rule")
+
+
+def submitted(order: Order) -> TaskSubmitted:
+    return TaskSubmitted(order, SOMEBODY, NOON)
+
+
+def submit(order: Order) -> SubmitTask:
+    return SubmitTask(by=CI, order=order)
+
+
+def began(order: Order) -> ScheduleStarted:
+    return ScheduleStarted(order, HOURLY, SOMEBODY, NOON, NOON)
+
+
+def begin(order: Order) -> StartSchedule:
+    return StartSchedule(by=CI, order=order, recurrence=HOURLY, first_id="first")
+
+
 Asked = tuple[Decider[Any, Any, Any], Sequence[Event], Command]
 HOOK = WebhookCreated("hook", "*", "https://a.example", "c", "s")
 ALLOWED: dict[str, Asked] = {
@@ -83,6 +114,10 @@ ALLOWED: dict[str, Asked] = {
     "add to its repository": (project, [SHOPS], ADD),
     "require an org": (orgs, [ORG], RequireOrg(by=CI, usernames=(ORG.username,))),
     "use a token": (token, [ISSUED], UseToken(by=CI)),
+    "submit a task": (lifecycle, [], submit(OURS)),
+    "cancel its task": (lifecycle, [submitted(OURS)], CancelTask(by=CI)),
+    "begin a schedule": (schedule, [], begin(OURS)),
+    "stop its schedule": (schedule, [began(OURS)], StopSchedule(by=CI)),
     "be on record": (
         access,
         [],
@@ -114,6 +149,14 @@ REFUSED: dict[str, Asked] = {
     "send to a webhook": (webhook, [HOOK], UseWebhook(by=CI)),
     "delete a webhook": (webhook, [HOOK], DeleteWebhook(by=CI)),
     "take a webhook's place": (places, [], TakePlace(by=CI, webhook_id="w")),
+    "submit a task of another": (lifecycle, [], submit(THEIRS)),
+    "submit a task of no repository": (lifecycle, [], submit(NOBODYS)),
+    "cancel another's task": (lifecycle, [submitted(THEIRS)], CancelTask(by=CI)),
+    "cancel a task of none": (lifecycle, [submitted(NOBODYS)], CancelTask(by=CI)),
+    "begin a schedule of another": (schedule, [], begin(THEIRS)),
+    "begin a schedule of no repository": (schedule, [], begin(NOBODYS)),
+    "stop another's schedule": (schedule, [began(THEIRS)], StopSchedule(by=CI)),
+    "stop a schedule of none": (schedule, [began(NOBODYS)], StopSchedule(by=CI)),
     "anything nobody thought of": (ANY, [], Command(by=CI)),
 }
 
@@ -158,6 +201,8 @@ def test_what_is_not_there_is_not_found() -> None:
     lock = RequestLock(by=CI, ticket_id="a")
     Spec(environment).when(lock, NOON).refused(EnvironmentNotFound)
     Spec(project).when(RetireProject(by=CI), NOON).refused(ProjectNotFound)
+    Spec(lifecycle).when(CancelTask(by=CI), NOON).refused(TaskNotFound)
+    Spec(schedule).when(StopSchedule(by=CI), NOON).refused(TaskNotFound)
 
 
 def test_a_look_changes_nothing_in_any_stream() -> None:
