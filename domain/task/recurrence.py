@@ -135,7 +135,21 @@ def zone_of(name: str) -> tzinfo:
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # Unknown, no path to a zone, or a folder.
-        raise invalid("tz", "is not the name of a time zone") from None
+        raise no_zone() from None
+
+
+def check_zone(name: str) -> None:
+    """`Invalid` unless it is the same zone on every machine.
+
+    Beside those some have their own `localtime`, and `right/`, which counts otherwise.
+    """
+    if not name[:1].isupper():
+        raise no_zone()
+    zone_of(name)
+
+
+def no_zone() -> Invalid:
+    return invalid("tz", "is not the name of a time zone")
 
 
 def check(recurrence: Recurrence) -> None:
@@ -149,7 +163,7 @@ def check(recurrence: Recurrence) -> None:
         raise invalid("every", f"must be {EVERY_MS_MIN} to {EVERY_MS_MAX} milliseconds")
     if pattern is not None:
         check_pattern(pattern)
-    zone_of(recurrence.tz)
+    check_zone(recurrence.tz)
     for name, given in (
         ("startDate", recurrence.start_at),
         ("endDate", recurrence.end_at),
