@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import LiteralString
 
 from cryptography.exceptions import InvalidTag
@@ -43,6 +44,15 @@ SELECT id, key_version, wrapped_key, ciphertext FROM credential WHERE id = ANY(%
 SETTLED: LiteralString = """
 SELECT id FROM credential WHERE created_at < clock_timestamp() - interval '25 hours'
 """
+LEASE: LiteralString = """
+UPDATE credential
+SET leased_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+WHERE id = %(id)s AND coalesce(leased_until <= clock_timestamp(), true)
+RETURNING leased_until
+"""
+GIVE_BACK: LiteralString = """
+UPDATE credential SET leased_until = NULL WHERE id = %(id)s AND leased_until = %(until)s
+"""
 FORGET: LiteralString = "DELETE FROM credential WHERE id = %s"
 
 
@@ -65,6 +75,17 @@ class Vault:
     async def get(self, credential_id: str) -> str | None:
         """The secret; None if it was erased. `VaultClosed` if it cannot be opened."""
         return await in_thread(self._get, credential_id)
+
+    async def lease(self, credential_id: str, seconds: float) -> datetime | None:
+        """To have it to oneself until then; None if somebody else does, or it is gone.
+
+        It binds nobody who does not ask for it.
+        """
+        return await in_thread(self._lease, credential_id, seconds)
+
+    async def give_back(self, credential_id: str, until: datetime) -> None:
+        """The lease until then, unless it is over and somebody else's by now."""
+        await in_thread(self._give_back, credential_id, until)
 
     async def opened(self, ids: Sequence[str]) -> Mapping[str, str]:
         """Of those, the secrets that are here and can be opened, by id."""
@@ -99,6 +120,16 @@ class Vault:
         with self._database.cursor() as cursor:
             row = cursor.execute(GET, [credential_id], prepare=True).fetchone()
         return None if row is None else self._secret_in(row)
+
+    def _lease(self, credential_id: str, seconds: float) -> datetime | None:
+        values = {"id": credential_id, "seconds": seconds}
+        with self._database.cursor() as cursor:
+            row = cursor.execute(LEASE, values).fetchone()
+        return row["leased_until"] if row else None
+
+    def _give_back(self, credential_id: str, until: datetime) -> None:
+        with self._database.cursor() as cursor:
+            cursor.execute(GIVE_BACK, {"id": credential_id, "until": until})
 
     def _opened(self, ids: Sequence[str]) -> Mapping[str, str]:
         with self._database.cursor() as cursor:

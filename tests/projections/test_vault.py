@@ -53,6 +53,28 @@ def opened(database: Database, keys: Keyring, ids: Any) -> dict[str, str | None]
     return asyncio.run(get())
 
 
+def test_a_credential_is_leased_to_one_at_a_time(database: Database) -> None:
+    vault = Vault(database, Keyring(FIRST))
+
+    async def test() -> None:
+        await vault.put("one", "secret")
+        until = await vault.lease("one", 60)
+        assert until
+        assert await vault.lease("one", 60) is None
+        await vault.give_back("one", until)
+        over = await vault.lease("one", 0)
+        assert over
+        now = await vault.lease(
+            "one", 60
+        )  # Whoever had it before may have been killed.
+        assert now
+        await vault.give_back("one", over)
+        assert await vault.lease("one", 60) is None
+        assert await vault.lease("gone", 60) is None
+
+    asyncio.run(test())
+
+
 def test_of_many_those_that_can_be_opened_are_told_at_once(database: Database) -> None:
     known = filled(database, FIRST)
     filled(database, SECOND)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from domain.errors import Invalid, SalesforceRefused
+from domain.errors import Invalid, JournalUnavailable, SalesforceRefused
 from projections.storage.vault import Vault
 from workers.salesforce.auth_url import AuthUrl, parse_auth_url
 from workers.salesforce.hosts import Hosts
@@ -24,7 +25,8 @@ KEPT_SECONDS = 600
 OUT_OF_ORDER = (*range(300, 400), *range(500, 600))
 MARGIN_SECONDS = 60
 REMEMBERED_MAX = 10_000
-ROTATION_SECONDS = 0.3
+LEASE_SECONDS = 20.0
+TURN_PAUSE_SECONDS = 0.1
 USERINFO = "/services/oauth2/userinfo"
 EXCHANGE_SECONDS_MAX = 10.0
 
@@ -146,32 +148,35 @@ class Sessions:
         return await self._wire.ask("POST", url, form=form)
 
     async def _renew(self, credential_id: str) -> Session:
-        kept = await self._stored(credential_id)
-        async with within(EXCHANGE_SECONDS_MAX, "the org"):
-            try:
+        async with self._turn(credential_id):
+            kept = await self._stored(credential_id)
+            async with within(EXCHANGE_SECONDS_MAX, "the org"):
                 session, newer = await self.exchange(kept)
-            except SalesforceRefused:
-                before, kept = kept, await self._rotated(credential_id, kept)
-                if kept == before:
-                    raise
-                session, newer = await self.exchange(kept)
-        if newer != kept or credential_id in self._unsaved:
-            self._unsaved[credential_id] = newer
-            await self._vault.replace(credential_id, newer.text)
-            del self._unsaved[credential_id]
+            if newer != kept or credential_id in self._unsaved:
+                self._unsaved[credential_id] = newer
+                await self._vault.replace(credential_id, newer.text)
+                del self._unsaved[credential_id]
         self._kept[credential_id] = session
         self._kept.move_to_end(credential_id)
         if len(self._kept) > REMEMBERED_MAX:
             self._kept.popitem(last=False)
         return session
 
-    async def _rotated(self, credential_id: str, before: AuthUrl) -> AuthUrl:
-        """Another process may have got a new refresh token, and be about to keep it."""
-        now = await self._stored(credential_id)
-        if now != before:
-            return now
-        await asyncio.sleep(ROTATION_SECONDS)
-        return await self._stored(credential_id)
+    @asynccontextmanager
+    async def _turn(self, credential_id: str) -> AsyncIterator[None]:
+        """One process at a time, from reading a refresh token to keeping the next.
+
+        An org that rotates them ends all that came of one when it comes again.
+        """
+        async with within(LEASE_SECONDS, "the org"):
+            while not (until := await self._vault.lease(credential_id, LEASE_SECONDS)):
+                await self._stored(credential_id)  # It may have been erased.
+                await asyncio.sleep(TURN_PAUSE_SECONDS)
+        try:
+            yield
+        finally:
+            with suppress(JournalUnavailable):  # It ends by itself, a little later.
+                await self._vault.give_back(credential_id, until)
 
     async def _stored(self, credential_id: str) -> AuthUrl:
         if unsaved := self._unsaved.get(credential_id):

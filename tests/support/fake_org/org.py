@@ -139,6 +139,9 @@ class Org:
             return oauth_error("invalid_client_id", "client identifier invalid")
         if form.get("client_secret", "") != self.client_secret:
             return oauth_error("invalid_client", "invalid client credentials")
+        if self.rotates and form.get("refresh_token") in self.past_tokens:
+            self.is_expired = True  # It may have been stolen, and all that came of it.
+            self.end_sessions()
         if self.is_expired or form.get("refresh_token") != self.refresh_token:
             return oauth_error("invalid_grant", "expired access/refresh token")
         token = f"00D000000000001!{self._secret()}"

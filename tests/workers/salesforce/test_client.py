@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from domain.errors import SalesforceRefused
-from tests.support.client import unique
 from tests.support.fake_org.org import Reply
 from tests.support.running import until
 from tests.workers.salesforce.setting import Run, Setting
@@ -75,18 +76,34 @@ def test_a_session_is_not_kept_for_ever(
     run(test)
 
 
-def test_a_rotation_by_another_process_is_picked_up(
-    run: Run,
+def test_two_processes_never_use_a_refresh_token_twice(
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An org that rotates them ends all that came of one when it comes again."""
+
     async def test(one: Setting) -> None:
-        one.org.gate.clear()
-        asking = asyncio.create_task(one.salesforce.session(one.credential_id))
-        await asyncio.to_thread(until, lambda: one.org.asked["token"] > 0)
-        one.org.past_tokens.add(one.org.refresh_token)
-        one.org.refresh_token = unique("rotated")
-        one.org.gate.set()
-        await one.vault.replace(one.credential_id, one.org.auth_url)
-        assert (await asking).token in one.org.tokens
+        one.org.rotates = True
+        is_waiting, keep = asyncio.Event(), one.vault.replace
+        vault = copy(one.vault)
+        other, lease = Salesforce(one.salesforce.hosts, vault), vault.lease
+
+        async def late(credential_id: str, secret: str) -> None:
+            await is_waiting.wait()
+            await keep(credential_id, secret)
+
+        async def tell(credential_id: str, seconds: float) -> datetime | None:
+            leased = await lease(credential_id, seconds)
+            is_waiting.set()
+            return leased
+
+        monkeypatch.setattr(one.vault, "replace", late)
+        monkeypatch.setattr(vault, "lease", tell)
+        first = asyncio.create_task(one.salesforce.session(one.credential_id))
+        await asyncio.to_thread(until, lambda: bool(one.org.past_tokens))
+        second = await other.session(one.credential_id)
+        assert {(await first).token, second.token} <= one.org.tokens
+        assert await one.vault.get(one.credential_id) == one.org.auth_url
+        await other.close()
 
     run(test)
 
