@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.exceptions import NotFoundException
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -24,6 +25,7 @@ from prometheus_client.registry import Collector
 from api.health import OPEN
 from workers.wiring import Services
 
+PATH = "/metrics"
 # When each sample began, told beside each of them, would double their number.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 WAITING = Gauge("berth_waiting_calls", "Long polls parked in this process")
@@ -39,8 +41,11 @@ class Collected(Collector):
         yield from self._families
 
 
-@get("/metrics", opt=OPEN, include_in_schema=False)
+@get(PATH, opt=OPEN, include_in_schema=False)
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    # Litestar takes `/metrics/` for it, too; a proxy that is to keep it, does not.
+    if request.scope["raw_path"] != PATH.encode():
+        raise NotFoundException
     services: Services = request.app.state.services
     WAITING.set(services.journal.waiting)
     families = await services.gauges.collect()

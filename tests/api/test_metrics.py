@@ -128,6 +128,15 @@ def test_what_waits_now_is_told(api: Api, owner: Caller, environment: Json) -> N
     until(told)
 
 
+@pytest.mark.parametrize("path", ["/metrics/", "//metrics", "/metrics%2F"])
+def test_they_are_told_under_the_very_name_that_a_proxy_keeps(
+    api: Api, path: str
+) -> None:
+    answer = httpx2.get(f"{api.url}{path}")
+    assert answer.status_code == 404
+    assert answer.json()["statusCode"] == 404
+
+
 def test_no_label_tells_which_environment_or_who(
     api: Api, owner: Caller, environment: Json
 ) -> None:
