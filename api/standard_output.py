@@ -6,16 +6,19 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EBADF
 from typing import BinaryIO
 
 
 @contextmanager
-def standard_output() -> Iterator[BinaryIO]:
+def standard_output(code: int = 1) -> Iterator[BinaryIO]:
     """For bytes, which are all written at the end. `OSError` if they cannot be.
 
     Whoever reads no more, as `head` does, has what he wanted: then the process ends
-    with exit code 1, and says nothing.
+    with the exit code `code`, and says nothing.
     """
+    if sys.stdout is None:  # It was closed before we began.
+        raise OSError(EBADF, os.strerror(EBADF))
     try:
         yield sys.stdout.buffer
         sys.stdout.flush()
@@ -25,5 +28,5 @@ def standard_output() -> Iterator[BinaryIO]:
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
         if isinstance(error, BrokenPipeError):
-            sys.exit(1)
+            sys.exit(code)
         raise

@@ -40,7 +40,7 @@ def verify(
     of the settings.
     """
     try:
-        with standard_output():
+        with standard_output(UNREADABLE):
             return _verify(bundle, vkeys, kept, data_dir, is_journal=database)
     except OSError as error:  # What was found could not be told.
         print(f"berth: {error}", file=sys.stderr)

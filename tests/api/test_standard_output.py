@@ -81,3 +81,15 @@ def test_what_is_found_and_cannot_be_told_is_not_taken_for_tampering() -> None:
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == UNREADABLE
     assert b"No space left on device" in done.stderr
+
+
+def test_nor_is_what_nobody_reads_or_could_read() -> None:
+    words = [sys.executable, "-m", "api", "verify", "/dev/null"]
+    with subprocess.Popen(["true"], stdin=subprocess.PIPE) as nobody:
+        nobody.wait()
+        done = subprocess.run(words, stdout=nobody.stdin, check=False)
+    assert done.returncode == UNREADABLE
+    closed = ["sh", "-c", '"$@" >&-', "sh", *words]
+    done = subprocess.run(closed, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == UNREADABLE
+    assert done.stderr == b"berth: [Errno 9] Bad file descriptor\n"
