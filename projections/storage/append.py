@@ -13,7 +13,7 @@ from eventsourcing.persistence import JSONTranscoder, StoredEvent
 from domain.decider import Decider
 from domain.record import Recorded
 from projections.storage import append_metrics
-from projections.storage.arrivals import BATCH_MAX, Arrivals
+from projections.storage.arrivals import Arrivals, is_full
 from projections.storage.batch import Batch, Deciders, Head, streams_of
 from projections.storage.database import Database
 from projections.storage.heads import HEADS_MAX, NEWS_MAX, Heads, loaded, snapshots_due
@@ -153,7 +153,7 @@ class Appender:
         queue has formed, whoever joins it waits a little for the next hand-over, or
         that would have to wait for his commit; a hand-over itself waits for nobody.
         """
-        if batch.has_woken or len(batch.calls) >= BATCH_MAX:
+        if batch.has_woken or is_full(batch.calls):
             return []
         until = batch.read_at + COMPANY_SECONDS if batch.is_queueing else 0
         await others.more(until - monotonic())

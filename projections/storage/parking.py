@@ -25,6 +25,7 @@ class Call:
     answer: Future[Outcome]
     may_wait: bool = False
     is_overdue: bool = False
+    size_bytes: int = 0
     timer: TimerHandle | None = None
     place: tuple[str, str] | None = None
     state: Any = None
