@@ -18,7 +18,7 @@ from api.auth import Caller, require
 from api.once import Once
 from domain import once as carrying_out
 from domain.access import AccessEvent, RecordAccess, access, stream_of
-from domain.decider import Journal, Look, Outcome, Step, check_reach
+from domain.decider import Journal, Look, Outcome, Reach, Step, check_reach
 from domain.errors import AlreadyCarriedOut, Forbidden, Unauthenticated
 from domain.event import Actor
 from domain.ids import new_id, ticket_id_of
@@ -121,10 +121,10 @@ class Desk(Struct, frozen=True):
         async with self.refusals_on_record():
             require(role, self.caller)
 
-    async def require_reach(self, repository: str) -> None:
+    async def require_reach(self, whose: str | Reach) -> None:
         """`Forbidden` if the caller is limited to other repositories."""
         async with self.refusals_on_record():
-            check_reach(self.actor, repository)
+            check_reach(self.actor, whose)
 
     async def require_again(self, role: Role) -> None:
         """As the route's guard did at first: a role may be gone after a wait."""

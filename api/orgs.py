@@ -15,7 +15,7 @@ from api.credentials import refusing
 from api.deps import AtDesk, Desk, Views
 from api.or_null import OrNull
 from api.schemas import Answer, Body, Name
-from domain.decider import Step
+from domain.decider import Reach, Step
 from domain.errors import (
     DomainError,
     Invalid,
@@ -80,13 +80,14 @@ class OrgsController(Controller):
 
         400 when the org does not let us in, or says that the auth URL is another's.
         """
+        await desk.require_reach(Reach.INSTALLATION)  # To ask may use the URL up.
         auth_url, vault = data.sfdx_auth_url, desk.services.vault
         parsed = parse_auth_url(auth_url)
         username = name_of(data.username, "username")
         check_default(is_default=data.is_default, is_dev_hub=data.is_dev_hub)
         check_host(desk, parsed)
         instance_url = data.instance_url
-        is_done = await desk.is_done()  # Then to ask again might use the URL up.
+        is_done = await desk.is_done()  # Then to ask again might do so.
         if desk.services.settings.salesforce_check and not is_done:
             with refusing("register the org"):
                 kept, instance_url = await desk.services.salesforce.identify(

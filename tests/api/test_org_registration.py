@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from httpx2 import Response
 
 from domain.roles import Role
 from tests.support.client import Caller, made, refused, unique
 from tests.support.fake_org.org import Org, Reply, oauth_error
+from tests.support.fake_org.server import FakeSalesforce
+from tests.support.issuer import Issuer, rule, trust_file
 from tests.support.running import Api, Installation, free_port
 
 PATH = "/auth/salesforce/register"
@@ -122,6 +126,26 @@ def test_nothing_is_asked_for_what_can_be_refused_at_once(
 ) -> None:
     answer = register(registrar, org, isDefault=True)
     assert refused(answer, 400)["field"] == "isDefault"
+    assert not org.asked
+
+
+def test_nor_for_an_owner_of_some_repositories(
+    installation: Installation,
+    salesforce: FakeSalesforce,
+    issuer: Issuer,
+    org: Org,
+    tmp_path: Path,
+) -> None:
+    """To ask would use up an auth URL whose refresh token the org rotates."""
+    rules = rule("shop admins", 'repository_id = "75"', "owner", "acme/shop")
+    settings = {
+        "BERTH_SALESFORCE_CHECK": "on",
+        "BERTH_SALESFORCE_HOSTS": salesforce.origin,
+        "BERTH_OIDC": str(trust_file(tmp_path / "oidc.toml", issuer, rules)),
+    }
+    with installation.api("limited-api", **settings) as api:
+        admins = api.bearing(issuer.token(repository_id="75"))
+        refused(register(admins, org), 403, "FORBIDDEN")
     assert not org.asked
 
 
