@@ -77,6 +77,8 @@ class Beside:
         """Empty tables like the live ones, with the indexes that filling them uses."""
         beside = Identifier(self._name)
         with self._database.transaction(commit=True) as cursor:
+            # Another rebuild that makes or fills these ends its transaction first.
+            self._store.turn(cursor, self._name)
             self._erasures = self._store.noticed(cursor)
             cursor.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(beside))
             cursor.execute(SQL("CREATE SCHEMA {}").format(beside))

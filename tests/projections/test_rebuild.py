@@ -15,7 +15,7 @@ from psycopg import sql
 from domain.record import Recorded
 from projections.catch_up import BEHIND_MAX, CatchUp
 from projections.rebuild import IDLE_MS
-from projections.storage.beside import BATCH, RebuildError
+from projections.storage.beside import BATCH, Beside, RebuildError
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.rebuild import Stage, rebuild
@@ -38,6 +38,11 @@ CHUNK = 1_500
 ALL = [*VIEWS.values()]
 WAITING = (
     "SELECT FROM pg_locks WHERE NOT granted AND relation = 'audit_record'::regclass"
+)
+
+WAITERS = (
+    "SELECT FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
 
 
@@ -159,3 +164,22 @@ def test_a_view_that_is_always_read_is_left_as_it_is(
             [*rebuild(database, [VIEWS["audit_log"]])]
         reader.commit()
         assert [*rebuild(database, [VIEWS["audit_log"]])]
+
+
+def test_two_that_begin_at_once_begin_one_after_the_other(own_journal_url: str) -> None:
+    view = VIEWS["audit_log"]
+    with (
+        closing(Database(own_journal_url, pool_max=2, patient=True)) as database,
+        psycopg.connect(own_journal_url) as in_the_way,
+        psycopg.connect(own_journal_url, autocommit=True) as looking,
+        ThreadPoolExecutor(max_workers=2) as threads,
+    ):
+        in_the_way.execute("LOCK TABLE audit_record IN ACCESS EXCLUSIVE MODE")
+        both = []
+        for waiting in (1, 2):
+            both.append(threads.submit(Beside(database, view).make_room))
+            until(lambda n=waiting: len(looking.execute(WAITERS).fetchall()) == n)
+        in_the_way.rollback()
+        for begun in both:
+            begun.result()
+        assert [*rebuild(database, [view])]
