@@ -25,8 +25,6 @@ from projections.storage.threads import in_thread
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 COMPANY_SECONDS = 0.002
-# What is told of between two appends, beyond the heads that are kept.
-MET_MAX = 5_000
 
 
 class Appender:
@@ -62,9 +60,9 @@ class Appender:
 
         What came after it is read under the lock, as with any head.
         """
-        stream, has_room = first.originator_id, len(self.heads) < HEADS_MAX + MET_MAX
+        stream = first.originator_id
         is_new = first.originator_version == 1 and stream not in self.heads
-        if is_new and has_room:
+        if is_new and self.heads.has_room:
             self._current.discard(stream)
             head = Head(0, decider.initial).followed_by(first.event, decider)
             self.heads.keep({stream: head})

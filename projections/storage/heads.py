@@ -20,23 +20,32 @@ from projections.storage.batch import Deciders, Head
 from projections.storage.recorder import Recorder, Snapshot
 
 HEADS_MAX = 20_000
+# As JSON; in memory, a state may take a few times as much.
+HEADS_BYTES_MAX = 64 * 1024 * 1024
 SNAPSHOT_EVERY = 500
 # Of what others have appended to one stream, which is read with the journal locked.
 NEWS_MAX = 200
 PAGE = 1_000
 
 S = TypeVar("S")
+encode = msgspec.json.Encoder().encode
 
 
 class Heads(Mapping[str, Head]):
-    """Those in use, and others up to `limit`, the ones used last.
+    """Those in use, and others up to `limit` and `bytes_max`, the ones used last.
 
     None is forgotten but by `forget`: a batch needs all of its own until its end.
     """
 
-    def __init__(self, limit: int = HEADS_MAX) -> None:
+    def __init__(
+        self, limit: int = HEADS_MAX, bytes_max: int = HEADS_BYTES_MAX
+    ) -> None:
         self._heads: OrderedDict[str, Head] = OrderedDict()
         self._limit = limit
+        self._bytes_max = bytes_max
+        # What each takes as JSON, and the version that it was measured at.
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._bytes = 0
 
     def __getitem__(self, stream: str) -> Head:
         self._heads.move_to_end(stream)
@@ -51,10 +60,17 @@ class Heads(Mapping[str, Head]):
     def __contains__(self, stream: object) -> bool:
         return stream in self._heads
 
+    @property
+    def has_room(self) -> bool:
+        """For those that are told of between two appends, beyond what is kept."""
+        is_long = len(self._heads) >= self._limit + self._limit // 4
+        return not is_long and self._bytes < self._bytes_max + self._bytes_max // 4
+
     def keep(self, heads: Mapping[str, Head]) -> None:
         for stream, head in heads.items():
             self._heads[stream] = head
             self._heads.move_to_end(stream)
+            self._measure(stream, head)
 
     def cold(self, deciders: Deciders) -> Deciders:
         """Those whose streams are not known here."""
@@ -71,17 +87,32 @@ class Heads(Mapping[str, Head]):
         numbers = Counter(record.originator_id for record in news)
         far = [stream for stream, number in numbers.items() if number >= most]
         for stream in far:
-            del self._heads[stream]
+            self._drop(stream)
         return bool(far)
 
     def keep_none(self) -> None:
         """Between two batches."""
         self._heads.clear()
+        self._sizes.clear()
+        self._bytes = 0
 
     def forget(self) -> None:
-        """Down to the limit, the ones unused for longest first."""
-        while len(self._heads) > self._limit:
-            self._heads.popitem(last=False)
+        """Down to the limits, the ones unused for longest first."""
+        while len(self._heads) > self._limit or self._bytes > self._bytes_max:
+            self._drop(next(iter(self._heads)))
+
+    def _drop(self, stream: str) -> None:
+        del self._heads[stream]
+        size, _ = self._sizes.pop(stream)
+        self._bytes -= size
+
+    def _measure(self, stream: str, head: Head) -> None:
+        """Now and then: whenever twice as much has happened there."""
+        size, version = self._sizes.get(stream, (0, -1))
+        if head.version >= 2 * version:
+            measured = len(encode(head.state))
+            self._sizes[stream] = measured, head.version
+            self._bytes += measured - size
 
 
 async def loaded(recorder: Recorder, cold: Deciders) -> Mapping[str, Head]:
@@ -127,7 +158,7 @@ def snapshots_due(
             stream,
             head.version,
             shape_of(deciders[stream]),
-            msgspec.json.encode(head.state),
+            encode(head.state),
         )
         for stream, head in heads.items()
         if head.version - head.snapshot >= SNAPSHOT_EVERY

@@ -210,20 +210,24 @@ def test_what_is_known_already_is_not_learned_from_its_beginning(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("limit", ["limit", "bytes_max"])
 def test_no_more_beginnings_are_kept_than_there_is_room_for(
-    journal_url: str, monkeypatch: pytest.MonkeyPatch
+    journal_url: str, limit: str
 ) -> None:
-    monkeypatch.setattr("projections.storage.append.HEADS_MAX", 1)
-    monkeypatch.setattr("projections.storage.append.MET_MAX", 1)
+    """Beyond four, there is room for one that is told of."""
+    each = len(msgspec.json.encode(environment.initial)) if limit == "bytes_max" else 1
+    heads = Heads(**{limit: 4 * each})
 
     async def scenario() -> None:
         async with stored(journal_url) as rig:
-            await begin(rig, "a", "b", "c")
+            await begin(rig, *"abcdef")
             firsts = records_in(journal_url)
-            rig.appender.heads = Heads()
+            rig.appender.heads = heads
+            known = {name: Head(0, environment.initial) for name in "vwxy"}
+            heads.keep(known)
             for first in firsts:
                 rig.journal.meet(first, environment)
-            assert list(rig.appender.heads) == ["a", "b"]
+            assert set(heads) == {*known, "a"}
 
     asyncio.run(scenario())
 
@@ -236,6 +240,27 @@ def test_the_heads_used_last_are_kept() -> None:
     heads.forget()
     assert set(heads) == set("ac")
     assert "b" not in heads
+
+
+def test_few_heads_are_kept_of_streams_that_have_much() -> None:
+    """Also where it came later: a state is measured again when it may have grown."""
+    heads = Heads(bytes_max=10_000)
+    heads.keep({name: Head(1, name) for name in "abcde"})
+    for name in "bd":
+        heads.keep({name: Head(2, name * 4_900)})
+    heads.forget()
+    assert set(heads) == set("abcde")
+    heads.keep({"e": Head(2, "e" * 4_900)})
+    heads.forget()
+    assert set(heads) == set("de")
+    heads.keep({"e": Head(4, "e")})
+    heads.keep({name: Head(1, name * 2_000) for name in "abc"})
+    heads.forget()
+    assert set(heads) == set("abce")
+    heads.keep_none()
+    heads.keep({"a": Head(1, "a" * 9_900)})
+    heads.forget()
+    assert set(heads) == {"a"}
 
 
 def test_a_head_that_is_no_longer_known_is_loaded_again(journal_url: str) -> None:
