@@ -35,37 +35,41 @@ class Fields:
         return f"{kind}{_bounds(schema)}"
 
     def parameters(self, parameters: list[Document]) -> str:
-        rows = (
-            self._row(p["name"], p["schema"], p.get("required", False), where=p["in"])
-            + f"<td>{prose(p.get('description', ''))}"
-            for p in parameters
-        )
+        rows = []
+        for one in parameters:
+            schema, need = one["schema"], " required" if one.get("required") else ""
+            about = one.get("description", "")
+            if "default" in schema:
+                default = json.dumps(schema["default"])
+                about = f"{about} (`{default}` unless given)".strip()
+            rows.append(self._row(one["name"], schema, one["in"] + need, about))
         return f"<table>{''.join(rows)}</table>"
 
     def tables(self, schema: Document) -> str:
-        """The fields of each body that is sent, and of what is within it."""
+        """The fields of each object that `schema` comes down to."""
         tables = []
         for name in dict.fromkeys(self._objects(schema)):
             known = self._schemas[name]
-            need = known.get("required", ())
+            about = prose(" ".join(known.get("description", "").split()))
+            needed = known.get("required", ())
             rows = (
-                self._row(field, its, field in need)
+                self._row(
+                    field,
+                    its,
+                    "required" if field in needed else "",
+                    its.get("description", ""),
+                )
                 for field, its in known["properties"].items()
             )
-            about = prose(" ".join(known.get("description", "").split()))
             title = f"<h5>{escape(name)}</h5><p>{about}</p>"
             tables.append(f"{title}<table>{''.join(rows)}</table>")
         return "".join(tables)
 
-    def _row(
-        self, name: str, schema: Document, is_required: bool, where: str = ""
-    ) -> str:
-        need = "required" if is_required else ""
-        if not is_required and schema.get("default") is not None:
-            need = f"{json.dumps(schema['default'])} unless given"
+    def _row(self, name: str, schema: Document, need: str, about: str) -> str:
         kind = escape(self.kind_of(schema))
-        need = escape(f"{where} {need}")
-        return f"<tr><td><code>{escape(name)}</code><td>{kind}<td>{need}"
+        return (
+            f"<tr><td><code>{escape(name)}</code><td>{kind}<td>{need}<td>{prose(about)}"
+        )
 
     def _objects(self, schema: Any) -> Iterator[str]:
         """The names of the objects that a schema comes down to."""

@@ -5,6 +5,7 @@ What a body may be is told by the very types that decode it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container, Iterator
 from http import HTTPStatus
 from typing import Any
@@ -30,11 +31,24 @@ def shapes(known: Container[str]) -> Document:
     _, found = msgspec.json.schema_components(types, ref_template=REFERENCE)
     for shape in found.values():
         for field in shape.get("properties", {}).values():
-            # Generators of clients pass over a whole route for the sake of an object
-            # that is a default beside null.
-            if isinstance(field.get("default"), dict):
-                del field["default"]
+            _for_generators(field)
     return found
+
+
+def _for_generators(field: Document) -> None:
+    """A field of a body, so that a client that is generated can be used, too.
+
+    To some, what has a default is not optional, and others pass over a whole route for
+    a default that is an object: so it is told in words. And to some an object of which
+    nothing is said is an empty one.
+    """
+    for kind in field, *field.get("anyOf", ()):
+        if kind.get("type") == "object":
+            kind.setdefault("additionalProperties", {})
+    default = field.pop("default", None)
+    if default is not None:
+        told = f"`{json.dumps(default)}` unless given"
+        field["description"] = ". ".join(filter(None, [field.get("description"), told]))
 
 
 def correct(operation: Document) -> None:

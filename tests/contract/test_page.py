@@ -14,7 +14,9 @@ from tests.support.running import Api
 OPERATION = re.compile(
     r'<b class="verb (\w+)">\w+</b><code>([^<]+)</code>(.*?)</details>', re.DOTALL
 )
-ROW = re.compile(r"<tr><td><code>([\w-]+)</code><td>([^<]*)<td>([^<]*)")
+ROW = re.compile(
+    r"<tr><td><code>([\w-]+)</code><td>([^<]*)<td>([^<]*)<td>(.*?)(?=<tr>|</table>)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +43,12 @@ def operations(document: Json) -> Iterator[tuple[tuple[str, str], Json]]:
             yield (verb, path), operation
 
 
-def rows(text: str) -> dict[str, tuple[str, str]]:
-    """What is said of each parameter or field: what it may be, and whether it must."""
-    found = ROW.findall(unescape(text))
-    return {name: (kind, need.strip()) for name, kind, need in found}
+def rows(text: str) -> dict[str, tuple[str, str, str]]:
+    """Of each parameter or field: what it may be, whether it must, and what it is."""
+    return {
+        name: (kind, need, about)
+        for name, kind, need, about in ROW.findall(unescape(text))
+    }
 
 
 def test_every_parameter_and_field_of_a_body_is_told(
@@ -63,19 +67,21 @@ def test_every_parameter_and_field_of_a_body_is_told(
 def test_it_is_told_what_each_may_be(told: dict[tuple[str, str], str]) -> None:
     listing = rows(told["get", "/sfp/api/environments"])
     categories = '"dev" or "release" or "snapshot" or "test"'
-    assert listing["category"] == (categories, "query")
-    assert listing["tags"] == ("array of string", "query")
+    assert listing["category"] == (categories, "query", "")
+    assert listing["tags"][:2] == ("array of string", "query")
     releases = rows(told["get", "/sfp/api/environments/{id}/releases"])
-    assert releases["limit"] == ("integer from 1", "query 50 unless given")
+    assert releases["id"][:2] == ("uuid", "path required")
+    assert releases["limit"][0] == "integer from 1"
+    assert "<code>50</code> unless given" in releases["limit"][2]
     create = rows(told["post", "/sfp/api/environments"])
-    assert create["category"] == (categories, "required")
-    assert create["isActive"] == ("boolean", "true unless given")
+    assert create["category"] == (categories, "required", "")
+    assert create["isActive"] == ("boolean", "", "<code>true</code> unless given")
     tags = "array of string, 255 characters at most, 50 of them at most"
-    assert create["tags"] == (tags, "[] unless given")
+    assert create["tags"][0] == tags
     submit = rows(told["post", "/sfp/api/tasks"])
-    assert submit["recurrenceConfig"] == ("RecurrenceBody", "")
-    assert submit["overlapPolicy"][1] == '"skip" unless given'
-    assert submit["jitter"] == ("number from 0 to 1", "0 unless given")
+    assert submit["recurrenceConfig"] == ("RecurrenceBody", "", "")
+    assert '<code>"skip"</code> unless given' in submit["overlapPolicy"]
+    assert submit["jitter"][0] == "number from 0 to 1"
 
 
 def test_a_refusal_is_shown_once_and_not_as_that_of_another_status(page: str) -> None:
@@ -88,8 +94,8 @@ def test_an_answer_without_an_example_shows_its_fields(
 ) -> None:
     path = "/sfp/api/environments/{id}/lock/{ticketId}"
     ticket = rows(told["get", path])
-    assert ticket["leaseDurationSeconds"] == ("integer", "required")
-    assert ticket["expiresAt"] == ("date-time", "required")
+    assert ticket["leaseDurationSeconds"] == ("integer", "required", "")
+    assert ticket["expiresAt"] == ("date-time", "required", "")
 
 
 def test_what_stands_between_backticks_is_code_and_all_else_is_escaped(
