@@ -16,18 +16,16 @@ from msgspec.structs import replace
 from domain.decider import Decider, Outcome, Step
 from domain.environment.environment import Environment, environment
 from domain.record import Recorded
-from projections.storage.batch import Head
 from projections.storage.heads import SNAPSHOT_EVERY, Heads
 from projections.storage.recorder import Tip
 from tests.projections.journal_contract import (
     StoredRig,
     begin,
-    check_the_order_of,
     folded,
     records_in,
     stored,
 )
-from tests.support.builders import acquire, release, renew, request, to
+from tests.support.builders import acquire, renew, request, to
 
 HUGE_FENCE = 999
 
@@ -210,59 +208,6 @@ def test_what_is_known_already_is_not_learned_from_its_beginning(
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("limit", ["limit", "bytes_max"])
-def test_no_more_beginnings_are_kept_than_there_is_room_for(
-    journal_url: str, limit: str
-) -> None:
-    """Beyond four, there is room for one that is told of."""
-    each = len(msgspec.json.encode(environment.initial)) if limit == "bytes_max" else 1
-    heads = Heads(**{limit: 4 * each})
-
-    async def scenario() -> None:
-        async with stored(journal_url) as rig:
-            await begin(rig, *"abcdef")
-            firsts = records_in(journal_url)
-            rig.appender.heads = heads
-            known = {name: Head(0, environment.initial) for name in "vwxy"}
-            heads.keep(known)
-            for first in firsts:
-                rig.journal.meet(first, environment)
-            assert set(heads) == {*known, "a"}
-
-    asyncio.run(scenario())
-
-
-def test_the_heads_used_last_are_kept() -> None:
-    heads = Heads(2)
-    heads.keep({name: Head(1, name) for name in "abc"})
-    assert set(heads) == set("abc")
-    assert heads["a"].state == "a"
-    heads.forget()
-    assert set(heads) == set("ac")
-    assert "b" not in heads
-
-
-def test_few_heads_are_kept_of_streams_that_have_much() -> None:
-    """Also where it came later: a state is measured again when it may have grown."""
-    heads = Heads(bytes_max=10_000)
-    heads.keep({name: Head(1, name) for name in "abcde"})
-    for name in "bd":
-        heads.keep({name: Head(2, name * 4_900)})
-    heads.forget()
-    assert set(heads) == set("abcde")
-    heads.keep({"e": Head(2, "e" * 4_900)})
-    heads.forget()
-    assert set(heads) == set("de")
-    heads.keep({"e": Head(4, "e")})
-    heads.keep({name: Head(1, name * 2_000) for name in "abc"})
-    heads.forget()
-    assert set(heads) == set("abce")
-    heads.keep_none()
-    heads.keep({"a": Head(1, "a" * 9_900)})
-    heads.forget()
-    assert set(heads) == {"a"}
-
-
 def test_a_head_that_is_no_longer_known_is_loaded_again(journal_url: str) -> None:
     """Every page of a past longer than one is read."""
 
@@ -276,28 +221,6 @@ def test_a_head_that_is_no_longer_known_is_loaded_again(journal_url: str) -> Non
                 assert await read(rig) == written.states[0]
             # All of it before the journal is locked, then what came in between.
             assert reads == [7, 7, 7, 7, 7, 2, 0]
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize("limit", [1, 2, 5])
-def test_decisions_are_right_however_few_heads_are_kept(
-    journal_url: str, limit: int
-) -> None:
-    streams = [f"e{n}" for n in range(8)]
-
-    async def scenario() -> None:
-        async with stored(journal_url) as rig:
-            rig.appender.heads = Heads(limit)
-            await asyncio.gather(*(begin(rig, stream) for stream in streams))
-            for ticket in "abc":
-                calls = [rig.journal.execute(to(s, request(ticket))) for s in streams]
-                await asyncio.gather(*calls)
-            calls = [rig.journal.execute(to(s, release("a"))) for s in streams]
-            for outcome in await asyncio.gather(*calls):
-                assert list(outcome.states[0].queue.tickets) == ["b", "c"]
-            assert len(rig.appender.heads) <= limit
-            check_the_order_of(records_in(journal_url))
 
     asyncio.run(scenario())
 
