@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -55,10 +55,12 @@ def test_who_cannot_get_the_lock_is_told_so_after_one_timeout(
             await begin(rig, "e")
             start = rig.appender._recorder.begin
 
-            async def count(*values: Any) -> tuple[Tip, Sequence[Recorded]]:
+            async def count(
+                versions: Mapping[str, int],
+            ) -> tuple[Tip, Sequence[Recorded]]:
                 nonlocal attempts
                 attempts += 1
-                return await start(*values)
+                return await start(versions)
 
             monkeypatch.setattr(rig.appender._recorder, "begin", count)
             with psycopg.connect(journal_url) as busy:
@@ -149,20 +151,26 @@ def test_callers_are_not_kept_by_a_database_that_does_not_answer(
     journal_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settled: list[set[str]] = []
+    # However slow all is here: it is decided at once, and not again.
+    monkeypatch.setattr("projections.storage.recorder.LATE_US_MAX", 3_600_000_000)
 
     async def scenario() -> None:
         async with stored(journal_url) as rig:
             await begin(rig, "e")
+            await rig.journal.execute(to("e", nudge()))
             rig.journal.announce = lambda streams: settled.append(set(streams))
-            monkeypatch.setattr("projections.storage.journal.PATIENCE_SECONDS", 0.5)
-            with commits_that_take(rig) as (committing, go_on):
+            with (
+                pytest.MonkeyPatch.context() as impatient,
+                commits_that_take(rig) as (committing, go_on),
+            ):
+                impatient.setattr("projections.storage.journal.PATIENCE_SECONDS", 0.02)
                 first = asyncio.create_task(rig.journal.execute(to("e", request("a"))))
                 await committing.wait()
                 second = rig.journal.execute(to("e", request("b")))
                 answers = await asyncio.gather(first, second, return_exceptions=True)
                 assert {type(answer) for answer in answers} == {JournalUnavailable}
                 assert len(records_in(journal_url)) == 1
-                monkeypatch.undo()
+                impatient.undo()
                 go_on.set()
                 await until(lambda: settled == [{"e"}])
             outcome = await rig.journal.execute(to("e", request("c")))
