@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -55,12 +55,10 @@ def test_who_cannot_get_the_lock_is_told_so_after_one_timeout(
             await begin(rig, "e")
             start = rig.appender._recorder.begin
 
-            async def count(
-                versions: Mapping[str, int],
-            ) -> tuple[Tip, Sequence[Recorded]]:
+            async def count(*values: Any) -> tuple[Tip, Sequence[Recorded]]:
                 nonlocal attempts
                 attempts += 1
-                return await start(versions)
+                return await start(*values)
 
             monkeypatch.setattr(rig.appender._recorder, "begin", count)
             with psycopg.connect(journal_url) as busy:

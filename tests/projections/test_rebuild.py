@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import psycopg
 import pytest
@@ -174,11 +175,15 @@ def test_two_that_begin_at_once_begin_one_after_the_other(own_journal_url: str) 
         psycopg.connect(own_journal_url, autocommit=True) as looking,
         ThreadPoolExecutor(max_workers=2) as threads,
     ):
+
+        def wait(number: int) -> bool:
+            return len(looking.execute(WAITERS).fetchall()) == number
+
         in_the_way.execute("LOCK TABLE audit_record IN ACCESS EXCLUSIVE MODE")
         both = []
         for waiting in (1, 2):
             both.append(threads.submit(Beside(database, view).make_room))
-            until(lambda n=waiting: len(looking.execute(WAITERS).fetchall()) == n)
+            until(partial(wait, waiting))
         in_the_way.rollback()
         for begun in both:
             begun.result()
