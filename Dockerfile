@@ -25,6 +25,6 @@ WORKDIR /tmp
 EXPOSE 8080
 # An API is asked on BERTH_PORT, a worker on BERTH_METRICS_PORT, where it tells how it is.
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 \
-    CMD ["python", "-I", "-m", "api.readiness"]
+    CMD ["python", "-I", "-m", "api.commands.readiness"]
 ENTRYPOINT ["berth"]
 CMD ["api"]

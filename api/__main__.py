@@ -41,47 +41,50 @@ Twice is once. In whose name: BERTH_TOKEN. Exits with 125 if Berth failed."""
 # By name: where it is, and what its own docstring says that it does.
 COMMANDS = {
     "up": (
-        "api.first_start:up",
+        "api.commands.first_start:up",
         "Run everything on this machine: PostgreSQL, NATS, the API and a worker.",
     ),
     "api": (
-        "api.processes:serve_api",
+        "api.commands.processes:serve_api",
         "Run the API alone, with the settings of the environment.",
     ),
     "worker": (
-        "api.processes:run_worker",
+        "api.commands.processes:run_worker",
         "Run a worker alone, with the settings of the environment.",
     ),
-    "migrate": ("api.migrating:migrate", "Bring the database's schema up to date."),
+    "migrate": (
+        "api.commands.migrating:migrate",
+        "Bring the database's schema up to date.",
+    ),
     "rebuild": (
-        "api.rebuilding:rebuild",
+        "api.commands.rebuilding:rebuild",
         "Build views anew from the journal, while the server runs.",
     ),
     "replay": (
-        "api.replay:replay",
+        "api.commands.replay:replay",
         "Tell what happened to an environment, also if it was deleted.",
     ),
     "erase": (
-        "api.erasing:erase",
+        "api.commands.erasing:erase",
         "Erase a person: destroy the key under which all that names them is kept.",
     ),
-    "lock": ("api.locking:lock", LOCK),
-    "unlock": ("api.locking:unlock", UNLOCK),
+    "lock": ("api.commands.locking:lock", LOCK),
+    "unlock": ("api.commands.locking:unlock", UNLOCK),
     "token": (
-        "api.issuing:token",
+        "api.commands.issuing:token",
         "Print a token for a person, signed with BERTH_SECRET.",
     ),
-    "log": ("api.auditing:log", "The seal over the journal, and its keys."),
+    "log": ("api.commands.auditing:log", "The seal over the journal, and its keys."),
     "export": (
-        "api.auditing:export",
+        "api.commands.auditing:export",
         "Write a bundle of events, each with the proof that it was sealed, or a table.",
     ),
-    "verify": ("api.auditing:verify", VERIFY),
+    "verify": ("api.commands.auditing:verify", VERIFY),
 }
 for name, (where, what) in COMMANDS.items():
     app.command(where, name=name, help=what)
 vault.command(
-    "api.vault_rotation:rotate_vault",
+    "api.commands.vault_rotation:rotate_vault",
     name="rotate",
     help="Put every credential under the newest of BERTH_VAULT_KEYS, while Berth"
     " serves.",
@@ -93,7 +96,7 @@ def main() -> None:
     try:
         sys.exit(app())
     except Exception as error:
-        from api.failing import line_of  # noqa: PLC0415 - only once something failed
+        from api.commands.failing import line_of  # noqa: PLC0415 - only once something failed
 
         if (line := line_of(error)) is None:
             raise

@@ -11,7 +11,6 @@ from litestar.di import Provide
 from litestar.types import ASGIApp
 
 from api.access_log import AccessLog
-from api.apidocs import OPENAPI
 from api.artifacts import ArtifactsById, ArtifactsByName
 from api.audit import (
     AuditController,
@@ -20,6 +19,8 @@ from api.audit import (
 )
 from api.auth import Authenticator
 from api.deps import provide_desk, provide_views
+from api.documents.apidocs import OPENAPI
+from api.documents.schemas_of_events import get_asyncapi, get_schema
 from api.envelope import Envelope
 from api.environments import (
     EnvironmentById,
@@ -49,7 +50,6 @@ from api.projects import ProjectsController
 from api.recurring import RecurringController
 from api.releases import ReleasesById, ReleasesByName
 from api.requests import BODY_BYTES_MAX, StrictRequest
-from api.schemas_of_events import get_asyncapi, get_schema
 from api.short_way import ShortWay
 from api.subjects import SubjectsController
 from api.tasks import TasksController

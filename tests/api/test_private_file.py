@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from api.private_file import private_file
+from api.commands.private_file import private_file
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from api.readiness import asked_at, is_ready
+from api.commands.readiness import asked_at, is_ready
 from tests.support.running import Api, free_port
 
 ODD = (

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from api.replay import tell
+from api.commands.replay import tell
 from domain.errors import EnvironmentNotFound, Invalid
 from projections.storage.keyring import Keyring
 from tests.support.client import Caller, Json, made, unique

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from signal import SIGTERM
 
-from api.verification import UNREADABLE
+from api.commands.verification import UNREADABLE
 
 WRITING = """
 import sys
-from api.standard_output import standard_output
+from api.commands.standard_output import standard_output
 
 with standard_output() as file:
     for _ in range(int(sys.argv[1])):
@@ -22,7 +22,7 @@ print("all is written", file=sys.stderr)
 TAKING_LONG = """
 import sys, time
 from pathlib import Path
-from api.log_commands import opened
+from api.commands.log_commands import opened
 
 with opened(Path(sys.argv[1])) as file:
     file.write(b"half of it")

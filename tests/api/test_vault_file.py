@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.log_commands import ensured_keys
-from api.vault_file import VAULT_KEYS, ensured_vault_keys, vault_keys_text
+from api.commands.log_commands import ensured_keys
+from api.commands.vault_file import VAULT_KEYS, ensured_vault_keys, vault_keys_text
 from projections.storage.keyring import Keyring
 from tests.support.servers import Servers, migrated_database
 from workers.settings import SettingsError, vault_keys_from

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api import verification
+from api.commands import verification
 from tests.projections.log_stage import Stage, sealing_stage
 from tests.projections.test_views import append
 from tests.workers.events.stage import story

@@ -9,7 +9,7 @@ import sys
 from types import TracebackType
 from typing import Any, Self
 
-from api.processes import run_worker
+from api.commands.processes import run_worker
 from workers.running import (
     Assignment,
     Completed,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from api.verification import told
+from api.commands.verification import told
 from domain.environment.lock import ReleaseLock
 from projections.storage.keyring import Keyring
 from projections.storage.subjects import Subjects, subjects_of

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from api.vault_file import ensured_vault_keys
+from api.commands.vault_file import ensured_vault_keys
 from projections.rebuild import rebuild
 from projections.storage.keyring import Keyring
 from projections.storage.migrate import migrate

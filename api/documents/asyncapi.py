@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from api import asyncapi_webhooks as webhooks
+from api.documents import asyncapi_webhooks as webhooks
 from domain.catalog import tag
 from domain.event import Event
 from domain.outward.cloud_event import CloudEvent, nats_subject, type_of

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 from time import monotonic
 
-from api.progress import progress_shown
-from api.up_folder import journal_of, settings_of
+from api.commands.progress import progress_shown
+from api.commands.up_folder import journal_of, settings_of
 from projections import rebuild as views_anew
 from projections.views import VIEWS
 from workers.events.anew import make_anew

@@ -9,10 +9,10 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from api import log_commands, verification
 from api.bounds import bound_of
+from api.commands import log_commands, verification
+from api.commands.up_folder import settings_of
 from api.event_table import Form
-from api.up_folder import settings_of
 from domain.errors import Invalid
 from domain.ids import parse_id
 from domain.naming import name_of

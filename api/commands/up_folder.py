@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from api.first_start import NATS_URL
-from api.vault_file import vault_keys_text
+from api.commands.first_start import NATS_URL
+from api.commands.vault_file import vault_keys_text
 from projections.storage.keyring import Keyring
 from workers.embedded import EmbeddedPostgres
 from workers.settings import (

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from api.up_folder import settings_of
+from api.commands.up_folder import settings_of
 from domain.event import system
 from workers.erasing import Erasing, Holdings, check_is_a_person
 from workers.settings import Settings

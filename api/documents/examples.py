@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.webhook_examples import WEBHOOK_EXAMPLES
+from api.documents.webhook_examples import WEBHOOK_EXAMPLES
 
 TICKET = "ticket_789abc12-3def-4567-8901-234567890abc"
 ENVIRONMENT: dict[str, Any] = {

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from api.up_folder import settings_of
-from api.vault_file import (
+from api.commands.up_folder import settings_of
+from api.commands.vault_file import (
     VAULT_KEYS,
     new_vault_key,
     vault_keys_text,

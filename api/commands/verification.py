@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from api.standard_output import standard_output
-from api.up_folder import database_of
+from api.commands.standard_output import standard_output
+from api.commands.up_folder import database_of
 from domain.errors import JournalUnavailable
 from domain.seal.findings import Tampered, Unreadable
 from domain.seal.note import Checkpoint, Key, key_of, opened

@@ -1,6 +1,6 @@
 """Whether a process of this machine is ready, for who has started it.
 
-    python -I -m api.readiness
+    python -I -m api.commands.readiness
 
 ends with 0 if an API or a worker with the settings of the environment is: the health
 check of the image, which does not know which of them runs in it.

@@ -9,7 +9,7 @@ from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from api.asyncapi import document
+from api.documents.asyncapi import document
 from api.health import OPEN
 from domain.outward.schema import EVENTS, schema_of
 

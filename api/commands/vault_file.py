@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from api.private_file import private_file
+from api.commands.private_file import private_file
 from projections.storage.database import Database
 from projections.storage.vault_use import VaultUse
 from workers.settings import KEY_BYTES, SettingsError

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
-from api.apidocs_fields import Fields, prose
+from api.documents.apidocs_fields import Fields, prose
 from api.errors import ErrorBody
 
 Document = dict[str, Any]

@@ -11,9 +11,9 @@ from pathlib import Path
 from signal import SIGTERM, signal
 from typing import BinaryIO
 
+from api.commands.private_file import private_file
+from api.commands.standard_output import standard_output
 from api.event_table import event_table
-from api.private_file import private_file
-from api.standard_output import standard_output
 from domain.errors import DomainError
 from domain.seal.bundle import Asked
 from projections.sealed_events import SealedEvents

@@ -14,11 +14,11 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from api.log_commands import ensured_keys
+from api.commands.log_commands import ensured_keys
+from api.commands.private_file import private_file
+from api.commands.readiness import HOST, asked_at, is_ready
+from api.commands.vault_file import ensured_vault_keys
 from api.person_tokens import Signer
-from api.private_file import private_file
-from api.readiness import HOST, asked_at, is_ready
-from api.vault_file import ensured_vault_keys
 from domain.clock import utc_now
 from domain.errors import Unauthenticated
 from domain.roles import Role

@@ -11,9 +11,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from api.replay_lines import JsonLines, Lines, Telling
-from api.standard_output import standard_output
-from api.up_folder import journal_of
+from api.commands.replay_lines import JsonLines, Lines, Telling
+from api.commands.standard_output import standard_output
+from api.commands.up_folder import journal_of
 from domain.environment.environment import environment
 from domain.environment.events import EnvironmentEvent
 from domain.errors import EnvironmentNotFound, Invalid, JournalUnavailable

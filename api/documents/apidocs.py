@@ -12,12 +12,12 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from api.apidocs_links import add_links
-from api.apidocs_page import page
-from api.apidocs_paths import spelled
-from api.apidocs_refusals import OPEN_PATHS, Document, refusals_of
-from api.apidocs_shapes import correct, shapes
-from api.examples import EXAMPLES
+from api.documents.apidocs_links import add_links
+from api.documents.apidocs_page import page
+from api.documents.apidocs_paths import spelled
+from api.documents.apidocs_refusals import OPEN_PATHS, Document, refusals_of
+from api.documents.apidocs_shapes import correct, shapes
+from api.documents.examples import EXAMPLES
 from domain.task.types import TaskType
 
 # Litestar lets only the end of a path have slashes; see api/audit.py.

@@ -1,0 +1,1 @@
+"""The command line's own: what each command does, and how it tells of it."""

@@ -1,0 +1,1 @@
+"""What Berth says about itself: OpenAPI, AsyncAPI, the schemas of events, examples."""
