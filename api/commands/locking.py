@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import select
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -25,6 +27,7 @@ RUNNING_LEASE_SECONDS, LEASE_SECONDS = 300, 3_600
 Lease = Annotated[int, Parameter(validator=Number(gte=3, lte=604_800))]
 Wait = Annotated[int, Parameter(validator=Number(gte=0, lte=604_800))]
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
+TELL_SECONDS_MAX = 0.3
 LOCALLY = "http://127.0.0.1:8080"
 # What GitHub and GitLab call the job's own one does as well.
 REPOSITORY = ("BERTH_REPOSITORY", "GITHUB_REPOSITORY", "CI_PROJECT_PATH")
@@ -82,7 +85,7 @@ def lock(
         if program:
             words = [program, *command[1:]]
             return await run_locked(server, wanted, words, os.environ, _tell)
-        print(await lock_alone(server, wanted, _tell))
+        await lock_alone(server, wanted, _print, _tell)
         return 0
 
     return _with_server(url, locking)
@@ -151,6 +154,18 @@ def _cannot_run(program: str) -> int:
     return NOT_RUN if is_there else NOT_FOUND
 
 
+def _print(ticket: str) -> None:
+    """`OSError` if nobody can have got it."""
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
+    os.write(sys.stdout.fileno(), f"{ticket}\n".encode())
+
+
 def _tell(line: str) -> None:
-    """Beside the command's own output."""
-    print(f"berth: {line}", file=sys.stderr, flush=True)
+    """Beside the command's own output. Whoever does not read it holds nothing up."""
+    told = f"berth: {line}\n".encode(errors="backslashreplace")
+    if sys.stderr is not None:
+        with suppress(OSError):
+            stderr = sys.stderr.fileno()
+            if select.select((), (stderr,), (), TELL_SECONDS_MAX)[1]:
+                os.write(stderr, told[: select.PIPE_BUF])

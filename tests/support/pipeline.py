@@ -28,7 +28,10 @@ class Pipeline:
         self._folder = folder
         self._started: list[subprocess.Popen[str]] = []
 
-    def start(self, command: str, place: Json, *words: str, **more: str) -> Run:
+    def start(
+        self, command: str, place: Json, *words: str, streams: str = "", **more: str
+    ) -> Run:
+        """`streams` is how a shell redirects them, `more` goes into the environment."""
         told = self._folder / f"{len(self._started)}.told"
         environment = {
             "PATH": os.environ["PATH"],
@@ -38,7 +41,8 @@ class Pipeline:
         }
         with told.open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-c", MAIN, command, place["name"], *words],
+                ["sh", "-c", f'exec "$@" {streams}', "sh"]
+                + [sys.executable, "-c", MAIN, command, place["name"], *words],
                 env=environment | more,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -48,8 +52,10 @@ class Pipeline:
         self._started.append(process)
         return Run(process, told)
 
-    def run(self, command: str, place: Json, *words: str, **more: str) -> Done:
-        return self.start(command, place, *words, **more).done()
+    def run(
+        self, command: str, place: Json, *words: str, streams: str = "", **more: str
+    ) -> Done:
+        return self.start(command, place, *words, streams=streams, **more).done()
 
     def close(self) -> None:
         for process in self._started:
@@ -71,10 +77,14 @@ class Run:
 
     def ticket(self) -> str:
         """That of `ENDLESS`, once that has begun."""
-        assert self.process.stdout is not None
-        ticket = self.process.stdout.readline().strip()
+        ticket = self.line().strip()
         assert ticket, self.told
         return ticket
+
+    def line(self) -> str:
+        """What its command says next."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
 
     def signalled(self, number: int) -> Run:
         self.process.send_signal(number)

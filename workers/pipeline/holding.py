@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from workers.pipeline.command import Command
@@ -25,11 +25,17 @@ TOLD = {
 }
 
 
-async def lock_alone(server: Server, wanted: Wanted, tell: Tell) -> str:
-    """The ticket that has the lock from now on, for as long as its lease."""
+async def lock_alone(
+    server: Server, wanted: Wanted, hand_out: Callable[[str], object], tell: Tell
+) -> None:
+    """Who is handed the ticket has the lock from then on, for as long as its lease."""
     with ending_signals() as signals:
         ticket, _ = await _acquired(server, wanted, signals, tell)
-    return ticket.id
+        try:
+            hand_out(ticket.id)
+        except OSError as error:
+            await _give_back(ticket, tell)
+            raise PipelineError(f"the ticket cannot be printed: {error}") from None
 
 
 async def run_locked(

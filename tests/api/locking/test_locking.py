@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
 from domain.roles import Role
 from tests.support.client import Caller, Json, made
-from tests.support.gate import Gate, gate_to
+from tests.support.gate import Gate
 from tests.support.pipeline import ENDLESS, Pipeline
 from tests.support.running import Api, Installation, until
 
@@ -29,25 +28,6 @@ def another_has_had_it(caller: Caller, place: Json) -> None:
     ticket = lock.ticket()
     until(lambda: lock.acquire(ticket, 0).is_success)
     made(lock.release(ticket))
-
-
-@pytest.fixture
-def pipeline(api: Api, application: Caller, tmp_path: Path) -> Iterator[Pipeline]:
-    pipeline = Pipeline(api.url, application, tmp_path)
-    yield pipeline
-    pipeline.close()
-
-
-@pytest.fixture
-def gate(api: Api, pipeline: Pipeline) -> Iterator[Gate]:
-    with gate_to(api.port) as gate:
-        pipeline.url = gate.url
-        yield gate
-
-
-@pytest.fixture
-def prod(owner: Caller) -> Json:
-    return owner.environment(name="prod")
 
 
 def test_a_command_has_the_environment_and_berth_exits_as_it_does(
