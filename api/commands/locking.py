@@ -145,6 +145,9 @@ def _with_server(url: str | None, work: Callable[[Server], Awaitable[int]]) -> i
     except PipelineError as error:
         _tell(str(error))
         return WAIT_OVER if isinstance(error, WaitOver) else FAILED
+    except UnicodeEncodeError:
+        _tell("what it was given is not UTF-8")
+        return FAILED
 
 
 def _cannot_run(program: str) -> int:

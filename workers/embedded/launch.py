@@ -11,8 +11,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 
+_CANNOT_RUN = 126  # As shells have it.
+# Python ignores them, and whoever becomes another program ignores them there, too.
+_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_KEEPCAPS = 8
 _PR_GET_SECUREBITS = 27
@@ -76,9 +80,12 @@ def main() -> None:
         if uid >= 0:
             become(uid, gid, capability)
         die_with_parent(signal_number, parent)
+        for number in _IGNORED:
+            signal.signal(number, signal.SIG_DFL)
         os.execv(command[0], command)  # noqa: S606
     except OSError as error:
-        sys.exit(f"cannot run {command[0]}: {error}")
+        print(f"cannot run {command[0]}: {error.strerror}", file=sys.stderr)
+        sys.exit(_CANNOT_RUN)
 
 
 if __name__ == "__main__":

@@ -49,9 +49,8 @@ async def run_locked(
     with ending_signals() as signals:
         ticket, told = await _acquired(server, wanted, signals, tell)
         try:
-            return await _run(
-                ticket, words, {**environment, **_variables(told)}, signals, tell
-            )
+            variables = _variables(environment, told)
+            return await _run(ticket, words, variables, signals, tell)
         finally:
             await _give_back(ticket, tell)
 
@@ -71,8 +70,13 @@ async def _acquired(
     return ticket, told
 
 
-def _variables(told: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(told[field]) for name, field in TOLD.items() if told.get(field)}
+def _variables(
+    environment: Mapping[str, str], told: Mapping[str, Any]
+) -> dict[str, str]:
+    """Without what is there of another lock, around this one."""
+    around = {name: value for name, value in environment.items() if name not in TOLD}
+    ours = {name: str(told[field]) for name, field in TOLD.items() if told.get(field)}
+    return around | ours
 
 
 async def _run(

@@ -132,6 +132,10 @@ class _NotNow(Exception):
 def _checked(url: str) -> httpx2.URL:
     with suppress(httpx2.InvalidURL):
         checked = httpx2.URL(url)
+        if checked.userinfo:
+            raise PipelineError(
+                "--url has a name or a password in it: BERTH_TOKEN says who it is"
+            )
         if checked.scheme in {"http", "https"} and checked.host:
             return checked
     raise PipelineError("--url is no URL: it begins with https:// or http://")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from asyncio import Task
 from collections.abc import Mapping
 from contextlib import suppress
@@ -30,6 +31,8 @@ PATIENCE_SECONDS_MIN = 5.0
 TOO_LATE_SECONDS_MAX = 10.0
 NOT_YET, OVER = "LOCK_WAIT_TIMEOUT", {"TICKET_ENDED", "LEASE_OVER"}
 EXPIRED, LAPSED = "expired", "lapsed"
+TICKET = re.compile(r"ticket_[0-9a-f-]+")
+NO_SEGMENTS = {"", ".", ".."}  # Of a path: each is left out of it, or takes one away.
 
 
 class WaitOver(PipelineError):
@@ -68,6 +71,8 @@ async def find(server: Server, environment: str, repository: str | None) -> Plac
     except Invalid:
         if repository is None:
             raise PipelineError("--repository is missing: where the name is") from None
+        if environment in NO_SEGMENTS:
+            raise PipelineError("that names no environment") from None
         path = f"/environments/by-name/{quote(environment, safe='')}"
         query = {"repositoryIdentifier": repository}
     found = await server.ask("GET", path, query=query, patience=FIRST_SECONDS_MAX)
@@ -80,7 +85,9 @@ async def find(server: Server, environment: str, repository: str | None) -> Plac
 
 async def release(server: Server, place: Place, ticket_id: str) -> str:
     """What became of the ticket: `released`, `withdrawn`, or how it ended before."""
-    path = f"{place.path}/{quote(ticket_id, safe='')}"
+    if not TICKET.fullmatch(ticket_id):  # Or its path may be that of something else.
+        raise PipelineError("that is no ticket")
+    path = f"{place.path}/{ticket_id}"
     patience = LAST_SECONDS_MAX
     answer = await server.ask("DELETE", path, query=place.query, patience=patience)
     return str(answer["status"])
