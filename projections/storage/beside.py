@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import LiteralString
 
@@ -30,6 +30,8 @@ TRIES_MAX = 100
 SORT_MEMORY: LiteralString = "SET LOCAL maintenance_work_mem = '128MB'"
 COPY_OF: LiteralString = "CREATE TABLE {new} (LIKE {old} INCLUDING DEFAULTS)"
 PARTITION_KEY: LiteralString = "SELECT pg_get_partkeydef(%s::regclass) AS key"
+# Another one under the same name is another's.
+SCHEMA: LiteralString = "SELECT oid FROM pg_namespace WHERE nspname = %s"
 TABLES: LiteralString = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
 PRIMARY_KEY: LiteralString = "ALTER TABLE {table} ADD PRIMARY KEY USING INDEX {name}"
 INDEXES: LiteralString = """
@@ -67,25 +69,26 @@ class Beside:
         self._store = ViewStore(database)
         self._name = f"rebuild_{view.name}"
         self._position = self._erasures = 0
+        self._made: Sequence[DictRow] = ()
 
     @property
     def tip(self) -> int:
         """The last position of the journal."""
         return self._store.lag(self._name).tip
 
-    def make_room(self) -> None:
+    def make_room(self, cursor: Cursor[DictRow]) -> None:
         """Empty tables like the live ones, with the indexes that filling them uses."""
+        # Another rebuild that makes or fills these ends its transaction first.
+        self._store.turn(cursor, self._name)
+        self._erasures = self._store.noticed(cursor)
         beside = Identifier(self._name)
-        with self._database.transaction(commit=True) as cursor:
-            # Another rebuild that makes or fills these ends its transaction first.
-            self._store.turn(cursor, self._name)
-            self._erasures = self._store.noticed(cursor)
-            cursor.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(beside))
-            cursor.execute(SQL("CREATE SCHEMA {}").format(beside))
-            for table in self._view.tables:
-                cursor.execute(self._like(cursor, table))
-            self._create_indexes(cursor, are_used=True)
-            cursor.execute(FORGET, [self._name])
+        cursor.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(beside))
+        cursor.execute(SQL("CREATE SCHEMA {}").format(beside))
+        for table in self._view.tables:
+            cursor.execute(self._like(cursor, table))
+        self._create_indexes(cursor, are_used=True)
+        cursor.execute(FORGET, [self._name])
+        self._made = self._there(cursor)
 
     def write(self, page: Page) -> None:
         """Of `page`, what concerns the view, and how far that is."""
@@ -158,9 +161,12 @@ class Beside:
             path = SQL("SET LOCAL search_path TO {}, public")
             cursor.execute(path.format(Identifier(self._name)))
             position, _ = self._store.turn(cursor, self._name)
-            if position != self._position:
+            if position != self._position or self._there(cursor) != self._made:
                 raise RebuildError(f"another rebuild of {self._view.name} has begun")
             yield cursor
+
+    def _there(self, cursor: Cursor[DictRow]) -> Sequence[DictRow]:
+        return cursor.execute(SCHEMA, [self._name]).fetchall()
 
     def _like(self, cursor: Cursor[DictRow], table: LiteralString) -> Composed:
         new, old = Identifier(self._name, table), Identifier("public", table)

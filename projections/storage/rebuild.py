@@ -50,8 +50,10 @@ def rebuild(database: Database, views: Sequence[View]) -> Iterator[Progress]:
 
 def _rebuild(database: Database, views: Sequence[View]) -> Iterator[Progress]:
     new = [Beside(database, view) for view in views]
-    for tables in new:
-        tables.make_room()
+    # All at once: of two that begin together, the later one has them all.
+    with database.transaction(commit=True) as cursor:
+        for tables in new:
+            tables.make_room(cursor)
     topics = sorted({topic for view in views for topic in view.topics})
     filling = Filling(database, new, topics)
     with ThreadPoolExecutor(max_workers=len(new)) as writers:

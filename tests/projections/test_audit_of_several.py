@@ -110,7 +110,8 @@ def test_a_rebuild_that_began_before_the_migration_ends(
     with pytest.raises(RebuildError):
         list(rebuilding)
     empty = Beside(database, VIEW)
-    empty.make_room()
+    with database.transaction(commit=True) as cursor:
+        empty.make_room(cursor)
     migrate_again(own_journal_url)
     with pytest.raises(RebuildError):
         empty.add_indexes()

@@ -16,12 +16,14 @@ from psycopg import sql
 from domain.record import Recorded
 from projections.catch_up import BEHIND_MAX, CatchUp
 from projections.rebuild import IDLE_MS
-from projections.storage.beside import BATCH, Beside, RebuildError
+from projections.storage.beside import BATCH, RebuildError
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.rebuild import Stage, rebuild
 from projections.view import View
 from projections.views import VIEWS
+from tests.projections.story import STORY
+from tests.projections.test_views import append
 from tests.support.history.traffic import Load, history
 from tests.support.journal_rows import copy_rows, put, rows_of
 from tests.support.running import until
@@ -167,10 +169,13 @@ def test_a_view_that_is_always_read_is_left_as_it_is(
         assert [*rebuild(database, [VIEWS["audit_log"]])]
 
 
-def test_two_that_begin_at_once_begin_one_after_the_other(own_journal_url: str) -> None:
-    view = VIEWS["audit_log"]
+def test_of_two_that_begin_at_once_one_is_done_and_the_other_refused(
+    own_journal_url: str,
+) -> None:
+    append(own_journal_url, STORY)
+    views = [VIEWS["environment_listing"], VIEWS["audit_log"]]
     with (
-        closing(Database(own_journal_url, pool_max=2, patient=True)) as database,
+        closing(Database(own_journal_url, pool_max=4, patient=True)) as database,
         psycopg.connect(own_journal_url) as in_the_way,
         psycopg.connect(own_journal_url, autocommit=True) as looking,
         ThreadPoolExecutor(max_workers=2) as threads,
@@ -182,9 +187,8 @@ def test_two_that_begin_at_once_begin_one_after_the_other(own_journal_url: str) 
         in_the_way.execute("LOCK TABLE audit_record IN ACCESS EXCLUSIVE MODE")
         both = []
         for waiting in (1, 2):
-            both.append(threads.submit(Beside(database, view).make_room))
+            both.append(threads.submit(lambda: [*rebuild(database, views)]))
             until(partial(wait, waiting))
         in_the_way.rollback()
-        for begun in both:
-            begun.result()
-        assert [*rebuild(database, [view])]
+        [refusal] = [error for one in both if (error := one.exception())]
+    assert isinstance(refusal, RebuildError)

@@ -221,7 +221,8 @@ def test_of_two_rebuilds_at_once_the_later_one_wins(
 def test_while_it_is_filled_it_has_the_indexes_that_its_writes_use(
     database: Database, view: View
 ) -> None:
-    Beside(database, view).make_room()
+    with database.transaction(commit=True) as cursor:
+        Beside(database, view).make_room(cursor)
     with database.cursor() as cursor:
         found = cursor.execute(INDEXES_OF, [f"rebuild_{view.name}"]).fetchall()
     assert {*view.used_indexes} <= {row["indexname"] for row in found}

@@ -40,9 +40,9 @@ class Pipeline:
             "BERTH_REPOSITORY": place["repositoryIdentifier"],
         }
         with told.open("w") as log:
+            shell = ["sh", "-c", f'exec "$@" {streams}', "sh"]
             process = subprocess.Popen(
-                ["sh", "-c", f'exec "$@" {streams}', "sh"]
-                + [sys.executable, "-c", MAIN, command, place["name"], *words],
+                [*shell, sys.executable, "-c", MAIN, command, place["name"], *words],
                 env=environment | more,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
