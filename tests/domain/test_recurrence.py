@@ -35,11 +35,24 @@ recurrences = st.one_of(
         start_at=st.sampled_from([NOON, at(-5), at(86_400)]),
     ),
 )
-instants = st.integers(-90 * 86_400, 480 * 86_400).map(at)  # Four changes of clocks.
 
 
 def utc(text: str) -> datetime:
     return datetime.fromisoformat(text + "Z")
+
+
+# When clocks change in Berlin, New York and on Lord Howe, and the hours around that.
+CHANGES = [
+    utc("2026-03-29T01:00:00"), utc("2026-10-25T01:00:00"),
+    utc("2026-03-08T07:00:00"), utc("2026-11-01T06:00:00"),
+    utc("2026-10-03T15:30:00"), utc("2026-04-04T15:00:00"),
+]  # fmt: skip
+around_changes = st.builds(
+    lambda change, seconds: change + timedelta(seconds=seconds),
+    st.sampled_from(CHANGES),
+    st.integers(-7_200, 7_200),
+)
+instants = st.integers(-90 * 86_400, 480 * 86_400).map(at) | around_changes
 
 
 def slots(pattern: str, zone: str, after: str, count: int) -> list[str]:
@@ -56,6 +69,7 @@ def slots(pattern: str, zone: str, after: str, count: int) -> list[str]:
 def test_every_so_often_is_counted_from_the_start() -> None:
     every = Recurrence(every_ms=90_000, start_at=NOON)
     assert next_slot(every, at(-1)) == NOON
+    assert next_slot(every, at(-9_000)) == NOON
     assert next_slot(every, NOON) == at(90)
     assert next_slot(every, at(89.999)) == at(90)
     assert next_slot(every, at(90 * 1_000_000 + 7)) == at(90 * 1_000_001)
@@ -127,6 +141,13 @@ def test_what_clocks_show_twice_comes_once(
     pattern: str, zone: str, after: str, expected: list[str]
 ) -> None:
     assert slots(pattern, zone, after, len(expected)) == expected
+
+
+def test_what_clocks_show_for_the_second_time_has_been() -> None:
+    """Asked for while they do, between 01:00 and 02:00 UTC."""
+    after = "2026-10-25T01:10:00"
+    assert slots("30 2 * * *", "Europe/Berlin", after, 1) == ["10-26 01:30"]
+    assert slots("30 2,3 * * *", "Europe/Berlin", after, 1) == ["10-25 02:30"]
 
 
 def test_what_is_for_every_hour_comes_an_hour_after_the_other() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from cronsim import CronSim
+from msgspec.structs import replace
 
 from domain.errors import Invalid
 from domain.event import Command
@@ -82,6 +83,21 @@ def test_it_starts_with_its_first_slot() -> None:
     nothing.when(begin(), NOON).then(started)
 
 
+def test_it_may_start_later() -> None:
+    later = minutely(start_at=at(600))
+    started = ScheduleStarted(order(), later, SUBMITTER, NOON, at(600))
+    nothing.when(begin(start_at=at(600)), NOON).then(started)
+
+
+def test_the_instance_at_once_may_come_before_an_end_with_no_slot() -> None:
+    short = minutely(immediately=True, end_at=NOON)
+    nothing.when(begin(immediately=True, end_at=NOON), NOON).then(
+        ScheduleStarted(order(), short, SUBMITTER, NOON, None),
+        fired(0, 1, None),
+        ScheduleEnded(EndReason.END_DATE),
+    )
+
+
 def test_it_may_start_with_an_instance_at_once() -> None:
     started = ScheduleStarted(
         order(), minutely(immediately=True), SUBMITTER, NOON, at(60)
@@ -108,6 +124,10 @@ def test_it_starts_once() -> None:
         (Recurrence(), "recurrenceConfig"),
         (minutely(start_at=at(-60), end_at=at(-1)), "recurrenceConfig.endDate"),
         (minutely(start_at=None, end_at=at(59)), "recurrenceConfig.endDate"),
+        (
+            minutely(start_at=at(-60), end_at=at(-1), immediately=True),
+            "recurrenceConfig.endDate is over",
+        ),
         (minutely(limit=0), "recurrenceConfig.limit"),
     ],
 )
@@ -128,6 +148,7 @@ def test_no_slot_is_fired_out_of_turn() -> None:
 
 
 def test_it_ends_with_its_last_firing() -> None:
+    begun(limit=2).when(fire(60), at(60)).then(fired(60, 1, 120))
     limited = begun(limit=2).given(fired(60, 1, 120))
     limited.when(fire(120), at(120)).then(
         fired(120, 2, 180), ScheduleEnded(EndReason.LIMIT)
@@ -167,6 +188,28 @@ def test_a_slot_may_wait_for_the_instance_before() -> None:
     waiting = busy.given(ScheduleQueued(at(120), at(180), 1))
     waiting.when(fire(120), at(170)).then(fired(120, 2, 180, 170))
     waiting.when(fire(180), at(181)).refused(SlotTaken)
+
+
+def test_what_waits_is_fired_one_after_the_other() -> None:
+    waiting = begun(overlap=Overlap.QUEUE, end_at=at(180)).given(
+        fired(60, 1, 120),
+        ScheduleQueued(at(120), at(180), 1),
+        ScheduleQueued(at(180), None, 2),
+    )
+    first = replace(fired(120, 2, None, 500), waiting=1)
+    waiting.when(fire(120), at(500)).then(first)
+    waiting.given(first).when(fire(180), at(500)).then(
+        fired(180, 3, None, 500), ScheduleEnded(EndReason.END_DATE)
+    )
+
+
+def test_firing_what_waits_leaves_the_next_slot_as_it_is() -> None:
+    waiting = begun(overlap=Overlap.QUEUE).given(
+        fired(60, 1, 120),
+        ScheduleQueued(at(120), at(180), 1),
+        ScheduleSkipped(at(180), at(240)),
+    )
+    waiting.when(fire(120), at(200)).then(fired(120, 2, 240, 200))
 
 
 def test_what_waits_is_fired_after_the_end_date_too() -> None:

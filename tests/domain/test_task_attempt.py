@@ -151,7 +151,11 @@ def test_the_end_waits_for_nobody_but_whoever_asks_waits_for_it() -> None:
 
 def test_whoever_waits_for_the_end_is_woken_by_it() -> None:
     assert {lifecycle.wakes(end) for end in ENDS} == {"end"}
-    assert lifecycle.wakes(stalled(1, 60)) == "ready"
+
+
+def test_the_relay_hears_of_what_may_be_started() -> None:
+    ready: list[TaskEvent] = [submitted(), attempt_failed(1, 10), stalled(1, 60)]
+    assert {lifecycle.wakes(event) for event in ready} == {"ready"}
 
 
 def test_a_task_that_goes_on_can_be_required_not_to() -> None:

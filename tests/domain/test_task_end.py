@@ -17,6 +17,8 @@ from tests.support.builders import OWNER, STRANGER, at
 from tests.support.spec import Spec
 from tests.support.task_words import (
     CI,
+    WORKER,
+    abandon,
     asked_to_stop,
     attempt_failed,
     await_cancellation,
@@ -90,6 +92,16 @@ def test_a_silent_worker_is_no_failure_of_the_task() -> None:
     assert (after.failures, after.stalls) == (0, 1)
 
 
+def test_a_worker_that_gives_it_back_counts_as_lost_unless_it_puts_it_off() -> None:
+    held.when(abandon(), at(5)).then(stalled(1, 5))
+    put_off = replace(stalled(1, 12), is_put_off=True)
+    held.when(abandon(put_off_seconds=7), at(5)).then(put_off)
+    again = held.given(put_off, started(2, 80))
+    assert (again.state.failures, again.state.stalls) == (0, 0)
+    again.when(abandon(2), at(20)).then(stalled(2, 20))
+    again.given(stalled(2, 20), started(3, 99)).when(abandon(3), at(30)).then(silent(3))
+
+
 def test_it_loses_only_so_many_workers() -> None:
     again = held.given(stalled(1, 60), started(2, 120))
     gone = again.when(await_end(), at(120))
@@ -143,6 +155,11 @@ def test_the_worker_hears_of_the_cancellation() -> None:
 
 def test_the_worker_confirms_that_it_has_stopped() -> None:
     stopping.when(confirm(), at(2)).then(cancelled(1))
+    stopping.when(abandon(), at(2)).then(cancelled(1))
+
+
+def test_a_worker_may_stop_unasked() -> None:
+    held.when(confirm(), at(2)).then(cancelled(1, WORKER.id))
 
 
 def test_what_breaks_while_it_is_stopped_is_cancelled_and_not_tried_again() -> None:

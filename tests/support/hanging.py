@@ -35,7 +35,7 @@ def end_after(seconds: float, config: pytest.Config) -> None:
     faulthandler.dump_traceback_later(seconds, exit=True, file=config.stash[STDERR])
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_timeout_set_timer(
     item: pytest.Item, settings: Settings
 ) -> Generator[None, Any, Any]:
@@ -50,7 +50,7 @@ def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
         end_after(GRACE_SECONDS, node.config)
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_runtest_protocol() -> Generator[None, Any, Any]:
     try:
         return (yield)

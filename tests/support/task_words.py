@@ -10,6 +10,7 @@ from typing import Any
 from domain.event import Actor, Event
 from domain.roles import Role
 from domain.task.commands import (
+    AbandonAttempt,
     AwaitCancellation,
     AwaitEnd,
     CancelTask,
@@ -127,6 +128,15 @@ def fail(attempt: int = 1, *, may_retry: bool = True) -> FailAttempt:
         reason=FailureReason.ERROR,
         message="no",
         may_retry=may_retry,
+    )
+
+
+def abandon(attempt: int = 1, put_off_seconds: float | None = None) -> AbandonAttempt:
+    return AbandonAttempt(
+        by=WORKER,
+        attempt=attempt,
+        lease_id=f"l{attempt}",
+        put_off_seconds=put_off_seconds,
     )
 
 
