@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from time import sleep
 
 import psycopg
 import pytest
 
 from domain.clock import utc_now
 from tests.support.client import Caller, Json, made, refused, unique
-from tests.support.running import Installation
+from tests.support.running import Installation, until
 from tests.support.tasks import NOTHING, status
 
-SOON = timedelta(seconds=1)
+# The first, unless the machine is very busy.
+SOON = [timedelta(seconds=seconds) for seconds in (1, 5, 25)]
 LOSE = """
 UPDATE idempotent_request SET status = NULL, taken_until = now()
 WHERE created_at = (SELECT max(created_at) FROM idempotent_request)
@@ -91,9 +91,9 @@ def test_so_is_one_whose_time_passes_before_it_is_on_record(
     made(application.post("/tasks", NOTHING))
     with psycopg.connect(installation.settings.database_url) as busy:
         busy.execute("LOCK TABLE berth_events IN EXCLUSIVE MODE")
-        body = scheduled(utc_now() + SOON)
-        waiting = pool.submit(application.post, "/tasks", body)
-        sleep(SOON.total_seconds())
+        when = utc_now() + timedelta(seconds=1)
+        waiting = pool.submit(application.post, "/tasks", scheduled(when))
+        until(lambda: utc_now() > when)
     answer = made(waiting.result())
     assert told(answer) == ("immediate", None)
     check_is_shown_so(application, answer)
@@ -102,11 +102,13 @@ def test_so_is_one_whose_time_passes_before_it_is_on_record(
 def test_an_answer_that_was_lost_is_the_same_when_its_time_has_passed(
     application: Caller, installation: Installation
 ) -> None:
-    key = {"Idempotency-Key": unique("key")}
-    when = utc_now() + SOON
-    first = made(application.ask("POST", "/tasks", scheduled(when), headers=key))
+    for soon in SOON:
+        key, when = {"Idempotency-Key": unique("key")}, utc_now() + soon
+        first = made(application.ask("POST", "/tasks", scheduled(when), headers=key))
+        if first["scheduleType"] == "scheduled":
+            break  # It was on record before its time.
     assert told(first) == ("scheduled", when)
     assert installation.query(LOSE)
-    sleep(SOON.total_seconds())
+    until(lambda: utc_now() > when)
     again = made(application.ask("POST", "/tasks", scheduled(when), headers=key))
     assert again == first
