@@ -13,10 +13,11 @@ HOST = "127.0.0.1"
 class Gate:
     """Open at first. While `answers` is set, what the server says goes on.
 
-    It is no longer once a request has begun with `holds`, if that is not empty.
+    It is no longer once a request has begun with `holds`, if that is not empty. Whoever
+    comes while it is shut is answered with `says`, if that is not empty.
     """
 
-    holds = b""
+    holds = says = b""
 
     def __init__(self, target: int) -> None:
         self.answers = threading.Event()
@@ -56,7 +57,13 @@ class Gate:
                     self._start(client, server)
                     self._start(server, client, may_pass=self.answers)
                 else:
-                    client.close()
+                    self._turn_away(client)
+
+    def _turn_away(self, client: socket.socket) -> None:
+        with client, suppress(OSError):
+            if self.says:
+                client.recv(65_536)
+                client.sendall(self.says)
 
     def _start(
         self,

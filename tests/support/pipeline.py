@@ -39,6 +39,7 @@ class Pipeline:
             "BERTH_TOKEN": self.caller.token,
             "BERTH_REPOSITORY": place["repositoryIdentifier"],
         }
+        shell = ("sh", "-c", f'exec "$@" {streams}', "sh")
         with told.open("w") as log:
             shell = ["sh", "-c", f'exec "$@" {streams}', "sh"]
             process = subprocess.Popen(

@@ -84,7 +84,7 @@ def main() -> None:
             signal.signal(number, signal.SIG_DFL)
         os.execv(command[0], command)  # noqa: S606
     except OSError as error:
-        print(f"cannot run {command[0]}: {error.strerror}", file=sys.stderr)
+        sys.stderr.write(f"cannot run {command[0]}: {error.strerror}\n")
         sys.exit(_CANNOT_RUN)
 
 

@@ -63,5 +63,6 @@ class Command:
 
     def _send(self, number: signal.Signals) -> None:
         kill = os.kill if self._is_at_terminal else os.killpg
-        with suppress(ProcessLookupError):
+        # Under sudo nobody may tell it; then it is waited for until it has ended.
+        with suppress(ProcessLookupError, PermissionError):
             kill(self._process.pid, number)

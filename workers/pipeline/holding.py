@@ -106,7 +106,6 @@ async def _give_back(ticket: Ticket, tell: Tell) -> None:
     try:
         status = await ticket.give_back()
     except PipelineError as error:
-        left = max(ticket.seconds_left, 0)
-        tell(f"not given back, so it is locked for {left:.0f} s more at most: {error}")
+        tell(f"not given back, so it is locked until its lease is over: {error}")
     else:
         tell(f"given back: {status}")

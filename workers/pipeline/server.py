@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
@@ -21,8 +22,6 @@ ANSWER_SECONDS_MAX = 15.0  # Beyond what the server was asked to wait.
 PAUSES_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 PAUSE_SECONDS_MAX = 30.0
 IN_USE = "IDEMPOTENCY_KEY_IN_USE"  # What was asked first is still being carried out.
-# Not now; somebody in between cannot reach it; it stops or its database is away.
-AGAIN = {429, 502, 503, 504}
 
 Bearer = Callable[[], Awaitable[str]]
 Tell = Callable[[str], None]
@@ -49,6 +48,16 @@ class Refused(PipelineError):
             str(said)
             if said
             else f"the server answered {status}, and not as Berth does"
+        )
+
+    @property
+    def is_for_now(self) -> bool:
+        """It says so, it or somebody in between failed, or did not hear all of us."""
+        return (
+            self.status == HTTPStatus.TOO_MANY_REQUESTS
+            or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            or (self.status == HTTPStatus.REQUEST_TIMEOUT and not self.code)
+            or self.code == IN_USE
         )
 
 
@@ -92,7 +101,7 @@ class Server:
                 for pause in _pauses():
                     try:
                         return await self._once(request)
-                    except httpx2.TransportError as error:
+                    except httpx2.RequestError as error:
                         rest, known = pause, why
                         why = str(error) or type(error).__name__
                     except _NotNow as error:
@@ -115,7 +124,7 @@ class Server:
         if answer.is_success and isinstance(content, dict):
             return content
         refusal = Refused(answer.status_code, content)
-        if refusal.status in AGAIN or refusal.code == IN_USE:
+        if refusal.is_for_now:
             raise _NotNow(refusal, answer.headers)
         raise refusal
 

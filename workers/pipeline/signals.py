@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
+
+from workers.pipeline.server import PipelineError
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIGNALLED = (
@@ -45,9 +47,12 @@ class Signals:
         task = asyncio.create_task(work)
         with self.going_to(lambda _: task.cancel()):
             await asyncio.wait({task})
-        if task.cancelled() and self.first is not None:
-            raise Interrupted(self.first)
-        return task.result()
+        if self.first is None:
+            return task.result()
+        # Also if it came to something in that moment: too late to be cancelled.
+        with suppress(asyncio.CancelledError, PipelineError):
+            task.result()
+        raise Interrupted(self.first)
 
     @contextmanager
     def going_to(self, told: Told) -> Iterator[None]:

@@ -13,7 +13,6 @@ import math
 import re
 from asyncio import Task
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -159,10 +158,16 @@ class Ticket:
 
     async def leave(self) -> None:
         """Give back whatever there is, as well as that can be done."""
-        with suppress(PipelineError):
-            if self._requesting is not None:
+        if self._requesting is None:
+            return
+        try:
+            async with asyncio.timeout(LAST_SECONDS_MAX):
                 self.id = await self._requesting
                 await self.give_back()
+        except (TimeoutError, PipelineError) as error:
+            if self.id or not isinstance(error, Refused):
+                why = str(error) or "no answer in time"
+                self._tell(f"a ticket of {self._place.name} may be left: {why}")
 
     async def give_back(self) -> str:
         """Release it, or leave the queue; what became of it."""

@@ -131,6 +131,29 @@ def test_nor_does_a_moment_without_the_server_end_it(
     assert not owner.look(prod)["isLocked"]
 
 
+@pytest.mark.parametrize(
+    "says",
+    [
+        b"HTTP/1.1 408 Request Timeout\r\n\r\n<html>",
+        b"HTTP/1.1 500 Internal Server Error\r\n\r\n<html>",
+        b"HTTP/1.1 520 \r\n\r\n<html>",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n<html>",
+    ],
+)
+def test_nor_does_a_proxy_that_cannot_reach_the_server(
+    gate: Gate, pipeline: Pipeline, owner: Caller, prod: Json, says: bytes
+) -> None:
+    running = pipeline.start("lock", prod, "--lease", "30", "--", "sh", "-c", ENDLESS)
+    assert running.ticket()
+    gate.says = says
+    gate.shut()
+    running.signalled(signal.SIGTERM)
+    until(lambda: running.told.count("asking again") > 0)
+    gate.open()
+    assert running.done().code == 9
+    assert not owner.look(prod)["isLocked"]
+
+
 def test_the_command_is_ended_before_anybody_else_is_given_the_lock(
     gate: Gate, pipeline: Pipeline, owner: Caller, prod: Json
 ) -> None:

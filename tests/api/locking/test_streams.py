@@ -64,7 +64,9 @@ def test_a_reader_that_stalls_does_not_keep_a_command_running_without_the_lock(
         while True:
             os.write(full, b"-" * 4096)
     gate.shut()
-    until(lambda: bool(select.select((running.process.stdout,), (), (), 0)[0]))
+    assert running.process.stdout is not None
+    printing = running.process.stdout.fileno()
+    until(lambda: bool(select.select((printing,), (), (), 0)[0]))
     gate.open()
     done = running.done()
     assert (done.code, done.printed) == (FAILED, "told\n")
