@@ -39,9 +39,8 @@ class Pipeline:
             "BERTH_TOKEN": self.caller.token,
             "BERTH_REPOSITORY": place["repositoryIdentifier"],
         }
-        shell = ("sh", "-c", f'exec "$@" {streams}', "sh")
+        shell = ["sh", "-c", f'exec "$@" {streams}', "sh"]
         with told.open("w") as log:
-            shell = ["sh", "-c", f'exec "$@" {streams}', "sh"]
             process = subprocess.Popen(
                 [*shell, sys.executable, "-c", MAIN, command, place["name"], *words],
                 env=environment | more,
