@@ -15,22 +15,25 @@ FROM (
 ) AS queue;
 
 -- name: views
--- How long ago the first event came to pass that a view does not show yet.
+-- How long ago the first event came to pass that a view does not show yet. One that no
+-- worker has begun to keep shows nothing.
 SELECT
-    application_name AS view,
-    (tip - notification_id)::float8 AS events,
+    known.view,
+    (tip - shown)::float8 AS events,
     greatest(0, extract(epoch FROM now() - coalesce((
         SELECT (event_json(state) #>> '{origin,at}')::timestamptz
         FROM berth_events
-        WHERE berth_events.notification_id = berth_tracking.notification_id + 1
+        WHERE berth_events.notification_id = shown + 1
     ), now())))::float8 AS seconds
-FROM berth_tracking, (
+FROM unnest(%(views)s::text[]) AS known (view)
+LEFT JOIN berth_tracking ON application_name = known.view
+CROSS JOIN LATERAL (SELECT coalesce(notification_id, 0) AS shown) AS kept
+CROSS JOIN (
     SELECT coalesce((
         SELECT notification_id FROM berth_events
         ORDER BY notification_id DESC LIMIT 1
     ), 0) AS tip
-) AS journal
-WHERE application_name = ANY(%(views)s);
+) AS journal;
 
 -- name: journal
 SELECT coalesce((

@@ -84,6 +84,16 @@ def test_a_view_lags_by_what_it_does_not_show_and_the_age_of_that(
         assert 90 <= told["berth_view_lag_seconds", name] < 90 + AT_MOST
 
 
+def test_a_view_that_nobody_has_begun_to_keep_lags_by_all_there_is(
+    own_journal_url: str,
+) -> None:
+    append(own_journal_url, STORY)
+    told = values(read(own_journal_url))
+    for name in VIEWS:
+        assert told["berth_view_lag_events", name] == len(STORY)
+        assert told["berth_view_lag_seconds", name] > 0
+
+
 def instant_of(url: str) -> str:
     """When the last event happened, as it is stored."""
     with psycopg.connect(url) as connection:
