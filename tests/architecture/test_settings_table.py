@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.test_house import FILES, ROOT
+from workers import wiring
 
 NAME = re.compile(r"BERTH_[A-Z][A-Z_]*[A-Z]")
 TABLE = ROOT / "docs" / "deploy.md"
@@ -56,3 +57,17 @@ def test_no_page_speaks_of_a_setting_that_is_not_there() -> None:
     pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
     for page in pages:
         assert names_in(page) <= known, page.name
+
+
+def test_the_page_tells_how_many_connections_a_process_may_take() -> None:
+    """Those of its pools and its journal's; a worker follows the journal on others."""
+    api = (
+        wiring.READER_CONNECTIONS_MAX
+        + wiring.SECRET_CONNECTIONS_MAX
+        + wiring.WEBHOOK_CONNECTIONS_MAX
+        + 1
+    )
+    tails = sum(len(re.findall(r"= Tail\(", file.read_text())) for file in FILES)
+    page = " ".join(TABLE.read_text().split())
+    told = f"Each API takes up to {api} connections to PostgreSQL, each worker up to"
+    assert f"{told} {api + tails}:" in page
