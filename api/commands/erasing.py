@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from signal import SIGINT, default_int_handler, signal
 
 from api.commands.up_folder import settings_of
 from domain.event import system
@@ -85,8 +86,15 @@ async def _show(erasing: Erasing, subject: str, held: Holdings, force: bool) -> 
 
 
 def _is_agreed() -> bool:
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         print("Say --yes to erase without being asked.", file=sys.stderr)
         return False
-    answer = input("This cannot be undone. Erase? [y/N] ")
+    # Else asyncio's own would wait for the answer before it heeds Ctrl-C.
+    before = signal(SIGINT, default_int_handler)
+    try:
+        answer = input("This cannot be undone. Erase? [y/N] ")
+    except EOFError:
+        return False
+    finally:
+        signal(SIGINT, before)
     return answer.strip().lower() in {"y", "yes"}

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Sequence
+from signal import SIGINT
 from urllib.parse import quote
 
 import psycopg
@@ -16,7 +21,7 @@ from tests.api.erasing_scene import From, Scene, caught_up, own, scene, traces
 from tests.api.test_rebuild import rows
 from tests.support.canaries import Canaries, tables
 from tests.support.client import made, refused, unique
-from tests.support.running import Api, Installation, until
+from tests.support.running import ENOUGH_SECONDS, Api, Installation, until
 from tests.support.tasks import HOURLY, submitted
 from workers.wiring import running
 
@@ -162,6 +167,40 @@ def test_refusals_that_are_counted_are_put_down_without_the_name(scene: Scene) -
     assert [one["accessed_by"] for one in (counted, first)] == [shown, shown]
     assert counted["ip_address"] == first["ip_address"] == "erased"
     assert traces(scene) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(b"", 130), (b"n\n", 1), (b"\x04", 1)], ids=["^C", "no", "^D"]
+)
+def test_whoever_is_asked_can_still_leave(
+    scene: Scene, answer: bytes, code: int
+) -> None:
+    """Without an answer by Ctrl-C, which is a signal, or by the end of the input."""
+    keyboard, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "api", "erase", "nobody@example.org"],
+        env=os.environ | scene.here.environment,
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            assert process.stdout
+            said = b""
+            while b"[y/N]" not in said:
+                said += process.stdout.read(1)
+            if answer:
+                os.write(keyboard, answer)
+            else:
+                process.send_signal(SIGINT)
+            rest, _ = process.communicate(timeout=ENOUGH_SECONDS)
+        finally:
+            process.kill()
+    os.close(keyboard)
+    os.close(terminal)
+    assert process.returncode == code
+    assert b"Traceback" not in rest
+    assert b"Nothing was known" not in rest
 
 
 def test_the_command_line_asks_before_it_erases(scene: Scene) -> None:
