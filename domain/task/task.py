@@ -91,6 +91,7 @@ class Task(Struct, frozen=True):
     lease_until: datetime | None = None
     holder: Holder | None = None
     cancelled_by: str = ""
+    schedule_id: str | None = None
 
 
 def evolve(task: Task, event: TaskEvent) -> Task:
@@ -100,6 +101,7 @@ def evolve(task: Task, event: TaskEvent) -> Task:
                 order=event.order,
                 submitter=event.submitter,
                 ready_at=event.ready_at,
+                schedule_id=event.schedule_id,
             )
         case TaskStarted():
             return replace(
