@@ -109,6 +109,7 @@ def lock_status(
             acquired_at=holder.acquired_at,
             expires_at=holder.expires_at,
             expires_in_seconds=seconds_left(holder, at),
+            ticket_id=holder.id,
         )
     waiting = [
         QueuedLock(

@@ -78,7 +78,10 @@ class EnvironmentPatch(
 
 
 class CurrentLock(Answer, frozen=True, kw_only=True, rename="camel"):
-    """`acquiredAt` is null until the ticket that was granted the lock acquires it."""
+    """`acquiredAt` is null until the ticket that was granted the lock acquires it.
+
+    With `ticketId` an owner can release it in the holder's place.
+    """
 
     locked_by: str
     lock_reason: str | None
@@ -86,6 +89,7 @@ class CurrentLock(Answer, frozen=True, kw_only=True, rename="camel"):
     acquired_at: datetime | None
     expires_at: datetime
     expires_in_seconds: int
+    ticket_id: str
 
 
 class QueuedLock(Answer, frozen=True, kw_only=True, rename="camel"):

@@ -31,6 +31,7 @@ ENVIRONMENT: dict[str, Any] = {
             "acquiredAt": "2024-01-15T14:00:00Z",
             "expiresAt": "2024-01-15T15:00:00Z",
             "expiresInSeconds": 3600,
+            "ticketId": "ticket_123abc",
         },
         "queuedLocks": [
             {

@@ -72,6 +72,7 @@ def test_the_holder_is_told_everything_and_shown_to_everybody(
             "acquiredAt": shown["acquiredAt"],
             "expiresAt": held["expiresAt"],
             "expiresInSeconds": seen["lockExpiresInSeconds"],
+            "ticketId": held["ticketId"],
         },
         "queuedLocks": [],
     }
