@@ -101,9 +101,6 @@ FORGERIES = {
     "not base64": "!.!.!",
     "not JSON": ".".join([encode(b"{"), encode(b"}"), "AAAA"]),
     "3,000 nested arrays, well signed": sign_text("[" * 3_000 + "]" * 3_000),
-    "2,000 nested arrays as a claim, well signed": sign_text(
-        json.dumps(CLAIMS)[:-1] + ', "a": ' + "[" * 2_000 + "]" * 2_000 + "}"
-    ),
     "5,000 nested arrays": ".".join([encode(b"[" * 5_000), "AAAA", "AAAA"]),
 }
 
@@ -114,6 +111,14 @@ def test_a_forged_token_is_nobody_s(api: Api, name: str) -> None:
     answer = api.bearing("").ask("GET", "/environments", headers=headers)
     assert refused(answer, 401, "UNAUTHENTICATED")["message"]
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_how_deep_a_good_token_may_be_is_python_s_to_say(api: Api) -> None:
+    """Its reader gives up at some depth, which is another one in each version."""
+    claims = json.dumps(CLAIMS)[:-1] + ', "a": ' + "[" * 2_000 + "]" * 2_000 + "}"
+    headers = {"authorization": f"Bearer {sign_text(claims)}"}
+    answer = api.bearing("").ask("GET", "/environments", headers=headers)
+    assert answer.status_code == 200 or refused(answer, 401, "UNAUTHENTICATED")
 
 
 def test_the_token_that_they_were_made_of_is_good(api: Api) -> None:
