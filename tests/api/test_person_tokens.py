@@ -29,7 +29,7 @@ CLAIMS: Json = {
     "sub": "olga",
     "role": "owner",
     "iat": NOW,
-    "exp": NOW + 600,
+    "exp": NOW + 86_400,
 }
 THEIR_SECRET = "x" * 48
 
@@ -77,9 +77,9 @@ FORGERIES = {
     "another issuer": sign(CLAIMS | {"iss": "https://elsewhere.example"}),
     "another audience": sign(CLAIMS | {"aud": "elsewhere"}),
     "expired beyond the leeway": sign(CLAIMS | {"exp": NOW - 31}),
-    "issued in the future": sign(CLAIMS | {"iat": NOW + 3_600}),
-    "not valid yet": sign(CLAIMS | {"nbf": NOW + 3_600}),
-    "exp as text": sign(CLAIMS | {"exp": str(NOW + 600)}),
+    "issued in the future": sign(CLAIMS | {"iat": NOW + 86_400}),
+    "not valid yet": sign(CLAIMS | {"nbf": NOW + 86_400}),
+    "exp as text": sign(CLAIMS | {"exp": str(NOW + 86_400)}),
     "exp beyond all years": sign(CLAIMS | {"exp": 10**18}),
     "exp infinite": sign(CLAIMS | {"exp": float("inf")}),
     "exp not a number": sign(CLAIMS | {"exp": float("nan")}),
