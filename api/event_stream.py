@@ -50,15 +50,21 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 ]
+HISTORY_LOST = "HISTORY_LOST"
 SLOW = "you do not take what is sent; read faster, or ask for less"
 STOPPING = "this process is stopping; ask again"
+LOST = (
+    "the database has come back with less than it had: what you were told after"
+    " resumeAfter is not on record"
+)
 TOKEN_OVER = "this token has expired or was revoked"  # noqa: S105 - it is none
 
 
 class StreamEnd(Struct, frozen=True, rename="camel"):
     """The last event of a stream, named `berth.end`.
 
-    `code` says why; `resume_after` goes into `Last-Event-ID`, or `after`.
+    `code` says why; `resume_after` goes into `Last-Event-ID`, or `after`, and is the
+    event's id where the reader has come further than there is anything on record.
     """
 
     code: str
@@ -126,6 +132,7 @@ class EventStream:
         self._feed = feed
         self._wanted = wanted
         self._position = position
+        self._lost = feed.lost
         self._caller = caller
         self._caller_again = caller_again
         self._check_token = check_token
@@ -157,7 +164,7 @@ class EventStream:
                 ended.result()  # An error that nobody expected is for the log.
 
     async def _tell(self, send: Send) -> None:
-        code, message = "", ""
+        code, message, place = "", "", b""
         try:
             async with self._feed.following():
                 await self._follow(send)
@@ -171,9 +178,12 @@ class EventStream:
             log.error("vault closed", key_version=version, reason=message)  # noqa: TRY400 - it is no bug
         except DomainError as refusal:
             code, message = refusal.code, str(refusal)
-        end = StreamEnd(code, message, sequence_of(self._position))
-        data = msgspec.json.encode(end)
-        await _send(send, b"event: berth.end\ndata: %s\n\n" % data, more=False)
+        resume_after = sequence_of(self._position)
+        if code == HISTORY_LOST:  # Who connects again by himself goes back to there.
+            place = b"id: %s\n" % resume_after.encode()
+        data = msgspec.json.encode(StreamEnd(code, message, resume_after))
+        end = b"%sevent: berth.end\ndata: %s\n\n" % (place, data)
+        await _send(send, end, more=False)
 
     async def _follow(self, send: Send) -> None:
         """Until something ends it."""
@@ -203,6 +213,11 @@ class EventStream:
     def _check(self) -> None:
         if self._feed.is_closing:
             raise Ended("STOPPING", STOPPING)
+        if self._lost is not self._feed.lost:
+            self._lost = self._feed.lost
+            if self._position > self._lost.after:
+                self._position = self._lost.after
+                raise Ended(HISTORY_LOST, LOST)
         is_revoked = self._caller.actor.token_id in self._feed.revoked
         if is_revoked or utc_now() >= self._caller.expires_at:
             raise Unauthenticated(TOKEN_OVER)
@@ -213,7 +228,7 @@ class EventStream:
         due = asyncio.get_running_loop().time() + expires
         try:
             async with asyncio.timeout_at(min(self._ping_at, self._look_again_at, due)):
-                await self._feed.beyond(self._position)
+                await self._feed.beyond(self._position, self._lost)
         except TimeoutError:
             pass
 

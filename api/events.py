@@ -156,14 +156,17 @@ async def _page(
     check_reached(after, page.tip, "after")
     if page.entries or not wait_seconds:
         return page
+    lost = feed.lost
     async with feed.following():
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_seconds):
                 while not page.entries:
                     if page.is_last:
-                        await feed.beyond(page.until)
+                        await feed.beyond(page.until, lost)
                     if feed.is_closing:
                         raise JournalUnavailable("this process is stopping; ask again")
+                    if feed.lost is not lost:
+                        check_reached(page.until, feed.lost.after, "after")
                     page = await feed.newest(wanted, page.until, limit)
     return page
 

@@ -27,6 +27,10 @@ class Entry:
         return self._found.record.position
 
     @property
+    def id(self) -> str:
+        return self._found.record.id
+
+    @property
     def size_bytes(self) -> int:
         return self._found.bytes
 

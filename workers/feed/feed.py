@@ -2,6 +2,9 @@
 
 Those who follow share one reading of the journal: while there is any, each new event is
 read once, whatever their number, and none of them asks the database while it keeps up.
+
+Each reading begins with the last event of the one before. If that is not there any
+more, or is another one, the journal has come back with less than it had.
 """
 
 from __future__ import annotations
@@ -9,8 +12,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import takewhile
 
+import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.errors import JournalUnavailable, VaultClosed
 from domain.event import Actor
@@ -30,6 +36,7 @@ TOLD_AT_ONCE = 50
 # A busy journal is read in such steps, so that each read brings many.
 STEP_SECONDS = 0.01
 LOOK_EVERY_SECONDS = 5.0
+log = structlog.get_logger()
 
 
 class Wanted(Struct, frozen=True):
@@ -52,11 +59,25 @@ class Page(Struct, frozen=True):
         return self.until >= self.tip
 
 
+class Lost(Struct, frozen=True):
+    """What followed the position `after` is gone, and others may be there instead.
+
+    As after a failover to a standby that lacked the last commits.
+    """
+
+    after: int = 2**62
+
+
 class Feed:
-    """`is_closing`: nobody should wait for anything any more."""
+    """`is_closing`: nobody should wait for anything any more.
+
+    `lost` is another one each time that the journal has come back with less: whoever
+    had come further by then has to begin again from there.
+    """
 
     def __init__(self, events: EventsRead) -> None:
         self.is_closing = False
+        self.lost = Lost()
         self.events = events
         self.revoked: set[str] = set()
         self._installation = ""
@@ -139,14 +160,18 @@ class Feed:
                 self._window = self._closed = None
                 self.revoked.clear()
 
-    async def beyond(self, position: int) -> None:
-        """Until there is something after `position`, or nobody should wait.
+    async def beyond(self, position: int, lost: Lost | None = None) -> None:
+        """Until there is something after `position`, or nobody should wait, or more is
+        lost than was `lost` when it was read.
 
         `VaultClosed` if there is, and this process cannot open it.
         """
+        lost = lost or self.lost
         while not self.is_closing and (
             self._window is None or self._window.tip <= position
         ):
+            if self.lost is not lost:
+                return
             if (closed := self._closed) is not None:
                 raise VaultClosed(str(closed), version=closed.version)
             news = asyncio.get_running_loop().create_future()
@@ -181,14 +206,19 @@ class Feed:
             self._window = Window(begin) if self._followers else None
             await self._tell()
         while (window := self._window) is not None:
-            piece = await self._read_all(window.tip)
+            piece = await self._read_on(window)
             self._closed = None
+            if piece is None:
+                await self._lose(window)
+                continue
             entries = self._entries(piece)
             for found in piece.found:
                 if isinstance(found.record.event, TokenRevoked):
                     self.revoked.add(token_id_of(found.record.originator_id))
             if entries:
                 window.add(entries)
+                if window.tip != piece.until:  # Somebody has removed some of them.
+                    self._window = Window(piece.until) if self._followers else None
                 await self._tell()
             if piece.is_cut:
                 raise JournalUnavailable(NEWER)
@@ -219,9 +249,35 @@ class Feed:
                 about=choice.environment_id,
             )
 
-    async def _read_all(self, after: int) -> Piece:
+    async def _read_on(self, window: Window) -> Piece | None:
+        """What comes next; None if what it ends with is not in the journal any more."""
+        if (last := window.last) is None:
+            piece = await self._read_all(window.tip)
+            return piece if piece.tip >= window.tip else None
+        piece = await self._read_all(window.tip - 1, more_bytes=last.size_bytes)
+        if not (piece.found and window.has(piece.found[0].record)):
+            return None
+        return replace(piece, found=piece.found[1:])
+
+    async def _lose(self, window: Window) -> None:
+        """Find out where another history begins; tell those who had come further."""
+        after, is_same = window.start, True
+        while is_same:
+            piece = await self._read_all(after)
+            records = [found.record for found in piece.found]
+            same = [*takewhile(window.has, records)]
+            after = same[-1].position if same else min(after, piece.tip)
+            is_same = bool(same)
+        self.lost = Lost(after)
+        log.warning("the journal has come back with less", after=after)
+        self._window = Window(after) if self._followers else None
+        await self._tell()
+
+    async def _read_all(self, after: int, more_bytes: int = 0) -> Piece:
         await self._know_installation()
-        return await self.events.after(after, limit=READ_MAX, bytes_max=READ_BYTES_MAX)
+        return await self.events.after(
+            after, limit=READ_MAX, bytes_max=READ_BYTES_MAX + more_bytes
+        )
 
     async def _know_installation(self) -> None:
         if not self._installation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from domain.record import Recorded
 from workers.feed.entry import Entry
 
 ENTRIES_MAX = 5_000
@@ -13,8 +14,8 @@ BYTES_MAX = 16 * 1024 * 1024
 class Window:
     """Begins empty at a position; whoever stands before it must read elsewhere."""
 
-    def __init__(self, tip: int) -> None:
-        self.tip = self._start = tip
+    def __init__(self, start: int) -> None:
+        self.tip = self.start = start
         self._entries: list[Entry] = []
         self._bytes = 0
 
@@ -28,11 +29,22 @@ class Window:
 
     def covers(self, position: int) -> bool:
         """Whether it has all there is after `position`."""
-        return position >= self._start
+        return position >= self.start
+
+    @property
+    def last(self) -> Entry | None:
+        """The newest of those that it has."""
+        return self._entries[-1] if self._entries else None
+
+    def has(self, record: Recorded) -> bool:
+        """Whether it has this very event, and not another one at its position."""
+        number = record.position - self.start - 1
+        is_there = 0 <= number < len(self._entries)
+        return is_there and self._entries[number].id == record.id
 
     def after(self, position: int, limit: int, bytes_max: int) -> Sequence[Entry]:
         """At most `limit`, and no more once they are `bytes_max` long."""
-        begin = position - self._start
+        begin = position - self.start
         found, size = self._entries[begin : begin + limit], 0
         for number, entry in enumerate(found, start=1):
             size += entry.size_bytes
@@ -46,5 +58,5 @@ class Window:
         while left - gone > ENTRIES_MAX or self._bytes > BYTES_MAX // 2:
             self._bytes -= self._entries[gone].size_bytes
             gone += 1
-        self._start += gone
+        self.start += gone
         del self._entries[:gone]
