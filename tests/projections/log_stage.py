@@ -67,6 +67,12 @@ class Stage:
         with psycopg.connect(self.url) as connection:
             connection.execute(statement, values)
 
+    def do_all(self, *statements: LiteralString) -> None:
+        """At once, for all who look."""
+        with psycopg.connect(self.url) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
 
 @contextmanager
 def sealing_stage(url: str, subjects: Subjects | None = None) -> Iterator[Stage]:

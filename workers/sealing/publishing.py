@@ -51,12 +51,18 @@ class Publishing:
         return self.contradiction
 
     def forget(self) -> None:
-        """An outlet may have been replaced meanwhile: ask them all again."""
+        """An outlet may have been replaced meanwhile, or been given more by another
+        process: ask them all again.
+        """
         self._given.clear()
 
     async def look(self) -> None:
-        """Ask those outlets what they have that were not asked, or knew otherwise."""
-        await asyncio.gather(*map(self._ask, self._outlets))
+        """Ask those outlets what they have that were not asked, or knew otherwise, or
+        were given more than is sealed by now.
+        """
+        newest = await self._log.newest()
+        size = newest.checkpoint.size if newest else 0
+        await asyncio.gather(*(self._ask(outlet, size) for outlet in self._outlets))
 
     async def run_once(self) -> int:
         """Give each what it lacks; return how many were given something."""
@@ -67,8 +73,10 @@ class Publishing:
         given = [self._give(outlet, newest) for outlet in self._outlets]
         return sum(await asyncio.gather(*given))
 
-    async def _ask(self, outlet: Outlet) -> None:
-        if outlet.name in self._given and outlet.name not in self._contradictions:
+    async def _ask(self, outlet: Outlet, size: int) -> None:
+        given = self._given.get(outlet.name)
+        is_known = given is not None and given <= size
+        if is_known and outlet.name not in self._contradictions:
             return
         try:
             note = await outlet.last()

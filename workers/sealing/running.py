@@ -57,5 +57,5 @@ def sealing(
     publishing = Publishing(Log(database), keys, outlets)
     broker.when_back.append(publishing.forget)
 
-    sealer = Sealer(SealStore(database), keys, publishing.objection)
+    sealer = Sealer(SealStore(database), keys, publishing.objection, publishing.forget)
     return Sealing(sealer, publishing)

@@ -25,15 +25,24 @@ Contradiction = Callable[[], Awaitable[str | None]]
 
 
 class Sealer:
-    """`contradiction` is asked before each seal; it may take its time at first."""
+    """`contradiction` is asked before each seal; it may take its time at first.
+
+    `when_leading` is called before the first seal of each lead: another may have led
+    since the last one, and the database may be one that has lost what it sealed.
+    """
 
     def __init__(
-        self, store: SealStore, keys: LogKeys, contradiction: Contradiction
+        self,
+        store: SealStore,
+        keys: LogKeys,
+        contradiction: Contradiction,
+        when_leading: Callable[[], None] = lambda: None,
     ) -> None:
         self.is_leading = False
         self._store = store
         self._keys = keys
         self._contradiction = contradiction
+        self._when_leading = when_leading
         self._refused = 0
         self._is_on_record = True  # For all that is known: of a process before.
 
@@ -48,6 +57,7 @@ class Sealer:
             connection = await asyncio.shield(opening)
             while not await asyncio.to_thread(self._store.lead, connection):  # noqa: ASYNC110
                 await asyncio.sleep(FOLLOW_EVERY_SECONDS)
+            self._when_leading()
             self.is_leading = True
             while True:
                 if not await self._seal(connection):

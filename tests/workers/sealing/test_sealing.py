@@ -50,7 +50,7 @@ async def running(
         log_keys = LogKeys(database, Vault(database, keys))
         publishing = Publishing(stage.log, log_keys, outlets)
         store = SealStore(database, apart_seconds=0)
-        sealer = Sealer(store, log_keys, publishing.objection)
+        sealer = Sealer(store, log_keys, publishing.objection, publishing.forget)
         tasks = [
             asyncio.create_task(run_forever("sealer", sealer.run, 0.1)),
             asyncio.create_task(run_forever("checkpoints", publishing.run_once, 0.1)),
