@@ -55,7 +55,7 @@ LIMIT 1
 LAST: LiteralString = """
 SELECT coalesce(max(notification_id), 0) AS last FROM berth_events
 """
-SAME_INSTANT_MAX = 10_000
+LOOKED_AT_ONCE = 10_000
 PIECE_MAX = 1_000
 PIECE_BYTES_MAX = 4 * 1024 * 1024
 MILLISECOND = timedelta(milliseconds=1)
@@ -134,11 +134,13 @@ class Past:
         with self._database.cursor() as cursor:
             before = moment_in(cursor, since, inclusive=False)
             until = moment_in(cursor, since + MILLISECOND, inclusive=False)
-            first = before.position + 1
-            last = min(until.position, before.position + SAME_INSTANT_MAX)
-            values = {"id": event_id, "first": first, "last": last}
-            row = cursor.execute(WITH_ID, values).fetchone()
-        return row["notification_id"] if row else None
+            for first in range(before.position + 1, until.position + 1, LOOKED_AT_ONCE):
+                last = min(until.position, first + LOOKED_AT_ONCE - 1)
+                values = {"id": event_id, "first": first, "last": last}
+                if row := cursor.execute(WITH_ID, values).fetchone():
+                    position: int = row["notification_id"]
+                    return position
+        return None
 
     def _last(self) -> int:
         with self._database.cursor() as cursor:

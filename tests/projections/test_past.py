@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from domain.environment.events import EnvironmentRevised
-from domain.record import Recorded
+from domain.record import Recorded, origin_of
 from domain.task.events import TaskProgressed
 from domain.webhook.wishes import TAGS
 from projections.storage.database import Database
@@ -19,7 +19,8 @@ from projections.storage.instants import moment_of
 from projections.storage.past import PIECE_BYTES_MAX, PIECE_MAX, Past
 from projections.storage.uuid7 import EPOCH, event_id
 from tests.projections.test_views import append
-from tests.support.builders import at, registered, requested
+from tests.support.builders import OWNER, at, registered, requested
+from tests.support.journal_rows import put
 
 NEWER = """
 UPDATE berth_events SET topic = 'lock.teleported', state = convert_to(
@@ -117,6 +118,26 @@ def test_an_event_is_found_by_its_id_among_those_of_its_millisecond(
     async def read() -> None:
         assert [await past.find(id_) for id_ in ids] == [*range(1, 10)]
         assert {await past.find(id_) for id_ in nobody} == {None}
+
+    asyncio.run(read())
+
+
+def test_an_event_is_found_however_many_happened_in_its_millisecond(
+    past: Past, own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a thousand tickets lapse at once."""
+    monkeypatch.setattr("projections.storage.past.LOOKED_AT_ONCE", 3)
+    ids = [event_id(at(9)) for _ in range(8)]
+    origin = origin_of(OWNER, at(9))
+    events = enumerate(ids, 1)
+    put(
+        own_journal_url,
+        [Recorded("uat", n, n, id_, requested(id_), origin) for n, id_ in events],
+    )
+
+    async def read() -> None:
+        assert [await past.find(id_) for id_ in ids] == [*range(1, 9)]
+        assert await past.find(event_id(at(9))) is None
 
     asyncio.run(read())
 
