@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from domain.environment.assignment import had
 from domain.environment.chronicle import Chronicle, chronicle
 from domain.environment.environment import Environment
+from domain.errors import JournalUnavailable
 from domain.fold import fold_of
 from domain.project import Project, project, stream_of
 from projections.environment_history import environment_history, sql
@@ -20,6 +21,7 @@ from projections.environment_listing import Listed, with_time_passed
 from projections.recent_holds import with_past_holds
 from projections.storage.database import Database
 from projections.storage.entry import entry_at
+from projections.storage.failures import ALTERED
 from projections.storage.instants import Moment, first_since, moment_of
 from projections.storage.reader import Reader
 from projections.storage.time_travel import (
@@ -126,11 +128,14 @@ class History:
     ) -> list[Listed]:
         """How they were at `at`, when the journal ended at `position`.
 
-        In the listing's order. Who was not there is left out.
+        In the listing's order. Who was not there is left out. `JournalUnavailable` if
+        only a newer version of Berth can tell, or somebody has altered the journal.
         """
         chronicles = await self._travel.states(chronicle, ids, position)
         there = {id_: one for id_, one in chronicles.items() if one.environment.details}
         projects = await self._projects(there.values(), position)
+        if any(_project_of(one) not in projects for one in there.values()):
+            raise JournalUnavailable(ALTERED)  # Each was registered in one.
         found = [
             _listed(id_, one, projects[_project_of(one)], at)
             for id_, one in there.items()

@@ -19,6 +19,7 @@ from projections.storage.database import Database
 from projections.storage.reader import Reader
 from projections.storage.time_travel import LATEST, TimeTravel
 from tests.projections.histories import STREAMS, histories, put
+from tests.support.builders import at
 
 MOVE: LiteralString = """
 UPDATE berth_events SET originator_id = %s WHERE notification_id = %s
@@ -80,6 +81,16 @@ def test_the_history_has_all_that_was_not_removed(
                 assert await paged(history, stream, limit) == left
 
     asyncio.run(looking())
+
+
+def test_how_it_was_is_not_told_where_all_of_its_repository_was_removed(
+    own_journal_url: str, database: Database
+) -> None:
+    """It may have been the default there."""
+    put(own_journal_url, histories(5, 20))  # Nothing there is of a repository.
+    history = History(database, Reader(database))
+    with pytest.raises(JournalUnavailable, match="`berth verify`"):
+        asyncio.run(history.listed(STREAMS[:1], LATEST, at(999)))
 
 
 @pytest.mark.parametrize("every", [7, 20])
