@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from domain.errors import JournalUnavailable
 from projections.queries import load
+from projections.storage.failures import is_silence
 from projections.storage.reader import Reader
 from projections.views import VIEWS
 
@@ -147,11 +148,13 @@ class Gauges:
 
     async def _read(self) -> Rows:
         found = {}
-        try:
-            for name, statement in sql.items():
+        for name, statement in sql.items():
+            try:
                 found[name] = await self._reader.peek(statement, ASKED)
-        except JournalUnavailable as error:
-            log.warning("gauges not read", error=str(error))
+            except JournalUnavailable as error:
+                log.warning("gauges not read", of=name, error=str(error))
+                if is_silence(error.__cause__):  # The others would wait in vain, too.
+                    break
         self._read_at = monotonic()
         return found
 

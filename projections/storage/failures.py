@@ -41,6 +41,11 @@ def reason(failure: BaseException) -> str | None:
     return None
 
 
+def is_silence(failure: BaseException | None) -> bool:
+    """Whether the database did not answer; else it has, with a refusal."""
+    return isinstance(failure, (OperationalError, InterfaceError))
+
+
 def unconnected(failure: psycopg.OperationalError) -> str:
     """Why there is no connection, for whoever sets Berth up.
 

@@ -132,6 +132,20 @@ def test_every_gauge_is_of_a_statement_that_answers(own_journal_url: str) -> Non
     ]
 
 
+@pytest.mark.parametrize("altered", ["not JSON", "\\x80", '{"origin":{"at":"noon"}}'])
+def test_an_event_that_was_altered_keeps_only_what_is_told_of_it(
+    own_journal_url: str, altered: str
+) -> None:
+    """Above all not that nothing is sealed any more."""
+    append(own_journal_url, STORY)
+    with psycopg.connect(own_journal_url) as connection:
+        change = "UPDATE berth_events SET state = %s::bytea WHERE notification_id = 1"
+        connection.execute(change, [altered])
+    told = {family.name for family in read(own_journal_url)}
+    of_views = {gauge.name for gauge in GAUGES if gauge.statement == "views"}
+    assert told == {gauge.name for gauge in GAUGES} - of_views
+
+
 def test_while_the_database_is_silent_nothing_is_told_in_time() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
