@@ -52,7 +52,7 @@ async def org_of(desk: Desk, username: str | None) -> OrgRegistered:
     """The org registered under `username` now; `OrgNotFound` if there is none."""
     if username is None:
         raise OrgNotFound("this environment has no Salesforce org")
-    require = RequireOrg(by=desk.actor, usernames=(username,))
+    require = RequireOrg(by=desk.actor, usernames={"salesforceUsername": username})
     outcome = await desk.execute(Step(orgs, STREAM, require))
     known: Orgs = outcome.states[0]
     return known.known[fold(username)]

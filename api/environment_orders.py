@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -19,6 +20,8 @@ from domain.org import STREAM, RequireOrg, orgs
 from domain.project import ChangeEnvironment, RemoveEnvironment, project, stream_of
 from projections.environment_listing import Listed
 
+USERNAME, DEV_HUB = "salesforceUsername", "devHubUsername"
+
 
 def revision(data: EnvironmentPatch) -> EnvironmentRevised:
     """The environment's own part of a patch, checked."""
@@ -29,8 +32,8 @@ def revision(data: EnvironmentPatch) -> EnvironmentRevised:
     if not isinstance(data.tags, UnsetType):
         given["tags"] = tags_of(data.tags)
     for field, spelled in (
-        ("salesforce_username", "salesforceUsername"),
-        ("dev_hub_username", "devHubUsername"),
+        ("salesforce_username", USERNAME),
+        ("dev_hub_username", DEV_HUB),
     ):
         if given[field] is not UNSET:
             given[field] = username(given[field], spelled)
@@ -59,21 +62,21 @@ def revising(
     )
     return [
         Step(environment, found.id, revise),
-        *require_orgs(place.desk, *new_usernames(revised, found.details)),
+        *require_orgs(place.desk, new_usernames(revised, found.details)),
         Step(project, stream_of(found.details.repository), change),
     ]
 
 
-def new_usernames(revised: EnvironmentRevised, details: Details) -> list[str]:
+def new_usernames(revised: EnvironmentRevised, details: Details) -> dict[str, str]:
     """Those that are its own already may be put back though their org is gone."""
-    return [
-        said
-        for said, known in (
-            (revised.salesforce_username, details.salesforce_username),
-            (revised.dev_hub_username, details.dev_hub_username),
+    return {
+        field: said
+        for field, said, known in (
+            (USERNAME, revised.salesforce_username, details.salesforce_username),
+            (DEV_HUB, revised.dev_hub_username, details.dev_hub_username),
         )
         if isinstance(said, str) and (known is None or fold(said) != fold(known))
-    ]
+    }
 
 
 def retiring(place: Place, found: Listed) -> list[Step]:
@@ -95,9 +98,12 @@ def tags_of(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name_of(tag, "tags", slash=True) for tag in tags))
 
 
-def require_orgs(desk: Desk, *usernames: str | None) -> list[Step]:
-    """A step that refuses the whole append when one of these orgs is not registered."""
-    named = tuple(name for name in usernames if name is not None)
+def require_orgs(desk: Desk, usernames: Mapping[str, str | None]) -> list[Step]:
+    """A step that refuses the whole append when one of these orgs is not registered.
+
+    They stand under the fields that named them.
+    """
+    named = {field: name for field, name in usernames.items() if name is not None}
     if not named:
         return []
     return [Step(orgs, STREAM, RequireOrg(by=desk.actor, usernames=named, to_use=True))]

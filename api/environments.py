@@ -12,6 +12,8 @@ from api.auth import allow
 from api.credentials import for_reader
 from api.deps import AtDesk, Views
 from api.environment_orders import (
+    DEV_HUB,
+    USERNAME,
     require_orgs,
     retiring,
     revising,
@@ -118,10 +120,8 @@ class EnvironmentsController(Controller):
             name=name_of(data.name, "name"),
             category=data.category,
             description=data.description,
-            salesforce_username=username(
-                data.salesforce_username, "salesforceUsername"
-            ),
-            dev_hub_username=username(data.dev_hub_username, "devHubUsername"),
+            salesforce_username=username(data.salesforce_username, USERNAME),
+            dev_hub_username=username(data.dev_hub_username, DEV_HUB),
             is_active=data.is_active,
             metadata=data.metadata,
             tags=tags_of(data.tags),
@@ -142,7 +142,11 @@ class EnvironmentsController(Controller):
         await desk.execute(
             Step(project, stream_of(asked), add),
             *require_orgs(
-                desk, registered.salesforce_username, registered.dev_hub_username
+                desk,
+                {
+                    USERNAME: registered.salesforce_username,
+                    DEV_HUB: registered.dev_hub_username,
+                },
             ),
             Step(
                 environment,

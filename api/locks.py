@@ -203,5 +203,5 @@ async def find_ticket(place: Place, ticket_id: str) -> Ticket:
     values = {"environment_id": place.id, "ticket_id": ticket_id}
     found = await place.reader.read(environment_listing, sql["find_ticket"], values)
     if not found.rows:
-        raise TicketNotFound(f"no ticket {ticket_id} for this environment")
+        raise TicketNotFound("no such ticket for this environment")
     return past_ticket(found.rows[0])

@@ -83,7 +83,7 @@ async def environment_then(place: Place, text: str) -> Listed:
         await ever(place)  # Else there is nothing before which it could be.
         began = await history.began(wanted)
         assert began
-        raise BeforeHistory(place.name or "this environment", began)
+        raise BeforeHistory("this environment", began)
     if not may_look_back(place.desk.actor, known):
         raise EnvironmentNotFound("no such environment")
     found = await history.listed([known.id], position, instant)

@@ -72,7 +72,7 @@ class Names:
         self._known.pop(key, None)
         found = await environments(self._reader, project=key[0], name_key=key[1])
         if not found:
-            raise EnvironmentNotFound(f"no environment {name} in that repository")
+            raise EnvironmentNotFound("no such environment in that repository")
         self._known[key] = found[0].id
         if len(self._known) > REMEMBERED_MAX:
             self._known.popitem(last=False)

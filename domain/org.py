@@ -7,7 +7,7 @@ its new credential change in one append.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -74,11 +74,12 @@ class RemoveOrg(Command, frozen=True, kw_only=True):
 class RequireOrg(Command, frozen=True, kw_only=True):
     """Refuses with `OrgNotFound` unless every one of `usernames` is registered.
 
-    `to_use` says that an environment is to stand for them: who holds its lock is told
-    their credentials, so that is not for an owner of some repositories to say.
+    They stand under the fields that named them. `to_use` says that an environment is
+    to stand for them: who holds its lock is told their credentials, so that is not for
+    an owner of some repositories to say.
     """
 
-    usernames: tuple[str, ...]
+    usernames: Mapping[str, str]
     to_use: bool = False
 
 
@@ -91,10 +92,9 @@ class Orgs(Struct, frozen=True):
     known: dict[str, OrgRegistered] = {}
     default_dev_hub: str | None = None
 
-    def by_username(self, username: str) -> OrgRegistered:
-        if org := self.known.get(fold(username)):
-            return org
-        raise OrgNotFound(f"no Salesforce org is registered for {username}")
+    def require(self, username: str, field: str) -> None:
+        if fold(username) not in self.known:
+            raise OrgNotFound(f"no Salesforce org is registered under this {field}")
 
 
 def decide(command: OrgCommand, orgs: Orgs, _: datetime) -> Sequence[OrgEvent]:
@@ -111,8 +111,8 @@ def decide(command: OrgCommand, orgs: Orgs, _: datetime) -> Sequence[OrgEvent]:
                 return [removed]
             return [DefaultDevHubChosen(None, org.org_id), removed]
         case RequireOrg():
-            for username in command.usernames:
-                orgs.by_username(username)
+            for field, username in command.usernames.items():
+                orgs.require(username, field)
             return []
         case _:
             assert_never(command)

@@ -113,7 +113,7 @@ def the_one_meant(command: EnvironmentCommand, details: Details | None) -> Detai
 def check_is_meant(details: Details, repository: str | None, name: str | None) -> None:
     """`EnvironmentNotFound` if the caller believes something else of it."""
     if name is not None and fold(name) != fold(details.name):
-        raise EnvironmentNotFound(f"no environment {name} here")
+        raise EnvironmentNotFound("no environment of that name here")
     asked = repository and fold(repository)
     full = fold(details.repository)
     if asked and asked not in (full, full.rpartition("/")[2]):

@@ -231,7 +231,7 @@ def known(queue: LockQueue, ticket_id: str) -> Ticket:
     """The ticket, whether it holds, waits or is over."""
     if ticket := queue.tickets.get(ticket_id) or queue.ended.get(ticket_id):
         return ticket
-    raise TicketNotFound(f"no ticket {ticket_id} for this environment")
+    raise TicketNotFound("no such ticket for this environment")
 
 
 def hand_over(

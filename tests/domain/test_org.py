@@ -49,7 +49,7 @@ def remove(username: str) -> RemoveOrg:
     return RemoveOrg(by=OWNER, username=username)
 
 
-def require(*usernames: str) -> RequireOrg:
+def require(**usernames: str) -> RequireOrg:
     return RequireOrg(by=OWNER, usernames=usernames)
 
 
@@ -129,8 +129,8 @@ def test_an_org_that_is_not_there_cannot_be_removed(past: tuple[Any, ...]) -> No
 
 def test_orgs_that_are_required_must_be_there() -> None:
     past = given(known("a"), known("b"))
-    past.when(require("A@acme.example", "b@acme.example"), at(0)).then()
+    past.when(require(org="A@acme.example", hub="b@acme.example"), at(0)).then()
     past.when(require(), at(0)).then()
-    past.when(require("a@acme.example", "c@acme.example"), at(0)).refused(
-        OrgNotFound, "c@acme.example"
+    past.when(require(org="a@acme.example", hub="c@acme.example"), at(0)).refused(
+        OrgNotFound, "under this hub"
     )

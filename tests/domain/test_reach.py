@@ -112,7 +112,11 @@ ALLOWED: dict[str, Asked] = {
     ),
     "revise its repository": (project, [SHOPS], ReviseProject(by=CI)),
     "add to its repository": (project, [SHOPS], ADD),
-    "require an org": (orgs, [ORG], RequireOrg(by=CI, usernames=(ORG.username,))),
+    "require an org": (
+        orgs,
+        [ORG],
+        RequireOrg(by=CI, usernames={"username": ORG.username}),
+    ),
     "use a token": (token, [ISSUED], UseToken(by=CI)),
     "submit a task": (lifecycle, [], submit(OURS)),
     "cancel its task": (lifecycle, [submitted(OURS)], CancelTask(by=CI)),

@@ -85,7 +85,7 @@ class CredentialsDesk:
         username = details.salesforce_username
         if username is None:
             raise OrgNotFound("this environment has no Salesforce org")
-        require = RequireOrg(by=by, usernames=(username,))
+        require = RequireOrg(by=by, usernames={"salesforceUsername": username})
         known: Orgs = (await self.journal.execute(Step(orgs, STREAM, require))).states[
             0
         ]

@@ -154,9 +154,10 @@ def add(
         salesforce_username=place.username,
         is_default=place.name in {"test", "production"},
     )
+    named = {"salesforceUsername": place.username}
     simulation.execute(
         Step(project, stream_of(place.repository), command),
-        Step(orgs, STREAM, RequireOrg(by=by, usernames=(place.username,), to_use=True)),
+        Step(orgs, STREAM, RequireOrg(by=by, usernames=named, to_use=True)),
         Step(environment, place.id, RegisterEnvironment(by=by, registered=registered)),
     )
 
