@@ -29,7 +29,10 @@ class ArtifactRoutes(Controller):
     async def get_artifacts(
         self, place: AtPlace, force_refresh: ForceRefresh = False
     ) -> ArtifactsAnswer:
-        """At most an hour old. 400 when the org does not tell, with the reason."""
+        """At most an hour old. 400 when the org does not tell, with the reason.
+
+        429 when a process has asked an org 20 times, and then more than once a minute.
+        """
         found = await place.listed()
         desk, details = place.desk, found.details
         await desk.note_read(found.id, details.repository)

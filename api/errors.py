@@ -102,7 +102,9 @@ def refused(request: AnyRequest, error: errors.DomainError) -> Response[ErrorBod
         request.scope["state"]["is_of_the_moment"] = (
             True  # No answer to keep for a day.
         )
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}}
+    headers = {401: {"WWW-Authenticate": "Bearer"}}
+    if isinstance(error, errors.TooMany):
+        headers[status] = {"Retry-After": str(error.retry_after_seconds)}
     if isinstance(error, errors.KeyInUse):
         headers[status] = {"Retry-After": "1"}
     body = refused_body(error, request_id_of(request.scope))

@@ -259,6 +259,7 @@ class TooMany(DomainError):
     """A limit on how much may wait is reached; try again later."""
 
     code = "TOO_MANY"
+    retry_after_seconds: ClassVar[int] = 5
 
 
 class QueueFull(TooMany):

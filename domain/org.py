@@ -15,11 +15,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.decider import Decider, Reach
-from domain.errors import Invalid, OrgNotFound
+from domain.errors import Invalid, OrgNotFound, TooMany
 from domain.event import Command, Event
 from domain.naming import fold
 
 STREAM = "orgs"
+
+
+class OrgAskedTooOften(TooMany):
+    """Salesforce gives an org so many calls a day, for all who use it."""
+
+    code = "ORG_ASKED_TOO_OFTEN"
+    retry_after_seconds = 60
 
 
 class OrgRegistered(Event, frozen=True, tag="org.registered"):

@@ -21,6 +21,7 @@ LISTS = (
     "api/audit",
 )
 MAY_WAIT = ("/result", "/events")
+MAY_ASK_THE_ORG = "/artifacts"
 CHANGES = {"post", "put", "patch", "delete"}
 WAITS = ("/lock", "/acquire")
 REFUSALS = {
@@ -33,7 +34,8 @@ REFUSALS = {
     "410": "Too late: the lease is over",
     "413": "The body is larger than 256 KiB",
     "415": "The body is not JSON, or is compressed",
-    "429": "A limit on how much may wait or be open is reached",
+    "429": "A limit on how much may wait or be open, or how often an org is asked, is"
+    " reached",
     "431": "The head of the request is larger than 32 KiB",
     "503": "The database did not answer, a key is missing, or that much past takes"
     " several requests: ask again",
@@ -53,6 +55,8 @@ def refusals_of(path: str, method: str, operation: Document) -> Document:
     if method in CHANGES and path.endswith(WAITS):
         statuses.add("429")
     if (method == "post" and path.endswith("/tasks")) or path.endswith(MAY_WAIT):
+        statuses.add("429")
+    if path.endswith(MAY_ASK_THE_ORG):
         statuses.add("429")
     if path.endswith("/renew"):
         statuses.add("410")

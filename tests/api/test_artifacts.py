@@ -13,6 +13,7 @@ from tests.support.fake_org.org import Org, Reply, artifact, package, rest_error
 from tests.support.fake_org.server import FakeSalesforce
 from tests.support.running import Installation, until
 from tests.support.salesforce import FULL, Site, site
+from workers.salesforce.inventory import ASKED_AT_ONCE_MAX
 
 HOUR_AGO = "UPDATE artifact_cache SET retrieved_at = retrieved_at - interval '1 hour'"
 
@@ -70,6 +71,17 @@ def test_an_hour_long_nobody_asks_again_unless_told_to(here: Site) -> None:
     assert len(fresh["artifacts"]) == len(first["artifacts"]) + 1
     assert artifacts(here) == fresh | {"cached": True}
     assert here.org.asked["query"] == 2
+
+
+def test_who_asks_the_org_over_and_over_is_told_to_stop(here: Site) -> None:
+    for _ in range(ASKED_AT_ONCE_MAX):
+        assert not artifacts(here, forceRefresh="true")["cached"]
+    member = here.caller(Role.MEMBER)
+    answer = member.get(f"{here.path}/artifacts", forceRefresh="true")
+    refused(answer, 429, "ORG_ASKED_TOO_OFTEN")
+    assert answer.headers["retry-after"] == "60"
+    assert here.org.asked["query"] == ASKED_AT_ONCE_MAX
+    assert artifacts(here)["cached"]
 
 
 def test_after_an_hour_it_is_asked_again(

@@ -1,4 +1,8 @@
-"""The artifacts of an org, asked for once an hour at most unless somebody insists."""
+"""The artifacts of an org, asked for once an hour at most unless somebody insists.
+
+Whoever may look may insist, and an org has so many calls a day for all who use it: so
+there is a limit to that, for each process.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,16 @@ from datetime import datetime
 
 import msgspec
 
+from domain.org import OrgAskedTooOften
 from projections.storage.artifact_cache import ArtifactCache
+from workers.salesforce.allowance import Allowance
 from workers.salesforce.artifacts import Artifact
 from workers.salesforce.client import Salesforce
 from workers.salesforce.together import Together
 
 FRESH_SECONDS = 3_600
+ASKED_AT_ONCE_MAX = 20
+ASKED_EVERY_SECONDS = OrgAskedTooOften.retry_after_seconds
 
 _decode = msgspec.json.Decoder(list[Artifact]).decode
 
@@ -32,8 +40,10 @@ class Inventory:
         self._salesforce = salesforce
         self._cache = cache
         self._asking: Together[str, Found] = Together()
+        self._allowance = Allowance(ASKED_AT_ONCE_MAX, ASKED_EVERY_SECONDS)
 
     async def of(self, credential_id: str, *, force: bool = False) -> Found:
+        """`SalesforceRefused`; `OrgAskedTooOften` if it would have to be asked."""
         if not force and (found := await self._cached(credential_id)):
             return found
 
@@ -41,6 +51,10 @@ class Inventory:
             # Who asked just before may have kept it by now.
             if not force and (found := await self._cached(credential_id)):
                 return found
+            if not self._allowance.take(credential_id):
+                raise OrgAskedTooOften(
+                    "the org was asked often enough; ask again later"
+                )
             artifacts = await self._salesforce.artifacts(credential_id)
             text = msgspec.json.encode(artifacts).decode()
             at = await self._cache.put(credential_id, text)

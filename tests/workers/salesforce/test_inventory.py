@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 from domain.errors import SalesforceRefused
+from domain.org import OrgAskedTooOften
 from tests.support.fake_org.org import rest_error
 from tests.workers.salesforce.setting import Run, Setting
+from workers.salesforce.inventory import ASKED_AT_ONCE_MAX
 
 
 def test_all_who_insist_at_once_share_one_query(run: Run) -> None:
@@ -30,6 +32,18 @@ def test_who_insists_beside_others_gets_no_old_answer(run: Run) -> None:
         found = await asyncio.gather(*asking)
         assert [f.cached for f in found] == [True, True, False, True, True]
         assert one.org.asked["query"] == 2
+
+    run(test)
+
+
+def test_an_org_is_not_asked_without_end(run: Run) -> None:
+    async def test(one: Setting) -> None:
+        for _ in range(ASKED_AT_ONCE_MAX):
+            assert not (await one.inventory.of(one.credential_id, force=True)).cached
+        with pytest.raises(OrgAskedTooOften):
+            await one.inventory.of(one.credential_id, force=True)
+        assert one.org.asked["query"] == ASKED_AT_ONCE_MAX
+        assert (await one.inventory.of(one.credential_id)).cached
 
     run(test)
 
