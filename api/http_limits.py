@@ -103,6 +103,18 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._expect(None)
         super().on_message_complete()
+        if self.cycle.response_complete:
+            self._keep_alive_once_more()
+
+    def _keep_alive_once_more(self) -> None:
+        """It was answered before its body came, which has ended the wait for the next.
+
+        uvicorn would begin that again only with another answer.
+        """
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def send_400_response(self, msg: str) -> None:
         del msg

@@ -142,9 +142,14 @@ def test_a_client_too_slow_is_told_so(
     expect(asyncio.run(exchange_here(sent, never_answers)), 408)
 
 
-async def exchange_here(sent: bytes, app: ASGIApp) -> bytes:
+def test_who_was_answered_before_its_body_came_cannot_stay_for_ever() -> None:
+    head = GET + b"Content-Length: 2\r\n\r\n"
+    assert asyncio.run(exchange_here(head, answers_late, then=b"{}")) == ANSWER
+
+
+async def exchange_here(sent: bytes, app: ASGIApp, *, then: bytes = b"") -> bytes:
     """As `exchange`, with a server of `app` in this process."""
-    config = uvicorn.Config(app, log_config=None)
+    config = uvicorn.Config(app, log_config=None, timeout_keep_alive=1)
     config.load()
     state, loop = ServerState(), asyncio.get_running_loop()
     server = await loop.create_server(
@@ -152,7 +157,7 @@ async def exchange_here(sent: bytes, app: ASGIApp) -> bytes:
     )
     async with server:
         port = server.sockets[0].getsockname()[1]
-        said = await asyncio.to_thread(exchange, port, sent)
+        said = await asyncio.to_thread(exchange, port, sent, then)
     await asyncio.gather(*state.tasks)
     return said
 
@@ -177,11 +182,14 @@ def post(api: Api) -> bytes:
     ).encode()
 
 
-def exchange(port: int, sent: bytes) -> bytes:
-    """Everything that the server says until it hangs up."""
+def exchange(port: int, sent: bytes, then: bytes = b"") -> bytes:
+    """Everything that the server says until it hangs up; `then`, once it has begun."""
     said = b""
     with socket.create_connection((HOST, port), timeout=10) as connection:
         connection.sendall(sent)
+        if then:
+            said += connection.recv(65_536)
+            connection.sendall(then)
         while block := connection.recv(65_536):
             said += block
     return said
