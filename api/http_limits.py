@@ -12,14 +12,11 @@ import math
 from typing import Any
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from api.corked import Corked
 from api.errors import error_body
+from api.plain_http import PlainProtocol
 from domain.ids import new_id
 
 HEAD_BYTES_MAX = 32 * 1024
@@ -36,7 +33,7 @@ MESSAGES = {
 }
 
 
-class LimitedProtocol(HttpToolsProtocol):
+class LimitedProtocol(PlainProtocol):
     """431 for a head too large, 408 for a request too slow, 400 for what is neither."""
 
     _in_head = True
@@ -79,6 +76,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._in_head, self._size = True, 0
+        self._unset_keepalive_if_required()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -103,7 +101,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._expect(None)
         super().on_message_complete()
-        if self.cycle.response_complete:
+        last: RequestResponseCycle | None = self.cycle
+        if last is not None and last.response_complete:
             self._keep_alive_once_more()
 
     def _keep_alive_once_more(self) -> None:
@@ -111,7 +110,6 @@ class LimitedProtocol(HttpToolsProtocol):
 
         uvicorn would begin that again only with another answer.
         """
-        self._unset_keepalive_if_required()
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 
 import pytest
@@ -14,7 +15,7 @@ from uvicorn.server import ServerState
 from api import http_limits
 from api.http_limits import FIELDS_MAX, HEAD_BYTES_MAX, LimitedProtocol
 from domain.roles import Role
-from tests.support.client import REFUSAL
+from tests.support.client import REFUSAL, unique
 from tests.support.running import HOST, Api
 
 GET = b"GET /sfp/api/ping HTTP/1.1\r\nHost: a\r\n"
@@ -52,6 +53,8 @@ BODIES = {
 HEADS = {
     "no HTTP": (400, b"hello\r\n\r\n"),
     "TLS": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    "a tunnel": (400, b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n\x16\x03\x01"),
+    "a tunnel through a route": (400, GET.replace(b"GET", b"CONNECT") + b"\r\n" + GET),
     "another version": (400, b"GET / HTTP/9.9\r\nHost: a\r\n\r\n"),
     "bytes in the path": (400, b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n"),
     "a space in the path": (400, b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"),
@@ -68,6 +71,10 @@ HEADS = {
         b"Authorization: Bearer \xff\xfe\r\n" + CLOSE,
     ),
 }
+OFFERS = [
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n",
+    b"Connection: keep-alive, upgrade\r\nUpgrade: websocket\r\nUpgrade: TLS/1.0\r\n",
+]
 # What comes behind a good request; how many of it and these are to be answered first.
 FOLLOWERS = {
     "no HTTP": (1, 400, b"\x01\r\n\r\n"),
@@ -147,6 +154,27 @@ def test_who_was_answered_before_its_body_came_cannot_stay_for_ever() -> None:
     assert asyncio.run(exchange_here(head, answers_late, then=b"{}")) == ANSWER
 
 
+def test_nor_is_it_closed_on_who_asks_once_more() -> None:
+    head = GET + b"Content-Length: 2\r\n\r\n"
+    waiting = b"{}" + GET.replace(b"ping", b"slow") + CLOSE
+    said = asyncio.run(exchange_here(head, answers_late, then=waiting))
+    assert said.count(b"HTTP/1.1 200 OK") == 2, said
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+def test_an_offer_of_another_protocol_is_passed_over(api: Api, offer: bytes) -> None:
+    """Java's client makes one with its first request; the body is no other request."""
+    body = b'{"identifier": "%s", "remoteUrl": "https://a.b"}'
+    bodies = [body % unique("wire/offered").encode() for _ in range(2)]
+    heads = [post(api) + offer + b"Content-Length: %d\r\n" % len(b) for b in bodies]
+    behind = GET + offer + b"\r\n" + GET + CLOSE
+    at_once = exchange(api.port, heads[0] + b"\r\n" + bodies[0] + behind)
+    assert statuses(at_once) == ["201", "200", "200"]
+    expecting = heads[1] + b"Expect: 100-continue\r\n\r\n"
+    later = exchange(api.port, expecting, bodies[1] + behind)
+    assert statuses(later) == ["100", "201", "200", "200"]
+
+
 async def exchange_here(sent: bytes, app: ASGIApp, *, then: bytes = b"") -> bytes:
     """As `exchange`, with a server of `app` in this process."""
     config = uvicorn.Config(app, log_config=None, timeout_keep_alive=1)
@@ -193,6 +221,10 @@ def exchange(port: int, sent: bytes, then: bytes = b"") -> bytes:
         while block := connection.recv(65_536):
             said += block
     return said
+
+
+def statuses(said: bytes) -> list[str]:
+    return re.findall(r"HTTP/1.1 (\d+)", said.decode())
 
 
 def expect(said: bytes, status: int) -> None:
