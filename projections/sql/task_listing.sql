@@ -85,12 +85,15 @@ ORDER BY position DESC
 LIMIT %(limit)s;
 
 -- name: list_of_schedule
+-- Also for who sees only what is his own.
 SELECT found.*
 FROM unnest(%(states)s::text[]) AS wanted (state)
 CROSS JOIN LATERAL (
     SELECT * FROM every_task()
     WHERE state = wanted.state AND position < %(before)s
         AND schedule_id = %(schedule)s
+        AND (%(submitter)s::text IS NULL OR submitter_id = %(submitter)s)
+        AND (%(is_any)s OR submitter_application IS NOT DISTINCT FROM %(application)s)
         AND (%(type)s::text IS NULL OR task_type = %(type)s)
         AND (%(priority)s::text IS NULL OR priority = %(priority)s)
         AND (%(repository)s::text IS NULL OR repository_key = %(repository)s)

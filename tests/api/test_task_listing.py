@@ -14,6 +14,7 @@ from tests.support.tasks import (
     HERE,
     START,
     listed,
+    recurring,
     submitted,
     work,
 )
@@ -58,6 +59,17 @@ def test_others_tasks_are_listed_for_owners_only(
     other = api.caller(Role.APPLICATION)
     assert listed(other) == listed(other, submittedBy=application.name) == []
     assert listed(member) == []
+
+
+def test_what_anothers_schedule_has_fired_is_listed_for_owners_only(
+    api: Api, application: Caller, member: Caller, owner: Caller
+) -> None:
+    schedule = recurring(application, pattern="0 * * * *", immediately=True)
+    [first] = listed(application, scheduleId=schedule)
+    assert listed(owner, scheduleId=schedule) == [first]
+    for other in (api.caller(Role.APPLICATION), member):
+        assert listed(other, scheduleId=schedule) == []
+    assert listed(owner, scheduleId=schedule, submittedBy=owner.name) == []
 
 
 def test_a_schedule_that_nobody_has_heard_of_has_no_instances(owner: Caller) -> None:

@@ -22,6 +22,7 @@ PAGE: dict[str, Any] = {
     "reach": None,
     "limit": 51,
     "schedule": None,
+    "submitter": None,
     "application": None,
     "is_any": True,
     "states": ["pending", "running", "cancelling", "completed", "failed", "cancelled"],

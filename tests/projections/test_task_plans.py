@@ -55,7 +55,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "list_by_priority": PAGE | {"priority": "critical"},
     "list_by_repository": PAGE | {"repositories": ["acme/rare", "acme/shop"]},
     "list_of_submitter": PAGE | {"submitter": "ci5"},
-    "list_of_schedule": PAGE | {"schedule": "s1005"},
+    "list_of_schedule": PAGE | {"schedule": "s1005", "submitter": "ci5"},
     "count_unfinished": {"caller": "ci5", "application": None},
     "ready_tasks": {"limit": 200},
     "due_tasks": {"limit": 100},
