@@ -54,6 +54,11 @@ def test_it_is_published_now_unless_the_caller_says_when() -> None:
     )
 
 
+def test_what_is_said_of_it_goes_on_record() -> None:
+    said = {"commit": "7f3"}
+    given().when(publish(metadata=said), at(0)).then(published(metadata=said))
+
+
 def test_the_instant_is_the_same_wherever_it_is_told() -> None:
     [event] = decide(publish(published_at=NOON_HERE), Release(), at(7))
     assert event == published()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from domain.environment.assignment import OPERATIONS_REMEMBERED_MAX
 from domain.environment.details import RetireEnvironment, ReviseEnvironment
 from domain.environment.environment import environment
 from domain.environment.events import EnvironmentRetired, EnvironmentRevised
@@ -97,7 +98,7 @@ def test_time_goes_on_for_the_lock_of_what_is_lent() -> None:
 
 
 def test_another_issue_does_not_get_it_meanwhile() -> None:
-    LENT.when(assign("B"), at(59)).refused(ReviewTaken)
+    LENT.when(assign("B"), at(59)).refused(ReviewTaken, "another issue has")
 
 
 def test_the_same_issue_gets_the_same_assignment() -> None:
@@ -108,14 +109,15 @@ def test_the_same_issue_gets_the_same_assignment() -> None:
 def test_the_same_issue_may_have_it_for_longer_but_never_for_shorter() -> None:
     again: dict[str, Any] = {"operation_id": "more"}
     LENT.when(assign(lease_seconds=90, **again), at(10)).then(extended(100))
-    LENT.when(assign(lease_seconds=20, **again), at(10)).then()
+    for seconds in (20, 50):
+        LENT.when(assign(lease_seconds=seconds, **again), at(10)).then()
     LENT.when(ask(KeepReview, lease_seconds=90, **again), at(10)).then(extended(100))
 
 
 def test_an_issue_of_another_pool_is_another_issue() -> None:
     for kind in (AssignReview, KeepReview):
         other = ask(kind, pool="other", operation_id="more")
-        LENT.when(other, at(1)).refused(ReviewTaken)
+        LENT.when(other, at(1)).refused(ReviewTaken, "in the pool core, not in other")
     LENT.when(ask(UnassignReview, pool="other"), at(1)).then()
     LENT.when(ask(RequireElsewhere, pool="other"), at(1)).then()
 
@@ -167,12 +169,15 @@ def test_it_can_be_had_for_longer() -> None:
 def test_it_cannot_be_had_for_ever() -> None:
     ever = ask(ExtendReview, by_seconds=LEASE_SECONDS_MAX, operation_id="more")
     LENT.when(ever, at(10)).refused(Invalid, "extendBy")
+    most = LEASE_SECONDS_MAX - 50
+    longest = ask(ExtendReview, by_seconds=most, operation_id="more")
+    LENT.when(longest, at(10)).then(extended(10 + LEASE_SECONDS_MAX))
 
 
 @pytest.mark.parametrize("kind", [ExtendReview, KeepReview])
 def test_what_is_over_cannot_be_prolonged(kind: type[ReviewCommand]) -> None:
     OVER.when(ask(kind, operation_id="more"), at(61)).refused(LeaseOver)
-    OVER.when(ask(kind, "B"), at(61)).refused(ReviewNotAssigned)
+    OVER.when(ask(kind, "B"), at(61)).refused(ReviewNotAssigned, "no such issue")
     given().when(ask(kind), at(61)).refused(ReviewNotAssigned)
 
 
@@ -187,6 +192,14 @@ def test_it_is_given_back_once() -> None:
     LENT.when(ask(UnassignReview), at(1)).then(back)
     LENT.given(back).when(ask(UnassignReview), at(2)).then()
     LENT.given(back).when(assign("B"), at(2)).then(lent("B", until=2 + DAY, since=2))
+
+
+def test_the_tasks_that_have_changed_it_are_remembered_the_latest_of_them() -> None:
+    extensions = [extended(60 + n, f"t{n}") for n in range(OPERATIONS_REMEMBERED_MAX)]
+    past = LENT.given(*extensions[:3], extended(99, "t1"))
+    assert past.state.review.operations == ("fetch-A", "t0", "t1", "t2")
+    full = LENT.given(*extensions).state.review.operations
+    assert full == tuple(event.operation_id for event in extensions)
 
 
 def test_giving_back_does_not_touch_who_has_it_next() -> None:
@@ -229,6 +242,7 @@ def test_another_issue_has_no_say() -> None:
 def test_an_issue_does_not_take_a_second_one() -> None:
     LENT.when(ask(RequireElsewhere), at(59)).refused(ReviewMoved)
     LENT.when(ask(RequireElsewhere, "B"), at(59)).then()
+    given().when(ask(RequireElsewhere), at(0)).then()
     LENT.when(ask(RequireElsewhere), at(60)).then(ReviewExpired("A"))
 
 

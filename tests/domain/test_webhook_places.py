@@ -41,6 +41,7 @@ def test_a_place_that_is_given_back_is_free() -> None:
     given(*FULL).when(give_back("w-7"), at(0)).then(WebhookPlaceGivenBack("w-7"))
     freed = given(*FULL, WebhookPlaceGivenBack("w-7"))
     freed.when(take("a"), at(1)).then(WebhookPlaceTaken("a"))
+    freed.given(WebhookPlaceTaken("a")).when(take("b"), at(2)).refused(WebhooksFull)
 
 
 def test_who_has_none_gives_none_back() -> None:

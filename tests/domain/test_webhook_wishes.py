@@ -50,6 +50,7 @@ def test_of_the_types_of_a_filter_one_must_match_besides() -> None:
         (Filter("acme/shop"), UAT, True),
         (Filter("ACME/Shop"), UAT, True),
         (Filter("acme/other"), UAT, False),
+        (Filter("acme/shop"), About("ACME/Shop"), True),
         (Filter("acme/shop"), NOTHING, False),
         (Filter(environment_id="e1"), UAT, True),
         (Filter(environment_id="e2"), UAT, False),
