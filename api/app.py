@@ -20,7 +20,7 @@ from api.audit import (
 from api.auth import Authenticator
 from api.deps import provide_desk, provide_views
 from api.documents.apidocs import OPENAPI
-from api.documents.schemas_of_events import get_asyncapi, get_schema
+from api.documents.schemas_of_events import get_asyncapi, get_event_schema
 from api.envelope import Envelope
 from api.environments import (
     EnvironmentById,
@@ -31,7 +31,7 @@ from api.errors import HANDLERS
 from api.event_stream import Streams
 from api.events import EventsController
 from api.front_door import FrontDoorController
-from api.health import live, ping, ready
+from api.health import HEALTH
 from api.history import HistoryById, HistoryByName
 from api.holds import HoldsById, HoldsByName, RepositoryHoldsController
 from api.idempotency import IdempotencyKeys
@@ -87,15 +87,13 @@ ROUTES: list[Any] = [
     TasksController,
     RecurringController,
     EventsController,
-    get_schema,
+    get_event_schema,
     WebhooksController,
     WebhookDeliveriesController,
     LogController,
     LogExportController,
     SubjectsController,
-    ping,
-    live,
-    ready,
+    *HEALTH,
 ]
 
 
@@ -150,7 +148,7 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
 def build_beside_worker(services: Services) -> ASGIApp:
     """What a worker tells over HTTP: how it is."""
     app = Litestar(
-        [Router(path="/sfp/api", route_handlers=[ping, live, ready]), metrics],
+        [Router(path="/sfp/api", route_handlers=HEALTH), metrics],
         state=State({"services": services}),
         request_class=StrictRequest,
         request_max_body_size=BODY_BYTES_MAX,

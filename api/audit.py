@@ -115,7 +115,7 @@ class AuditController(Controller):
     tags = ["Environments"]
 
     @get(guards=[allow(Role.MEMBER)], summary="Who did what to an environment")
-    async def get_audit(
+    async def get_environment_audit(
         self, place: AtPlace, page: AtPage, accessed_by: AccessedBy = None
     ) -> list[AuditRecord]:
         """Reads, changes, locks, credentials and refusals, newest first."""

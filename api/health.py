@@ -35,14 +35,14 @@ async def ping() -> Health:
 
 
 @get("/health/live", opt=OPEN, summary="Does the process run?", tags=["Health"])
-async def live(request: AnyRequest) -> Health:
+async def get_liveness(request: AnyRequest) -> Health:
     """Whatever the database does. `waiting` counts the calls that wait here."""
     services = request.app.state.services
     return Health("ok", services.journal.waiting, services.feed.followers)
 
 
 @get("/health/ready", opt=OPEN, summary="Can it serve requests?", tags=["Health"])
-async def ready(request: AnyRequest) -> Health:
+async def get_readiness(request: AnyRequest) -> Health:
     """503 while the database does not answer or lacks a migration, or when stopping.
 
     A log that is refused is told, and no reason not to serve: see docs/log.md.
@@ -61,3 +61,6 @@ async def ready(request: AnyRequest) -> Health:
         "refused" if refusal else "ok",
         refusal or UNSET,
     )
+
+
+HEALTH = [ping, get_liveness, get_readiness]

@@ -112,7 +112,7 @@ class LogController(Controller):
         return Response(sealed.note, media_type=MediaType.TEXT)
 
     @get("/keys", opt=OPEN, summary="The public keys that the log was signed with")
-    async def list_keys(self, request: AnyRequest) -> list[LogKeyAnswer]:
+    async def list_log_keys(self, request: AnyRequest) -> list[LogKeyAnswer]:
         """The newest first. Keep them elsewhere: who trusts these has asked the log."""
         keys = await request.app.state.services.log_keys.all()
         return [LogKeyAnswer(key.vkey, key.created_at, key.signs_until) for key in keys]

@@ -42,7 +42,7 @@ class OrchestrationController(Controller):
     tags = ["Environments"]
 
     @get(guards=[allow(Role.MEMBER)], summary="In which order to deploy")
-    async def get_order(
+    async def get_orchestration_order(
         self,
         views: Views,
         repository_identifier: Repository,
@@ -68,7 +68,7 @@ class OrchestrationController(Controller):
         opt={"commits": True},
         summary="Set the order in which to deploy",
     )
-    async def put_order(
+    async def put_orchestration_order(
         self,
         data: JSONBody[OrderBody],
         desk: AtDesk,

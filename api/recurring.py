@@ -83,7 +83,7 @@ class RecurringController(Controller):
         guards=[allow(Role.MEMBER)],
         summary="Get all instances of a recurring task",
     )
-    async def list_instances(
+    async def list_recurring_instances(
         self,
         operation_id: FromPath[str],
         desk: AtDesk,

@@ -186,7 +186,7 @@ class TasksController(Controller):
         guards=[allow(Role.MEMBER)],
         summary="Get task status",
     )
-    async def get_status(
+    async def get_task_status(
         self, operation_id: FromPath[str], desk: AtDesk, views: Views
     ) -> TaskStatusAnswer:
         """`error` is that of the latest attempt, if it failed."""
@@ -200,7 +200,7 @@ class TasksController(Controller):
         guards=[allow(Role.MEMBER)],
         summary="Get task result, or wait for it",
     )
-    async def get_result(
+    async def get_task_result(
         self,
         operation_id: FromPath[str],
         desk: AtDesk,
@@ -253,7 +253,7 @@ class TasksController(Controller):
         guards=[allow(Role.MEMBER)],
         summary="Read what a task has written",
     )
-    async def get_logs(
+    async def get_task_logs(
         self,
         operation_id: FromPath[str],
         desk: AtDesk,

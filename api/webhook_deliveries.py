@@ -63,7 +63,7 @@ class WebhookDeliveriesController(Controller):
     tags = ["Webhooks"]
 
     @get("/deliveries", guards=[allow(Role.OWNER)], summary="What came of attempts")
-    async def list_deliveries(
+    async def list_webhook_deliveries(
         self,
         webhook_id: FromPath[str],
         desk: AtDesk,
@@ -116,7 +116,7 @@ class WebhookDeliveriesController(Controller):
         status_code=202,
         summary="Send one event, now, whether it was sent or not",
     )
-    async def deliver(
+    async def deliver_event(
         self,
         webhook_id: FromPath[str],
         data: JSONBody[DeliverBody],
@@ -143,7 +143,7 @@ class WebhookDeliveriesController(Controller):
         status_code=202,
         summary="Send once more what is wanted of a range of the journal",
     )
-    async def replay(
+    async def replay_events(
         self,
         webhook_id: FromPath[str],
         desk: AtDesk,

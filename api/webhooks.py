@@ -170,7 +170,7 @@ class WebhooksController(Controller):
         status_code=200,
         summary="Sign with a new secret, and for a while with both",
     )
-    async def rotate_secret(
+    async def rotate_webhook_secret(
         self,
         webhook_id: FromPath[str],
         desk: AtDesk,

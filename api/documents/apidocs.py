@@ -14,7 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from api.documents.apidocs_links import add_links
 from api.documents.apidocs_page import page
-from api.documents.apidocs_paths import spelled
+from api.documents.apidocs_paths import operation_id, spelled
 from api.documents.apidocs_refusals import OPEN_PATHS, Document, refusals_of
 from api.documents.apidocs_shapes import correct, shapes
 from api.documents.examples import EXAMPLES
@@ -104,6 +104,7 @@ OPENAPI = OpenAPIConfig(
     description="An open server for shared deployment environments.",
     path="/sfp",
     use_handler_docstrings=True,
+    operation_id_creator=operation_id,
     render_plugins=[
         HtmlPage(path="/apidocs"),
         JsonDocument(path="/apidocs-json", media_type=MediaType.JSON),

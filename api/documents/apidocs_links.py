@@ -57,11 +57,10 @@ SOURCES = {
 
 def add_links(paths: Document) -> None:
     """Written into the 201 of each POST, by the operations' ids."""
-    for path, method, operation in list(_operations(paths)):
+    for path, operation in list(_operations(paths)):
         for source, link in _sources(path, operation):
             answers = paths[source]["post"]["responses"]["201"]
-            name = f"{method}{operation['operationId'].removeprefix('SfpApi')}"
-            answers.setdefault("links", {})[name] = link
+            answers.setdefault("links", {})[operation["operationId"]] = link
     create = paths[f"{API}/environments"]["post"]["operationId"]
     paths[f"{API}/projects"]["post"]["responses"]["201"]["links"]["addEnvironment"] = {
         "operationId": create,
@@ -81,10 +80,10 @@ def _link_release(paths: Document, place: str) -> None:
     ) | {"requestBody": {"ticketId": "$response.body#/ticketId"}}
 
 
-def _operations(paths: Document) -> Iterator[tuple[str, str, Document]]:
+def _operations(paths: Document) -> Iterator[tuple[str, Document]]:
     for path, operations in paths.items():
-        for method, operation in operations.items():
-            yield path, method, operation
+        for operation in operations.values():
+            yield path, operation
 
 
 def _sources(path: str, operation: Document) -> Iterator[tuple[str, Document]]:

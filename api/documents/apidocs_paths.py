@@ -1,15 +1,34 @@
-"""Paths and their parameters, spelled as in the reference API."""
+"""Paths and their parameters, spelled as in the reference API; routes, each by name.
+
+Clients that are generated have functions of these names: nobody may change them.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import Method
+from litestar.types.internal_types import PathParameterDefinition
 
 from api.errors import as_sent
 
 Document = dict[str, Any]
 PARAMETER = re.compile(r"\{(\w+)\}")
 ENVIRONMENT = "environment_id"
+BY_NAME = "by-name"
+
+
+def operation_id(
+    handler: HTTPRouteHandler,
+    method: Method,
+    parts: Sequence[str | PathParameterDefinition],
+) -> str:
+    """Such as `acquireLock`, or `acquireLockByName`: as its handler is called."""
+    del method
+    return as_sent(handler.handler_name) + ("ByName" if BY_NAME in parts else "")
 
 
 def spelled(paths: Document) -> Document:

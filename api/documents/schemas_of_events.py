@@ -25,7 +25,7 @@ SUFFIX = ".json"
     summary="The JSON Schema of an event's data",
     tags=["Events"],
 )
-async def get_schema(event_schema: FromPath[str]) -> Response[bytes]:
+async def get_event_schema(event_schema: FromPath[str]) -> Response[bytes]:
     """Such as `berth.lock.acquired.v1.json`: what `dataschema` of the event names."""
     return Response(_schema(event_schema), media_type=MEDIA_SCHEMA)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -13,6 +14,8 @@ from tests.support.client import Json
 from tests.support.running import Api
 
 REFERENCE = {"id", "name", "ticketId", "repositoryIdentifier", "operationId"}
+# Functions of clients that others have generated: none may be called otherwise.
+OPERATIONS = (Path(__file__).parent / "operations.txt").read_text().splitlines()
 OURS = {"identifier", "tokenId", "eventSchema", "webhookId", "subject"}
 
 
@@ -46,6 +49,11 @@ def test_what_is_in_a_path_has_one_name_everywhere(paths: Json) -> None:
     for label, operation in operations(paths):
         said = {part[1:-1] for part in label.split("/") if part.startswith("{")}
         assert said == names(operation, "path") <= REFERENCE | OURS, label
+
+
+def test_the_names_of_operations_stay(paths: Json) -> None:
+    told = [operation["operationId"] for _, operation in operations(paths)]
+    assert sorted(told) == OPERATIONS
 
 
 def test_every_operation_is_described(paths: Json) -> None:
