@@ -112,7 +112,7 @@ PAGE = {"page": Provide(page_of)}
 class AuditController(Controller):
     path = "/environments/{environment_id:str}/audit"
     dependencies = BY_ID | PAGE
-    tags = ["Environments"]
+    tags = ["Audit"]
 
     @get(guards=[allow(Role.MEMBER)], summary="Who did what to an environment")
     async def get_environment_audit(
@@ -131,7 +131,7 @@ class RepositoryAuditController(Controller):
 
     path = "/environments/repository"
     dependencies = PAGE
-    tags = ["Environments"]
+    tags = ["Audit"]
 
     @get(
         "/{repository_identifier:path}",
@@ -160,7 +160,7 @@ class RepositoryAuditController(Controller):
 class CallerAuditController(Controller):
     path = "/audit"
     dependencies = PAGE
-    tags = ["Environments"]
+    tags = ["Audit"]
 
     @get(guards=[allow(Role.MEMBER)], summary="What one caller did, wherever")
     async def get_audit_of_caller(

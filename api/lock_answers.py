@@ -15,7 +15,7 @@ from api.requests import request_id_of
 from api.schemas import LockAcquiredAnswer, LockRenewedAnswer, LockWaitTimeout
 from domain.decider import Outcome, StillWaiting
 from domain.environment.environment import Environment
-from domain.environment.queue import Ticket, holds
+from domain.environment.queue import Ticket, TicketStatus, holds
 from domain.environment.standing import seconds_left, standing
 from domain.errors import TicketEnded
 
@@ -36,7 +36,7 @@ async def acquired(
     if not holds(place.desk.actor, ticket, now):
         raise TicketEnded("the lease ended before the answer left", status="expired")
     return LockAcquiredAnswer(
-        status="acquired",
+        status=TicketStatus.ACQUIRED,
         environment_id=place.id,
         environment_name=details.name,
         salesforce_username=details.salesforce_username,
@@ -78,7 +78,7 @@ def not_yet(
         message="the lock is not free yet; the ticket keeps its place",
         code="LOCK_WAIT_TIMEOUT",
         request_id=request_id_of(request.scope),
-        status="queued",
+        status=TicketStatus.QUEUED,
         ticket_id=ticket_id,
         position=place.position if place else 1,
         estimated_wait_seconds=place.wait_seconds if place else 0,

@@ -33,6 +33,7 @@ from domain.task.firing import of_schedule, start
 from domain.task.recurrence import Recurrence, check
 from domain.task.schedule import Schedule, ScheduleState
 from domain.task.schedule_commands import StopSchedule
+from domain.task.task import TaskStatus
 from projections.schedule_board import schedule_board
 from projections.schedule_board import sql as schedules_sql
 from projections.task_board import sql, task_board
@@ -167,7 +168,7 @@ async def start_recurring(
     return TaskSubmittedAnswer(
         operation_id=schedule_id,
         type=order.task_type,
-        status=begun.state,
+        status=TaskStatus(begun.state),
         priority=order.priority,
         schedule_type=ScheduleType.RECURRING,
         submitted_at=begun.started_at or outcome.at,
@@ -197,7 +198,7 @@ async def stop(desk: Desk, row: Row) -> TaskCancelledAnswer:
             if over.status != ScheduleState.CANCELLED:
                 raise  # Else somebody else has stopped it since.
     return TaskCancelledAnswer(
-        message="Task cancelled successfully", status=ScheduleState.CANCELLED
+        message="Task cancelled successfully", status=TaskStatus.CANCELLED
     )
 
 

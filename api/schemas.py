@@ -11,6 +11,7 @@ from api.or_null import OrNull, take_defaults
 from api.patience import InBody
 from domain.environment.events import Category
 from domain.environment.lock import LEASE_SECONDS_MAX, MAX_WAIT_SECONDS
+from domain.environment.queue import TicketStatus
 from domain.environment.review_events import ReviewStatus
 
 Text = Annotated[str, Meta(max_length=4_000)]
@@ -192,7 +193,7 @@ class TicketIssued(Answer, frozen=True, kw_only=True, rename="camel"):
 class LockAcquiredAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     """`fence` rises with every grant: refuse whatever carries a lower one."""
 
-    status: str
+    status: TicketStatus
     environment_id: str
     environment_name: str
     salesforce_username: str | None
@@ -207,7 +208,7 @@ class LockAcquiredAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
 
 
 class LockRenewedAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
-    status: str
+    status: TicketStatus
     ticket_id: str
     fence: int
     expires_at: datetime
@@ -217,13 +218,13 @@ class LockRenewedAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
 class LockReleasedAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     """`released`, `withdrawn` from the queue, or what had become of it before."""
 
-    status: str
+    status: TicketStatus
     ticket_id: str
 
 
 class TicketAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     ticket_id: str
-    status: str
+    status: TicketStatus
     requested_by: str
     lock_reason: str | None
     requested_at: datetime
@@ -245,7 +246,7 @@ class LockWaitTimeout(Answer, frozen=True, kw_only=True, rename="camel"):
     message: str
     code: str
     request_id: str
-    status: str
+    status: TicketStatus
     ticket_id: str
     position: int
     estimated_wait_seconds: int

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import UNSET, Raw, UnsetType
 
 from api.task_schemas import (
+    ScheduleType,
     TaskError,
     TaskResultAnswer,
     TaskStatusAnswer,
@@ -65,10 +66,11 @@ def pending_state(row: Row, at: datetime) -> str:
     return "backingOff" if row["attempt"] else "waiting"
 
 
-def schedule_type(row: Row) -> str:
+def schedule_type(row: Row) -> ScheduleType:
     if row["schedule_id"] is not None:
-        return "recurring"
-    return "scheduled" if row["scheduled_for"] is not None else "immediate"
+        return ScheduleType.RECURRING
+    is_scheduled = row["scheduled_for"] is not None
+    return ScheduleType.SCHEDULED if is_scheduled else ScheduleType.IMMEDIATE
 
 
 def error_of(row: Row, *, with_stack: bool) -> TaskError | UnsetType:

@@ -19,6 +19,7 @@ from domain.task.recurrence import (
     CatchUp,
     Overlap,
 )
+from domain.task.task import TaskStatus
 
 DAY_MS = 86_400_000
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -124,9 +125,9 @@ class TaskBody(
 class TaskSubmittedAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     operation_id: str
     type: str
-    status: str
-    priority: str
-    schedule_type: str
+    status: TaskStatus
+    priority: Priority
+    schedule_type: ScheduleType
     submitted_at: datetime
     scheduled_for: datetime | None
 
@@ -135,7 +136,7 @@ class TaskError(Answer, frozen=True, kw_only=True, rename="camel"):
     """Why the latest attempt failed. Only owners are told the `stack`."""
 
     message: str
-    reason: str | None = None
+    reason: str | None
     stack: str | UnsetType = UNSET
 
 
@@ -144,12 +145,12 @@ class TaskStatusAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
 
     operation_id: str
     type: str
-    status: str
+    status: TaskStatus
     state: str
     progress: float
     message: str
-    priority: str
-    schedule_type: str
+    priority: Priority
+    schedule_type: ScheduleType
     schedule_id: str | None
     attempt: int
     description: str | None
@@ -173,7 +174,7 @@ class TaskResultAnswer(TaskStatusAnswer, frozen=True, kw_only=True, rename="came
 
 class TaskCancelledAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
     message: str
-    status: str
+    status: TaskStatus
 
 
 class RecurringStoppedAnswer(Answer, frozen=True, kw_only=True, rename="camel"):

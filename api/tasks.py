@@ -46,7 +46,7 @@ from domain.naming import fold
 from domain.roles import Role
 from domain.task.commands import AwaitEnd, CancelTask, SubmitTask
 from domain.task.lifecycle import lifecycle, stream_of
-from domain.task.task import Status, Task, TaskState, status_of
+from domain.task.task import Task, TaskState, TaskStatus, status_of
 from projections.task_board import listings, task_board
 
 WAIT_SECONDS_MAX = 300
@@ -60,7 +60,7 @@ Wait = Annotated[
         description="How many seconds to wait for the end, if it has not come yet",
     ),
 ]
-StatusFilter = Annotated[Status | None, QueryParameter(name="status")]
+StatusFilter = Annotated[TaskStatus | None, QueryParameter(name="status")]
 TypeFilter = Annotated[str | None, QueryParameter(name="type")]
 PriorityFilter = Annotated[PriorityName | None, QueryParameter(name="priority")]
 RepositoryFilter = Annotated[str | None, QueryParameter(name="repositoryIdentifier")]

@@ -13,11 +13,13 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from api.documents.apidocs_links import add_links
+from api.documents.apidocs_named import JSON_OBJECT, complete_schemas, reference
 from api.documents.apidocs_page import page
 from api.documents.apidocs_paths import operation_id, spelled
-from api.documents.apidocs_refusals import OPEN_PATHS, Document, refusals_of
+from api.documents.apidocs_refusals import OPEN_PATHS, SCHEMAS, Document, refusals_of
 from api.documents.apidocs_shapes import correct, shapes
 from api.documents.examples import EXAMPLES
+from api.documents.schemas_of_events import MEDIA_SCHEMA
 from domain.task.types import TaskType
 
 # Litestar lets only the end of a path have slashes; see api/audit.py.
@@ -27,8 +29,10 @@ CUT_SHORT = {
 }
 EVENTS = "/sfp/api/events"
 HISTORY = "/history"
-TABLES = ("/holds", "/log/export")
-LINES, STREAM = "application/x-ndjson", "text/event-stream"
+EXPORT = "/sfp/api/log/export"
+HOLDS = "/holds"
+LINES, STREAM, TABLE = "application/x-ndjson", "text/event-stream", "text/csv"
+BEARER = "bearer"
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -45,14 +49,15 @@ def complete(document: Document, task_types: Sequence[str]) -> Document:
     paths = spelled(document["paths"])
     schemas.update(shapes(schemas))
     schemas["TaskBody"]["properties"]["type"]["enum"] = task_types
+    complete_schemas(schemas)
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
     paths = document["paths"] = {p + CUT_SHORT.get(p, ""): o for p, o in paths.items()}
     for path, operations in paths.items():
         for method, operation in operations.items():
-            if path.startswith(OPEN_PATHS):
-                operation["security"] = []
+            is_open = path.startswith(OPEN_PATHS)
+            operation["security"] = [] if is_open else [{BEARER: []}]
             if method == "post":
                 operation["parameters"] = [
                     *operation.get("parameters", ()),
@@ -62,18 +67,27 @@ def complete(document: Document, task_types: Sequence[str]) -> Document:
             operation["responses"] |= refusals_of(path, method, operation)
     for path, operations in paths.items():
         for media in _also_sent(path):
-            content = operations["get"]["responses"]["200"]["content"]
-            content[media] = {"schema": {"type": "string"}}
+            _answers(operations)[media] = {"schema": {"type": "string"}}
+        if path.startswith(SCHEMAS):
+            _answers(operations)[MEDIA_SCHEMA]["schema"] = reference(JSON_OBJECT)
     add_links(paths)
     return document
+
+
+def _answers(operations: Document) -> Document:
+    """By their media types."""
+    content: Document = operations["get"]["responses"]["200"]["content"]
+    return content
 
 
 def _also_sent(path: str) -> Sequence[str]:
     """In place of JSON, to whoever accepts it; a table, to whoever asks for one."""
     if path == EVENTS:
         return (LINES, STREAM)
-    if path.endswith(TABLES):
-        return ("text/csv",)
+    if path == EXPORT:
+        return (LINES, TABLE)
+    if path.endswith(HOLDS):
+        return (TABLE,)
     return (LINES,) if path.endswith(HISTORY) else ()
 
 
@@ -109,10 +123,10 @@ OPENAPI = OpenAPIConfig(
         HtmlPage(path="/apidocs"),
         JsonDocument(path="/apidocs-json", media_type=MediaType.JSON),
     ],
-    security=[{"bearer": []}],
+    security=[{BEARER: []}],
     components=Components(
         security_schemes={
-            "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
+            BEARER: SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")
         }
     ),
 )

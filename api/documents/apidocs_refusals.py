@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.documents.apidocs_named import reference
 from api.errors import ErrorBody
 from api.schemas import LockWaitTimeout
 
@@ -60,10 +61,10 @@ def refusals_of(path: str, method: str, operation: Document) -> Document:
         statuses.add("429")
     if path.endswith("/renew"):
         statuses.add("410")
-    shape = {"$ref": f"#/components/schemas/{ErrorBody.__name__}"}
+    shape = reference(ErrorBody.__name__)
     told = {status: _response(REFUSALS[status], shape) for status in sorted(statuses)}
     if path.endswith("/acquire"):
-        waited = {"$ref": f"#/components/schemas/{LockWaitTimeout.__name__}"}
+        waited = reference(LockWaitTimeout.__name__)
         told["408"] = _response(NOT_YET, {"anyOf": [waited, shape]})
     if method == "head":
         told = {s: {"description": r["description"]} for s, r in told.items()}

@@ -59,7 +59,7 @@ ENDS: dict[type[TaskEvent], TaskState] = {
 }
 
 
-class Status(StrEnum):
+class TaskStatus(StrEnum):
     """The states as the Tasks API tells them."""
 
     PENDING = "pending"
@@ -69,8 +69,8 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-def status_of(state: TaskState) -> Status:
-    return Status.ACTIVE if state.is_active else Status(state.value)
+def status_of(state: TaskState) -> TaskStatus:
+    return TaskStatus.ACTIVE if state.is_active else TaskStatus(state.value)
 
 
 class Task(Struct, frozen=True):

@@ -6,6 +6,7 @@ that the failure shows.
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -88,6 +89,7 @@ def test_what_is_not_allowed_is_refused_as_documented(
         def send(case: AnyCase) -> None:
             # In a URL, `null` is a tag like any other.
             assume((case.query or {}).get("tags", "") is not None)
+            assume(case.body is not None or needs_body(case.operation))
             for attacker in attackers:
                 attacker.send(case)
 
@@ -163,12 +165,66 @@ def test_clients_can_be_generated_for_every_route(document: Document) -> None:
     for schema in bodies:
         for field in schema["properties"].values():
             assert "default" not in field, schema["title"]
-    anything = {"type": "object", "additionalProperties": {}}
+    anything = {"$ref": "#/components/schemas/JsonObject"}
+    assert components["JsonObject"]["additionalProperties"] == {}
     assert components["TaskBody"]["properties"]["data"] == anything
     told = components["EnvironmentBody"]["properties"]
     assert told["metadata"]["anyOf"] == [anything, {"type": "null"}]
     assert told["claimWindowSeconds"]["description"] == "`90` unless given"
     assert "description" not in told["branch"]
+
+
+def test_every_object_has_a_name(document: Document) -> None:
+    """Else it has a name that its generator makes up, and in each place another one."""
+    components = document.raw_schema["components"]["schemas"]
+    fields = [s.get("properties", {}) for s in components.values()]
+    assert '"type": "object"' not in json.dumps(fields)
+    assert components["ConfigBodyHeaders"]["maxProperties"] == 32
+
+
+def test_a_body_that_may_be_absent_is_not_said_to_be_null_as_well(
+    document: Document,
+) -> None:
+    """Some generated clients would then send what stands for nothing, as JSON."""
+    bodies = [
+        operation["requestBody"]
+        for its in document.raw_schema["paths"].values()
+        for operation in its.values()
+        if "requestBody" in operation
+    ]
+    assert {body["required"] for body in bodies} == {True, False}
+    assert "null" not in json.dumps(bodies)
+
+
+def test_an_id_is_told_as_what_it_is_asked_for_with(document: Document) -> None:
+    """What an answer has must be of the type that the next request takes."""
+    components = document.raw_schema["components"]["schemas"]
+    assert components["EnvironmentAnswer"]["properties"]["id"]["format"] == "uuid"
+    for schema in components.values():
+        for name, field in schema.get("properties", {}).items():
+            if name in {"environmentId", "environment_id"}:
+                assert "'format': 'uuid'" in str(field), schema["title"]
+
+
+def test_what_an_answer_means_is_told(document: Document) -> None:
+    components = document.raw_schema["components"]["schemas"]
+    assert (
+        "refuse whatever carries a lower"
+        in (components["LockAcquiredAnswer"]["description"])
+    )
+    described = [n for n, schema in components.items() if "description" in schema]
+    assert len(described) > 60
+    for name in "LockReleasedAnswer", "TicketAnswer", "LockWaitTimeout":
+        status = components[name]["properties"]["status"]
+        assert status == {"$ref": "#/components/schemas/TicketStatus"}
+
+
+def test_each_operation_says_whether_it_takes_a_token(document: Document) -> None:
+    """Not all generators look at what is said for all of them."""
+    for path, its in document.raw_schema["paths"].items():
+        is_open = path in OPEN | {CHECKPOINT, SCHEMAS}
+        for operation in its.values():
+            assert operation["security"] == ([] if is_open else [{"bearer": []}])
 
 
 def test_no_parameter_is_null(document: Document) -> None:
@@ -189,6 +245,11 @@ def test_the_document_is_the_same_each_time_and_said_to_be_json(api: Api) -> Non
     assert told[0] == "application/json"
     page = api.http.get(f"{api.url}/sfp/apidocs")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
+
+
+def needs_body(operation: Operation) -> bool:
+    """Where none will do, so will null, though no client is to know."""
+    return any(body.is_required for body in operation.body)
 
 
 def references(part: object) -> list[str]:
