@@ -18,6 +18,7 @@ from domain.errors import JournalUnavailable, Stopping
 from workers.giving_way import give_way
 from workers.logs import configure_logs
 from workers.loop import run_forever
+from workers.open_files import allow_open_files
 from workers.settings import Settings, from_environment
 from workers.tracing import tracing
 from workers.wiring import running
@@ -85,6 +86,7 @@ async def _run_worker(settings: Settings) -> int:
 def _prepare() -> Settings:
     settings = from_environment()
     configure_logs(settings.log_level)
+    allow_open_files()
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     # What is imported stays; looking through all of it again, and through thousands of
     # waiting calls, would stop everybody for a tenth of a second.
