@@ -33,7 +33,6 @@ async def order_of(
         raise Invalid(f"type must be one of {known}", field="type")
     data, description = unwrapped(body.data)
     try:
-        kind.check(data)
         key = key_of(kind, data)
     except Invalid as refusal:
         if data is body.data or not refusal.field.startswith("data"):
@@ -56,15 +55,19 @@ async def order_of(
 
 
 def key_of(kind: TaskType, data: dict[str, Any]) -> str | None:
-    """The function is the handler's own, and the data may be nothing it thought of."""
+    """Of data that it takes; `Invalid` if it takes no such data.
+
+    The functions are the handler's own, and the data may be nothing it thought of.
+    """
     try:
+        kind.check(data)
         return kind.concurrency_key(data)
     except DomainError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller sent the data
         # What it says may tell of the data, which is nobody else's to read.
-        log.warning("no key", type=kind.name, error=type(error).__name__)
-        message = f"data: no concurrency key of {kind.name} can be made of it"
+        log.warning("data not taken", type=kind.name, error=type(error).__name__)
+        message = f"data: {kind.name} can do nothing with it"
         raise Invalid(message, field="data") from None
 
 

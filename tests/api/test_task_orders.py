@@ -25,6 +25,16 @@ def test_a_handler_makes_the_key_of_the_data() -> None:
     assert key_of(TaskType("sweep"), {}) is None
 
 
+def unless_broken(data: Data) -> None:
+    1 / data["share"]
+
+
+def test_data_that_a_handler_breaks_on_is_refused() -> None:
+    with pytest.raises(Invalid, match="sweep") as refusal:
+        key_of(TaskType("sweep", check=unless_broken), {"share": 0})
+    assert refusal.value.field == "data"
+
+
 @pytest.mark.parametrize("data", [{}, {"pool": 1}, {"pool": None}])
 def test_data_that_no_key_can_be_made_of_is_refused(data: Data) -> None:
     with pytest.raises(Invalid, match="sweep") as refusal:
