@@ -29,6 +29,9 @@ NULL = re.compile(
     rb"(?:^|&)(attempt|authType|category|earlier|force|isActive|outcome|priority|scheduleType|size|status|timeoutSeconds|to)=null"
     rb"(?:&|$)"
 )
+# As a form spells a filter of the list that is not set. To the others, an empty text is
+# none already.
+EMPTY = re.compile(rb"(?<![^&])(category|isActive)=(?=&|$)")
 
 Answered = Callable[[Scope, int, float], None]
 
@@ -70,6 +73,7 @@ class Envelope:
             await send(message)
 
         try:
+            _leave_out_empty(scope)
             if refusal := _refusal(scope):
                 await _answer(scope, send_with_headers, 400, *refusal)
             else:
@@ -82,6 +86,12 @@ class Envelope:
                 await _answer(scope, send_with_headers, 503, why, code=Stopping.code)
         finally:
             self._answered(scope, status or GONE, perf_counter() - began)
+
+
+def _leave_out_empty(scope: Scope) -> None:
+    query = scope["query_string"]
+    if query.endswith(b"=") or b"=&" in query:
+        scope["query_string"] = EMPTY.sub(b"", query)
 
 
 def _refusal(scope: Scope) -> tuple[str, str] | None:

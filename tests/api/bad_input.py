@@ -243,7 +243,7 @@ QUERIES = {
         "category",
         ("prod", "Test", ""),
     ),
-    "/environments?category=": ("category", ("prod", "Release", "", "0", "null")),
+    "/environments?category=": ("category", ("prod", "Release", "0", "null")),
     "/environments/{id}?authType=": (
         "authType",
         ("token", "AccessToken", "", "0", "null"),
@@ -271,7 +271,7 @@ QUERIES = {
     "/webhooks/{webhook}/deliveries?limit=": ("limit", NOT_LIMITS),
     "/webhooks/{webhook}/deliveries?after=": ("after", ("", "x", "-1", DIGITS)),
     "/webhooks/{webhook}/deliveries?outcome=": ("outcome", ("", "Failed", "null")),
-    "/environments?isActive=": ("isActive", ("maybe", "2", "", "null")),
+    "/environments?isActive=": ("isActive", ("maybe", "2", "null")),
 }
 ODD_IDS = (
     "1",

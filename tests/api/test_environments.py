@@ -110,6 +110,24 @@ def test_a_twin_of_a_name_is_a_conflict(
     refused(renaming, 409, "ENVIRONMENT_EXISTS")
 
 
+def test_a_filter_of_the_list_that_is_empty_lets_all_pass(
+    owner: Caller, repository: str
+) -> None:
+    owner.environment(repositoryIdentifier=repository)
+    all_of_it = owner.get("/environments", repositoryIdentifier=repository).json()
+    here = f"repositoryIdentifier={repository}"
+    for query in (
+        f"category=&isActive=&branch=&tags=&{here}",
+        f"{here}&branch=&isActive=&category=",
+        f"{here}&category=&isActive=true",
+    ):
+        assert made(owner.get(f"/environments?{query}")) == all_of_it
+    flat = owner.get(f"/environments?{here}&isActive=&category=test")
+    assert flat.json() == all_of_it["test"]
+    everything = owner.get("/environments?repositoryIdentifier=&category=&isActive=")
+    assert made(everything).keys() == all_of_it.keys()
+
+
 @pytest.mark.parametrize("spelled", [NFC, NFD, NFC.upper()])
 def test_it_is_found_by_its_name_however_that_is_spelled(
     owner: Caller, repository: str, spelled: str
