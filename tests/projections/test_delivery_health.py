@@ -24,7 +24,15 @@ from projections.storage.deliveries import (
     Outcome,
 )
 from tests.projections import test_deliveries
-from tests.projections.test_deliveries import LATE, came_to, deliver, places, put, run
+from tests.projections.test_deliveries import (
+    LATE,
+    came_to,
+    deliver,
+    places,
+    put,
+    rest,
+    run,
+)
 
 deliveries = test_deliveries.deliveries
 NOW: LiteralString = "SELECT clock_timestamp()"
@@ -97,6 +105,15 @@ def test_what_is_sent_again_begins_anew_whatever_comes_of_it_just_now(
     assert again.attempts == 0
 
 
+def test_what_was_asked_for_before_it_was_found_out_is_not_sent_twice(
+    deliveries: Deliveries,
+) -> None:
+    put(deliveries, New("a", 1))
+    [_] = deliveries._claim({})
+    assert deliveries._follow([New("a", 1)], deliveries._place(), 1)
+    assert not deliveries._claim({})
+
+
 def test_so_many_failures_in_a_row_are_too_many_and_no_fewer(
     deliveries: Deliveries,
 ) -> None:
@@ -128,6 +145,17 @@ def test_the_dead_are_probed_less_and_less_often(
         run(own_journal_url, AWAKE)
         claimed = deliveries._claim({})
         assert [one.is_probe for one in claimed] == [True]
+
+
+def test_the_dead_are_left_alone_for_as_long_as_they_ask(
+    deliveries: Deliveries, own_journal_url: str
+) -> None:
+    fail(deliveries, many(deliveries), again=0)
+    run(own_journal_url, AWAKE)
+    [probe] = deliveries._claim({})
+    rest(deliveries, probe, 600)
+    run(own_journal_url, AWAKE)
+    assert not deliveries._claim({})
 
 
 def test_what_failed_waits_for_its_own_next_try_while_others_succeed(
