@@ -132,6 +132,13 @@ class Desk(Struct, frozen=True):
         async with self.refusals_on_record():
             require(role, await authenticator.again(self.request))
 
+    async def require_to_read(self, role: Role) -> None:
+        """As above, for what is then told without asking the journal for anything."""
+        await self.require_again(role)
+        if self.caller.guard:
+            async with self.refusals_on_record():
+                await self.journal.execute(*self.caller.guard)
+
     async def record(self, event: AccessEvent) -> None:
         """On record before it happens: when this returns, it may."""
         command = RecordAccess(by=self.actor, event=event)

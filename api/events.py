@@ -125,9 +125,7 @@ class EventsController(Controller):
         reading = _page(feed, wanted, begin, min(limit, LIMIT_MAX), wait)
         if wait:
             page = await wait_for_turn(reading, desk.actor, request)
-            await desk.require_again(Role.MEMBER)
-            async with desk.refusals_on_record():
-                await _check_token(desk, desk.caller)
+            await desk.require_to_read(Role.MEMBER)
         else:
             page = await reading
         return shown(page, form)

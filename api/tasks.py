@@ -221,7 +221,7 @@ class TasksController(Controller):
             asking = desk.execute(step, wait_seconds=wait)
             with suppress(StillWaiting):  # Then it is answered as it stands.
                 await wait_for_turn(asking, desk.actor, request)
-            await desk.require_again(Role.MEMBER)
+            await desk.require_to_read(Role.MEMBER)
             found = await visible_task(desk, views, operation_id)
         return result_answer(found.rows[0], found.at, with_stack=sees_stacks(desk))
 

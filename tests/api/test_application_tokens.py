@@ -14,6 +14,7 @@ from domain.roles import Role
 from domain.token import IssueToken, digest, stream_of, token, token_of
 from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.running import Api, Installation, until
+from tests.support.tasks import submitted
 
 
 def test_a_token_is_shown_once_and_kept_as_a_hash(
@@ -94,6 +95,19 @@ def test_a_token_revoked_while_its_bearer_waits_elsewhere_gets_no_lock(
     made(owner.lock(environment).release(held["ticketId"]))
     refused(waiting.result(), 401, "UNAUTHENTICATED")
     assert made(owner.lock(environment).look(ticket))["status"] == "granted"
+
+
+def test_a_token_revoked_while_its_bearer_waits_is_told_nothing_of_a_task(
+    api: Api, owner: Caller, pool: ThreadPoolExecutor
+) -> None:
+    """Not even that it has not ended."""
+    issued = issue(owner)
+    bearer = api.bearing(issued["token"])
+    operation = submitted(bearer)
+    waiting = pool.submit(bearer.get, f"/tasks/{operation}/result", wait=3)
+    until(lambda: api.waiting == 1)
+    assert owner.delete(f"/application-tokens/{issued['id']}").is_success
+    refused(waiting.result(30), 401, "UNAUTHENTICATED")
 
 
 def test_an_expired_token_is_good_for_nothing(
