@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import IPv6Address
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -36,6 +37,8 @@ WINDOW_SECONDS = 60
 FLUSH_EVERY_SECONDS = 10
 REMEMBERED_MAX = 10_000
 PATH_LENGTH_MAX = 500
+# Of one caller, within a minute.
+ENVIRONMENTS_MAX = 100
 
 
 Key = tuple[str | None, str, str | None]
@@ -71,9 +74,7 @@ class AccessLog:
             path=_path_of(connection)[:PATH_LENGTH_MAX],
             reason=str(refusal),
         )
-        # Who is known is counted for each environment, anybody else for each address,
-        # or whoever makes ids up would be recorded as often as he likes.
-        key = (actor.ip, actor.id, event.environment_id if caller else None)
+        key = self._key(actor, event.environment_id if caller else None)
         if self._is_counted(key, event):
             return
         async with self._flood(key, actor, event):
@@ -90,6 +91,19 @@ class AccessLog:
         if not self._is_counted(key, event):
             async with self._flood(key, actor, event):
                 await self._record(actor, event)
+
+    def _key(self, actor: Actor, environment_id: str | None) -> Key:
+        """Whose flood it is: of who is known, one for each of so many environments.
+
+        Beyond that, and of anybody else, all are one: whoever makes up ids would be
+        recorded as often as he likes.
+        """
+        whose = (_network_of(actor.ip), actor.id)
+        key = (*whose, environment_id)
+        if key in self._floods:
+            return key
+        known = sum(one[:2] == whose for one in self._floods)
+        return key if known < ENVIRONMENTS_MAX else (*whose, None)
 
     def _is_counted(self, key: Key, event: AccessRefused) -> bool:
         """Whether it is one of a flood; else it is to be recorded at once."""
@@ -189,6 +203,15 @@ class Flood:
         self.latest = first
         self.since = monotonic()
         self.count = 0
+
+
+def _network_of(ip: str | None) -> str | None:
+    """Who has one address of IPv6 has all that begin with the same 64 bits."""
+    try:
+        address = IPv6Address(ip or "")
+    except ValueError:
+        return ip
+    return ip if address.ipv4_mapped else str(IPv6Address(int(address) >> 64 << 64))
 
 
 def _path_of(connection: Connection) -> str:

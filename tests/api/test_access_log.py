@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from litestar.connection import ASGIConnection
 
-from api.access_log import WINDOW_SECONDS, AccessLog
+from api.access_log import ENVIRONMENTS_MAX, WINDOW_SECONDS, AccessLog
 from api.auth import Caller, Connection
+from api.peers import Peers
 from domain.access import AccessRefused, EnvironmentRead
 from domain.decider import Outcome, Step
-from domain.errors import Forbidden, JournalUnavailable
+from domain.errors import Forbidden, JournalUnavailable, Unauthenticated
 from domain.event import Actor
 from domain.ids import new_id
 from domain.person import ERASED_AS
@@ -25,6 +27,7 @@ MALLORY = Caller(
     Actor("mallory", Role.MEMBER, ip="10.0.0.1"), datetime.max.replace(tzinfo=UTC)
 )
 PLACE = new_id()
+NOBODY = Unauthenticated("no")
 
 Wait = Callable[[float], None]
 
@@ -86,6 +89,41 @@ def test_a_refusal_after_a_flood_brings_the_count_along(
     asyncio.run(refusals())
     events = [cast("AccessRefused", record.event) for record in journal.records]
     assert [event.count for event in events] == [1, 1, 1]
+
+
+@pytest.mark.usefixtures("wait")
+def test_whoever_makes_up_environments_is_counted_all_the_same(
+    journal: MemoryJournal,
+) -> None:
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for _ in range(ENVIRONMENTS_MAX + 900):
+            await log.refused(asking(new_id()), Forbidden("no"))
+        await log.refused(asking(), Forbidden("no"))
+        await log.close()
+
+    asyncio.run(refusals())
+    counts = [cast("AccessRefused", record.event).count for record in journal.records]
+    assert counts == [1] * (ENVIRONMENTS_MAX + 1) + [900]
+
+
+@pytest.mark.usefixtures("wait")
+def test_a_network_of_ipv6_addresses_is_counted_together(
+    journal: MemoryJournal,
+) -> None:
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for network in "2001:db8:1:2", "2001:db8:1:3":
+            for host in range(50):
+                await log.refused(unknown(f"{network}::{host:x}"), NOBODY)
+        for ip in "10.0.0.1", "10.0.0.2", "::ffff:10.0.0.1", "::ffff:10.0.0.2":
+            await log.refused(unknown(ip), NOBODY)
+        await log.close()
+
+    asyncio.run(refusals())
+    counts = [cast("AccessRefused", record.event).count for record in journal.records]
+    assert counts == [1] * 6 + [49] * 2
+    assert journal.records[0].origin.ip == "2001:db8:1:2::0"
 
 
 class Away(MemoryJournal):
@@ -202,14 +240,30 @@ def test_one_that_was_evicted_meanwhile_is_no_error(
     asyncio.run(refusals())
 
 
-def asking() -> Connection:
+def asking(environment_id: str = PLACE) -> Connection:
     """A request of Mallory's about the environment."""
     scope: Any = {
         "type": "http",
         "method": "POST",
-        "path": f"/sfp/api/environments/{PLACE}/lock",
-        "path_params": {"environment_id": PLACE},
+        "path": f"/sfp/api/environments/{environment_id}/lock",
+        "path_params": {"environment_id": environment_id},
         "headers": [],
         "state": {"caller": MALLORY},
+    }
+    return ASGIConnection(scope)
+
+
+def unknown(ip: str) -> Connection:
+    """A request without a token."""
+    scope: Any = {
+        "type": "http",
+        "method": "GET",
+        "path": "/sfp/api/environments",
+        "path_params": {},
+        "query_string": b"",
+        "headers": [],
+        "client": (ip, 1),
+        "state": {},
+        "litestar_app": SimpleNamespace(state=SimpleNamespace(peers=Peers(()))),
     }
     return ASGIConnection(scope)
