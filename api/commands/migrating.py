@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from projections.storage import migrate as migrations
-from workers.settings import from_environment
+from workers.settings import database_url_from
 
 
 def migrate() -> None:
     """Bring the database's schema up to date."""
-    for name in migrations.migrate(from_environment().database_url):
+    for name in migrations.migrate(database_url_from()):
         print(f"applied {name}")

@@ -60,6 +60,12 @@ def test_what_postgresql_refuses_is_told_in_its_words(
         assert said(command, **variables) == (1, f"berth: {REFUSES}{why}\n")
 
 
+def test_the_schema_takes_no_secret_but_that_of_its_database(servers: Servers) -> None:
+    with fresh_database(servers.database_url) as url:
+        code, told = said("migrate", BERTH_DATABASE_URL=url)
+    assert (code, told.count("applied")) == (0, told.count("\n"))
+
+
 @pytest.mark.parametrize("command", ["migrate", "api"])
 def test_a_password_in_the_name_of_a_database_is_not_told(
     installation: Installation, empty: str, command: str
