@@ -17,6 +17,8 @@ def version() -> str:
     return version("berth-server")
 
 
+INTERRUPTED = 130  # By a Ctrl-C, as shells have it.
+
 app = App(
     name="berth",
     help="An open server for shared deployment environments.",
@@ -98,6 +100,8 @@ def main() -> None:
     """Every failure that a person can mend is one line, not a traceback."""
     try:
         sys.exit(app())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if (line := _line_of(error)) is None:
             raise

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
+import signal
 import subprocess
 import sys
 from importlib import import_module, metadata
+from pathlib import Path
 
 import pytest
 from cyclopts import App
@@ -51,20 +54,37 @@ def test_its_version_is_that_of_what_is_installed(
     assert capsys.readouterr().out.strip() == metadata.version("berth-server")
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["log", "keys"],
-        ["log", "rotate"],
-        ["export"],
-        ["erase", "ada@example.org"],
-        ["rebuild"],
-        ["rebuild", "events"],
-        ["replay", "production"],
-        ["vault", "rotate"],
-    ],
-    ids=" ".join,
-)
+LOADING = """
+from api.__main__ import app, main
+app.command("interrupted_as_it_loads:it", name="it", help="")
+main()
+"""
+OF_A_FOLDER = [
+    ["log", "keys"],
+    ["log", "rotate"],
+    ["export"],
+    ["erase", "ada@example.org"],
+    ["rebuild"],
+    ["rebuild", "events"],
+    ["replay", "production"],
+    ["vault", "rotate"],
+]
+
+
+def test_a_ctrl_c_as_it_loads_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    module = tmp_path / "interrupted_as_it_loads.py"
+    module.write_text("from signal import *\nraise_signal(SIGINT)\n")
+    ended = subprocess.run(
+        [sys.executable, "-c", LOADING, "it"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGINT, "")
+
+
+@pytest.mark.parametrize("words", OF_A_FOLDER, ids=" ".join)
 def test_without_a_database_it_tells_of_the_folder_that_could_be_given(
     words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
