@@ -11,6 +11,7 @@ from cyclopts.validators import Number
 
 from api.bounds import bound_of
 from api.commands import log_commands, verification
+from api.commands.data_dir import DataDir
 from api.commands.up_folder import settings_of
 from api.event_table import Form
 from domain.errors import Invalid
@@ -20,7 +21,6 @@ from projections.storage.log.selection import Question
 from workers.settings import SettingsError
 
 log = App(name="log", help="The seal over the journal, and its keys.")
-DataDir = Path | None
 Overlap = Annotated[int, Parameter(validator=Number(gte=0, lte=3_650))]
 Position = Annotated[int, Parameter(validator=Number(gte=1, lte=10**15))]
 
@@ -36,7 +36,7 @@ def is_bound(_: type, text: str | None) -> None:
 
 
 @log.command
-def keys(*, data_dir: DataDir = None) -> int:
+def keys(*, data_dir: DataDir | None = None) -> int:
     """Print the public keys of the log: give them to whoever is to verify it.
 
     Parameters
@@ -48,7 +48,7 @@ def keys(*, data_dir: DataDir = None) -> int:
 
 
 @log.command(name="rotate")
-def rotate_log(*, overlap_days: Overlap = 30, data_dir: DataDir = None) -> int:
+def rotate_log(*, overlap_days: Overlap = 30, data_dir: DataDir | None = None) -> int:
     """Have a new key sign the log's checkpoints.
 
     Parameters
@@ -71,7 +71,7 @@ def export(
     last: Annotated[str | None, Parameter(name="--to", validator=is_bound)] = None,
     earlier: Position | None = None,
     format_: Annotated[Form, Parameter(name="--format")] = "ndjson",
-    data_dir: DataDir = None,
+    data_dir: DataDir | None = None,
 ) -> int:
     """Write a bundle of events, each with the proof that it was sealed, or a table.
 
@@ -117,7 +117,7 @@ def verify(
     key: list[str] | None = None,
     checkpoint: Path | None = None,
     database: Annotated[bool, Parameter(negative="")] = False,
-    data_dir: DataDir = None,
+    data_dir: DataDir | None = None,
 ) -> int:
     """Say what a bundle proves, or which event in it was altered first.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 from signal import SIGINT, default_int_handler, signal
 
+from api.commands.data_dir import DataDir
 from api.commands.up_folder import settings_of
 from domain.event import system
 from workers.erasing import Erasing, Holdings, check_is_a_person
@@ -21,7 +21,7 @@ def erase(
     *,
     yes: bool = False,
     force: bool = False,
-    data_dir: Path | None = None,
+    data_dir: DataDir | None = None,
 ) -> int:
     """Erase a person: destroy the key under which all that names them is kept.
 

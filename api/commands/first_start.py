@@ -14,6 +14,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from api.commands.data_dir import DataDir
 from api.commands.log_commands import ensured_keys
 from api.commands.private_file import private_file
 from api.commands.readiness import HOST, asked_at, is_ready
@@ -35,7 +36,7 @@ STOP_SECONDS_MAX = 10.0  # beside what a worker's tasks may take
 NATS_URL = "nats-url"  # for workers in other languages: docs/task-workers.md
 
 
-def up(*, data_dir: Path = Path(".berth"), port: Port = 8080) -> None:
+def up(*, data_dir: DataDir = Path(".berth"), port: Port = 8080) -> None:
     """Run everything on this machine: PostgreSQL, NATS, the API and a worker.
 
     Parameters

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from time import monotonic
 
+from api.commands.data_dir import DataDir
 from api.commands.progress import progress_shown
 from api.commands.up_folder import journal_of, settings_of
 from projections import rebuild as views_anew
@@ -16,7 +16,7 @@ from workers.settings import SettingsError
 EVENTS = "events"
 
 
-def rebuild(*views: str, data_dir: Path | None = None) -> None:
+def rebuild(*views: str, data_dir: DataDir | None = None) -> None:
     """Build views anew from the journal, while the server runs.
 
     Parameters

@@ -6,11 +6,11 @@ import asyncio
 import sys
 from contextlib import ExitStack, closing
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from api.commands.data_dir import DataDir
 from api.commands.replay_lines import JsonLines, Lines, Telling
 from api.commands.standard_output import standard_output
 from api.commands.up_folder import journal_of
@@ -33,7 +33,7 @@ def replay(
     repository: str | None = None,
     until: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
-    data_dir: Path | None = None,
+    data_dir: DataDir | None = None,
 ) -> None:
     """Tell what happened to an environment, also if it was deleted.
 

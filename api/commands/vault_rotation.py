@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from api.commands.data_dir import DataDir
 from api.commands.up_folder import settings_of
 from api.commands.vault_file import (
     VAULT_KEYS,
@@ -26,7 +27,7 @@ from workers.supervisor import Supervisor
 Uses = Mapping[int, Use]
 
 
-def rotate_vault(*, data_dir: Path | None = None) -> int:
+def rotate_vault(*, data_dir: DataDir | None = None) -> int:
     """Put every credential under the newest of BERTH_VAULT_KEYS, while Berth serves.
 
     Parameters

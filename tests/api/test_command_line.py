@@ -11,7 +11,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 import pytest
-from cyclopts import App
+from cyclopts import App, CoercionError
 
 from api.__main__ import COMMANDS, app
 from workers.settings import SettingsError
@@ -82,6 +82,12 @@ def test_a_ctrl_c_as_it_loads_ends_it_without_a_traceback(tmp_path: Path) -> Non
         text=True,
     )
     assert (ended.returncode, ended.stderr) == (128 + signal.SIGINT, "")
+
+
+@pytest.mark.parametrize("words", [*OF_A_FOLDER, ["up"], ["verify"]], ids=" ".join)
+def test_a_folder_without_a_name_is_not_the_current_one(words: list[str]) -> None:
+    with pytest.raises(CoercionError, match="it is empty"):
+        app.parse_args([*words, "--data-dir", ""], exit_on_error=False)
 
 
 @pytest.mark.parametrize("words", OF_A_FOLDER, ids=" ".join)
