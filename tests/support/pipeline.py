@@ -58,9 +58,12 @@ class Pipeline:
         return self.start(command, place, *words, streams=streams, **more).done()
 
     def close(self) -> None:
+        """What a command has left behind may hold its output open."""
         for process in self._started:
             process.kill()
-            process.communicate()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 class Run:

@@ -87,18 +87,18 @@ async def _run(
     tell: Tell,
 ) -> int:
     """Until it has ended, or has to because the lock is lost."""
-    command = await Command.start(words, environment)
-    ending = asyncio.create_task(command.ended())
+    command = await Command.start(words, environment, tell)
     keeping = asyncio.create_task(ticket.keep())
-    with signals.going_to(command.tell):
-        await asyncio.wait({ending, keeping}, return_when=asyncio.FIRST_COMPLETED)
-        if not ending.done():
+    both = {command.ending, keeping}
+    with signals.going_to(command.pass_on):
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not command.ending.done():
             tell("the lock is lost: ending the command")
             await command.end(ticket.seconds_left)
             keeping.result()
     keeping.cancel()
     await asyncio.wait({keeping})
-    return ending.result()
+    return command.ending.result()
 
 
 async def _give_back(ticket: Ticket, tell: Tell) -> None:

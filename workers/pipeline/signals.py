@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from workers.pipeline.server import PipelineError
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 SIGNALLED = (
     128  # As shells have it: what a signal ended exits with this and its number.
 )

@@ -12,6 +12,7 @@ from tests.support.client import Caller, Json, made
 from tests.support.gate import Gate
 from tests.support.pipeline import ENDLESS, Pipeline
 from tests.support.running import Api, Installation, until
+from workers.pipeline.signals import ENDING
 
 LOCK_LOST, WAIT_OVER, NOT_FOUND = 125, 124, 127
 RENEWALS = """
@@ -84,7 +85,7 @@ def test_whoever_waits_no_longer_leaves_the_queue(
         assert not queued(owner, prod)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", ENDING)
 def test_and_so_does_whoever_is_told_to_end(
     pipeline: Pipeline, owner: Caller, prod: Json, number: signal.Signals
 ) -> None:
