@@ -17,9 +17,11 @@ from cyclopts.validators import Number
 
 from workers.pipeline.bearer import bearer_from
 from workers.pipeline.holding import lock_alone, run_locked
+from workers.pipeline.place import Wanted, find, release
 from workers.pipeline.server import PipelineError, Server
 from workers.pipeline.signals import Interrupted
-from workers.pipeline.ticket import WaitOver, Wanted, find, release
+from workers.pipeline.ticket import WaitOver
+from workers.webhooks.telling import short
 
 WAIT_OVER, FAILED, NOT_RUN, NOT_FOUND = 124, 125, 126, 127
 RUNNING_LEASE_SECONDS, LEASE_SECONDS = 300, 3_600
@@ -27,7 +29,8 @@ RUNNING_LEASE_SECONDS, LEASE_SECONDS = 300, 3_600
 Lease = Annotated[int, Parameter(validator=Number(gte=3, lte=604_800))]
 Wait = Annotated[int, Parameter(validator=Number(gte=0, lte=604_800))]
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
-TELL_SECONDS_MAX = 0.3
+# What is longer than a pipe takes at once may be held up by whoever does not read.
+TELL_SECONDS_MAX, TOLD_LENGTH_MAX = 0.3, select.PIPE_BUF // 4 - 8
 LOCALLY = "http://127.0.0.1:8080"
 # What GitHub and GitLab call the job's own one does as well.
 REPOSITORY = ("BERTH_REPOSITORY", "GITHUB_REPOSITORY", "CI_PROJECT_PATH")
@@ -166,9 +169,9 @@ def _print(ticket: str) -> None:
 
 def _tell(line: str) -> None:
     """Beside the command's own output. Whoever does not read it holds nothing up."""
-    told = f"berth: {line}\n".encode(errors="backslashreplace")
+    told = f"berth: {short(line, TOLD_LENGTH_MAX)}\n".encode()
     if sys.stderr is not None:
         with suppress(OSError):
             stderr = sys.stderr.fileno()
             if select.select((), (stderr,), (), TELL_SECONDS_MAX)[1]:
-                os.write(stderr, told[: select.PIPE_BUF])
+                os.write(stderr, told)

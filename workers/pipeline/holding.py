@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
+from workers.pipeline.answers import Held
 from workers.pipeline.command import Command
+from workers.pipeline.place import Wanted, find
 from workers.pipeline.server import PipelineError, Server, Tell
 from workers.pipeline.signals import Interrupted, Signals, ending_signals
-from workers.pipeline.ticket import Ticket, Wanted, find
+from workers.pipeline.ticket import Ticket
 
 # What the command finds in its environment, of what the holder is told.
 TOLD = {
-    "BERTH_ENVIRONMENT_ID": "environmentId",
-    "BERTH_ENVIRONMENT": "environmentName",
-    "BERTH_TICKET_ID": "ticketId",
+    "BERTH_ENVIRONMENT_ID": "environment_id",
+    "BERTH_ENVIRONMENT": "environment_name",
+    "BERTH_TICKET_ID": "ticket_id",
     "BERTH_FENCE": "fence",
-    "BERTH_SALESFORCE_USERNAME": "salesforceUsername",
-    "BERTH_SFDX_AUTH_URL": "sfdxAuthUrl",
-    "BERTH_ACCESS_TOKEN": "accessToken",
-    "BERTH_INSTANCE_URL": "instanceUrl",
-    "BERTH_FRONT_DOOR_URL": "frontDoorUrl",
+    "BERTH_SALESFORCE_USERNAME": "salesforce_username",
+    "BERTH_SFDX_AUTH_URL": "sfdx_auth_url",
+    "BERTH_ACCESS_TOKEN": "access_token",
+    "BERTH_INSTANCE_URL": "instance_url",
+    "BERTH_FRONT_DOOR_URL": "front_door_url",
 }
 
 
@@ -57,7 +58,7 @@ async def run_locked(
 
 async def _acquired(
     server: Server, wanted: Wanted, signals: Signals, tell: Tell
-) -> tuple[Ticket, Mapping[str, Any]]:
+) -> tuple[Ticket, Held]:
     """Whatever goes wrong, nothing is left in the queue."""
     place = await signals.unless(find(server, wanted.environment, wanted.repository))
     ticket = Ticket(server, place, wanted, tell)
@@ -66,17 +67,15 @@ async def _acquired(
     except (Interrupted, PipelineError):
         await ticket.leave()
         raise
-    tell(f"locked {place.name}, fence {told['fence']}")
+    tell(f"locked {place.name}, fence {told.fence}")
     return ticket, told
 
 
-def _variables(
-    environment: Mapping[str, str], told: Mapping[str, Any]
-) -> dict[str, str]:
+def _variables(environment: Mapping[str, str], told: Held) -> dict[str, str]:
     """Without what is there of another lock, around this one."""
     around = {name: value for name, value in environment.items() if name not in TOLD}
-    ours = {name: str(told[field]) for name, field in TOLD.items() if told.get(field)}
-    return around | ours
+    ours = {name: getattr(told, field) for name, field in TOLD.items()}
+    return around | {name: str(value) for name, value in ours.items() if value}
 
 
 async def _run(

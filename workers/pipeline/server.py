@@ -11,7 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import msgspec
@@ -25,6 +25,7 @@ IN_USE = "IDEMPOTENCY_KEY_IN_USE"  # What was asked first is still being carried
 
 Bearer = Callable[[], Awaitable[str]]
 Tell = Callable[[str], None]
+Told = TypeVar("Told")
 
 
 class PipelineError(Exception):
@@ -36,7 +37,10 @@ class Unreachable(PipelineError):
 
 
 class Refused(PipelineError):
-    """It answered, and not with what was asked for. `code` as in its errors, or ""."""
+    """It answered, and not with what was asked for.
+
+    `code` is that of its error; "" if it is not Berth's, but of somebody in between.
+    """
 
     def __init__(self, status: int, content: Any) -> None:
         fields = content if isinstance(content, dict) else {}
@@ -44,11 +48,7 @@ class Refused(PipelineError):
         self.code = str(fields.get("code", ""))
         self.fields: Mapping[str, Any] = fields
         said = fields.get("message")
-        super().__init__(
-            str(said)
-            if said
-            else f"the server answered {status}, and not as Berth does"
-        )
+        super().__init__(said if isinstance(said, str) else _unlike_berth(status))
 
     @property
     def is_for_now(self) -> bool:
@@ -61,6 +61,13 @@ class Refused(PipelineError):
         )
 
 
+def _unlike_berth(status: int) -> str:
+    unlike = f"the server answered {status}, and not as Berth does"
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return f"{unlike}: that leads elsewhere, and --url is where Berth itself is"
+    return unlike
+
+
 class Server:
     """`url` is where it is, without `/sfp/api`; `bearer` tells the token of now."""
 
@@ -68,6 +75,7 @@ class Server:
         self._bearer = bearer
         self._tell = tell
         self._http = httpx2.AsyncClient(base_url=_checked(url.rstrip("/") + PREFIX))
+        self._is_berth = False
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -76,13 +84,14 @@ class Server:
         self,
         method: str,
         path: str,
+        kind: type[Told],
         *,
         patience: float,
         query: Mapping[str, str | int] | None = None,
         body: Mapping[str, Any] | None = None,
         key: str | None = None,
-    ) -> dict[str, Any]:
-        """The answer's JSON, within so many seconds of `patience`.
+    ) -> Told:
+        """What it answers, within so many seconds of `patience`.
 
         `Refused` if the server says no; `Unreachable` if nobody knows what it says.
         """
@@ -100,7 +109,7 @@ class Server:
             async with asyncio.timeout(patience):
                 for pause in _pauses():
                     try:
-                        return await self._once(request)
+                        return await self._once(request, kind)
                     except httpx2.RequestError as error:
                         rest, known = pause, why
                         why = str(error) or type(error).__name__
@@ -115,16 +124,20 @@ class Server:
             raise Unreachable(f"no answer from {self._http.base_url}: {why}") from None
         raise AssertionError
 
-    async def _once(self, request: httpx2.Request) -> dict[str, Any]:
+    async def _once(self, request: httpx2.Request, kind: type[Told]) -> Told:
         request.headers["Authorization"] = f"Bearer {await self._bearer()}"
         answer = await self._http.send(request)
         content: Any = None
-        with suppress(msgspec.DecodeError):
+        with suppress(ValueError, RecursionError):
             content = msgspec.json.decode(answer.content)
-        if answer.is_success and isinstance(content, dict):
-            return content
+        if answer.is_success:
+            with suppress(msgspec.ValidationError):
+                told = msgspec.convert(content, kind)
+                self._is_berth = True
+                return told
         refusal = Refused(answer.status_code, content)
-        if refusal.is_for_now:
+        # Once Berth was there, who answers otherwise is somebody in between.
+        if refusal.is_for_now or (self._is_berth and not refusal.code):
             raise _NotNow(refusal, answer.headers)
         raise refusal
 

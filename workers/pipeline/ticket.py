@@ -10,28 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from asyncio import Task
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import monotonic
-from typing import Any
-from urllib.parse import quote
+from typing import Any, TypeVar
 
-from domain.errors import Invalid
-from domain.ids import new_id, parse_id
+import msgspec
+
+from domain.ids import new_id
+from workers.pipeline.answers import Held, Queued, Renewed, Requested
+from workers.pipeline.place import Place, Wanted, release
 from workers.pipeline.server import PipelineError, Refused, Server, Tell
 
 POLL_SECONDS = 30
-# How long a server may be away, at most: to begin with, in a queue, and at the end.
-FIRST_SECONDS_MAX, QUEUED_SECONDS_MAX, LAST_SECONDS_MAX = 30.0, 900.0, 30.0
+# How long a server may be away, at most: in a queue, and at the end.
+QUEUED_SECONDS_MAX, LAST_SECONDS_MAX = 900.0, 30.0
 PATIENCE_SECONDS_MIN = 5.0
 # What still runs once somebody else may have been given the lock, or was.
 TOO_LATE_SECONDS_MAX = 10.0
 NOT_YET, OVER = "LOCK_WAIT_TIMEOUT", {"TICKET_ENDED", "LEASE_OVER"}
 EXPIRED, LAPSED = "expired", "lapsed"
-TICKET = re.compile(r"ticket_[0-9a-f-]+")
-NO_SEGMENTS = {"", ".", ".."}  # Of a path: each is left out of it, or takes one away.
+
+
+Answer = TypeVar("Answer")
 
 
 class WaitOver(PipelineError):
@@ -40,56 +41,6 @@ class WaitOver(PipelineError):
 
 class LockLost(PipelineError):
     """The lease is over, or cannot be known not to be."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """`environment` is an id, or a name in `repository`. Times in seconds."""
-
-    environment: str
-    repository: str | None
-    lease_seconds: int
-    wait_seconds: float
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class Place:
-    """An environment's lock: by its id, so that a new name for it changes nothing."""
-
-    name: str
-    path: str
-    query: Mapping[str, str]
-
-
-async def find(server: Server, environment: str, repository: str | None) -> Place:
-    """`Refused` if there is none, `PipelineError` if no repository says which."""
-    query: dict[str, str] = {}
-    try:
-        path = f"/environments/{parse_id(environment, 'environment')}"
-    except Invalid:
-        if repository is None:
-            raise PipelineError("--repository is missing: where the name is") from None
-        if environment in NO_SEGMENTS:
-            raise PipelineError("that names no environment") from None
-        path = f"/environments/by-name/{quote(environment, safe='')}"
-        query = {"repositoryIdentifier": repository}
-    found = await server.ask("GET", path, query=query, patience=FIRST_SECONDS_MAX)
-    return Place(
-        name=found["name"],
-        path=f"/environments/{found['id']}/lock",
-        query={"repositoryName": found["repositoryName"]},
-    )
-
-
-async def release(server: Server, place: Place, ticket_id: str) -> str:
-    """What became of the ticket: `released`, `withdrawn`, or how it ended before."""
-    if not TICKET.fullmatch(ticket_id):  # Or its path may be that of something else.
-        raise PipelineError("that is no ticket")
-    path = f"{place.path}/{ticket_id}"
-    patience = LAST_SECONDS_MAX
-    answer = await server.ask("DELETE", path, query=place.query, patience=patience)
-    return str(answer["status"])
 
 
 class Ticket:
@@ -107,7 +58,7 @@ class Ticket:
         self._requesting: Task[str] | None = None
         self._known_at = 0.0  # By `monotonic`: the lease was extended after that.
 
-    async def acquired(self) -> dict[str, Any]:
+    async def acquired(self) -> Held:
         """What the server tells the holder, with the whole lease ahead.
 
         `WaitOver` if that took too long.
@@ -131,7 +82,8 @@ class Ticket:
         """The whole lease from now on."""
         asked_at = monotonic()
         lease = {"leaseDurationSeconds": self._wanted.lease_seconds}
-        await self._ask("PUT", f"/{self.id}/renew", patience=patience, body=lease)
+        path = f"/{self.id}/renew"
+        await self._ask("PUT", path, Renewed, patience=patience, body=lease)
         self._known_at = asked_at
 
     async def keep(self) -> None:
@@ -182,26 +134,28 @@ class Ticket:
             # Should nobody be left here to leave the queue.
             body["maxWaitSeconds"] = max(1, math.ceil(self._until - monotonic()))
         key, patience = new_id(), self._patience()
-        answer = await self._ask("POST", patience=patience, body=body, key=key)
-        return str(answer["ticketId"])
+        answer = await self._ask(
+            "POST", "", Requested, patience=patience, body=body, key=key
+        )
+        return answer.ticket_id
 
     def _check_is_expired(self, refusal: Refused) -> None:
         """Asked for too late: nobody meant it, and another may be had."""
         status = refusal.fields.get("status")
         if status == LAPSED:
             raise self._wait_over()
-        if refusal.code not in OVER or status not in {EXPIRED, None}:
+        if refusal.code not in OVER or status not in (EXPIRED, None):
             raise refusal
 
-    async def _turn(self) -> dict[str, Any]:
+    async def _turn(self) -> Held:
         """The first look tells where in the queue it is; then it waits."""
         seconds, told = 0, 0
         while True:
             query = {"timeoutSeconds": seconds}
-            path = f"/{self.id}/acquire"
+            path, patience = f"/{self.id}/acquire", self._patience() + seconds
             try:
                 return await self._ask(
-                    "PUT", path, patience=self._patience() + seconds, query=query
+                    "PUT", path, Held, patience=patience, query=query
                 )
             except Refused as refusal:
                 if refusal.code != NOT_YET:
@@ -213,14 +167,17 @@ class Ticket:
 
     def _tell_place(self, fields: Mapping[str, Any], told: int) -> int:
         """Where it is in the queue; nothing, if that was told already."""
-        position = int(fields.get("position", 0))
-        if position != told:
-            at_most = _told(int(fields.get("estimatedWaitSeconds", 0)))
+        try:
+            place = msgspec.convert(fields, Queued)
+        except msgspec.ValidationError:
+            return told
+        if place.position != told:
+            at_most = _told(place.estimated_wait_seconds)
             self._tell(
-                f"{self._place.name} is locked: place {position} in the queue,"
+                f"{self._place.name} is locked: place {place.position} in the queue,"
                 f" {at_most} to wait if every lease is used up"
             )
-        return position
+        return place.position
 
     def _wait_over(self) -> WaitOver:
         waited = f"{self._wanted.wait_seconds:.0f} s"
@@ -234,16 +191,18 @@ class Ticket:
     async def _ask(
         self,
         method: str,
-        path: str = "",
+        path: str,
+        kind: type[Answer],
         *,
         patience: float,
         query: Mapping[str, int] | None = None,
         body: Mapping[str, Any] | None = None,
         key: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> Answer:
         return await self._server.ask(
             method,
             self._place.path + path,
+            kind,
             query={**self._place.query, **(query or {})},
             body=body,
             key=key,

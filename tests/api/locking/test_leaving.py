@@ -12,9 +12,10 @@ from tests.support.client import Caller, Json
 from tests.support.gate import Gate
 from workers.pipeline import ticket as pipeline_ticket
 from workers.pipeline.bearer import Kept
+from workers.pipeline.place import Place, Wanted
 from workers.pipeline.server import Server
 from workers.pipeline.signals import Interrupted, Signals
-from workers.pipeline.ticket import Place, Ticket, Wanted
+from workers.pipeline.ticket import Ticket
 
 
 def test_a_signal_counts_that_comes_as_the_work_is_done() -> None:

@@ -139,6 +139,9 @@ def test_nor_does_a_moment_without_the_server_end_it(
         b"HTTP/1.1 500 Internal Server Error\r\n\r\n<html>",
         b"HTTP/1.1 520 \r\n\r\n<html>",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n<html>",
+        b"HTTP/1.1 200 OK\r\n\r\n<html>",
+        b"HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n",
+        b"HTTP/1.1 404 Not Found\r\n\r\ndefault backend - 404",
     ],
 )
 def test_nor_does_a_proxy_that_cannot_reach_the_server(

@@ -1,0 +1,68 @@
+"""Which environment a pipeline wants, and where its lock is on the server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from domain.errors import Invalid
+from domain.ids import parse_id
+from workers.pipeline.answers import Found, Released
+from workers.pipeline.server import PipelineError, Server
+
+SECONDS_MAX = 30.0  # So long may the server be away.
+TICKET = re.compile(r"ticket_[0-9a-f-]+")
+NO_SEGMENTS = {"", ".", ".."}  # Of a path: each is left out of it, or takes one away.
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`environment` is an id, or a name in `repository`. Times in seconds."""
+
+    environment: str
+    repository: str | None
+    lease_seconds: int
+    wait_seconds: float
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """An environment's lock: by its id, so that a new name for it changes nothing."""
+
+    name: str
+    path: str
+    query: Mapping[str, str]
+
+
+async def find(server: Server, environment: str, repository: str | None) -> Place:
+    """`Refused` if there is none, `PipelineError` if no repository says which."""
+    query: dict[str, str] = {}
+    try:
+        path = f"/environments/{parse_id(environment, 'environment')}"
+    except Invalid:
+        if repository is None:
+            raise PipelineError("--repository is missing: where the name is") from None
+        if environment in NO_SEGMENTS:
+            raise PipelineError("that names no environment") from None
+        path = f"/environments/by-name/{quote(environment, safe='')}"
+        query = {"repositoryIdentifier": repository}
+    found = await server.ask("GET", path, Found, query=query, patience=SECONDS_MAX)
+    return Place(
+        name=found.name,
+        path=f"/environments/{found.id}/lock",
+        query={"repositoryName": found.repository_name},
+    )
+
+
+async def release(server: Server, place: Place, ticket_id: str) -> str:
+    """What became of the ticket: `released`, `withdrawn`, or how it ended before."""
+    if not TICKET.fullmatch(ticket_id):  # Or its path may be that of something else.
+        raise PipelineError("that is no ticket")
+    path, query = f"{place.path}/{ticket_id}", place.query
+    ended = await server.ask(
+        "DELETE", path, Released, query=query, patience=SECONDS_MAX
+    )
+    return ended.status
