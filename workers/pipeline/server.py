@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import httpx2
 import msgspec
 
+from workers.pipeline.clock import within
+
 PREFIX = "/sfp/api"
 CONNECT_SECONDS_MAX = 5.0
 ANSWER_SECONDS_MAX = 15.0  # Beyond what the server was asked to wait.
@@ -106,7 +108,7 @@ class Server:
         )
         why = "no answer"
         try:
-            async with asyncio.timeout(patience):
+            async with within(patience):
                 for pause in _pauses():
                     try:
                         return await self._once(request, kind)

@@ -12,13 +12,14 @@ import asyncio
 import math
 from asyncio import Task
 from collections.abc import Mapping
-from time import monotonic
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import msgspec
 
 from domain.ids import new_id
 from workers.pipeline.answers import Held, Queued, Renewed, Requested
+from workers.pipeline.clock import now, sleep_until, within
 from workers.pipeline.place import Place, Wanted, release
 from workers.pipeline.server import PipelineError, Refused, Server, Tell
 
@@ -30,6 +31,7 @@ PATIENCE_SECONDS_MIN = 5.0
 TOO_LATE_SECONDS_MAX = 10.0
 NOT_YET, OVER = "LOCK_WAIT_TIMEOUT", {"TICKET_ENDED", "LEASE_OVER"}
 EXPIRED, LAPSED = "expired", "lapsed"
+NOT_OF_THE_LOCK = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 Answer = TypeVar("Answer")
@@ -54,9 +56,9 @@ class Ticket:
         self._place = place
         self._wanted = wanted
         self._tell = tell
-        self._until = monotonic() + wanted.wait_seconds
+        self._until = now() + wanted.wait_seconds
         self._requesting: Task[str] | None = None
-        self._known_at = 0.0  # By `monotonic`: the lease was extended after that.
+        self._known_at = 0.0  # By `now`: the lease was extended after that.
 
     async def acquired(self) -> Held:
         """What the server tells the holder, with the whole lease ahead.
@@ -80,40 +82,46 @@ class Ticket:
 
     async def renew(self, patience: float) -> None:
         """The whole lease from now on."""
-        asked_at = monotonic()
-        lease = {"leaseDurationSeconds": self._wanted.lease_seconds}
-        path = f"/{self.id}/renew"
-        await self._ask("PUT", path, Renewed, patience=patience, body=lease)
+        asked_at = now()
+        path, lease = f"/{self.id}/renew", self._wanted.lease_seconds
+        body = {"leaseDurationSeconds": lease}
+        await self._ask("PUT", path, Renewed, patience=patience, body=body)
         self._known_at = asked_at
 
     async def keep(self) -> None:
         """Renew it until cancelled. `LockLost` once there is a third left at most."""
         third = self._wanted.lease_seconds / 3
         while True:
-            await asyncio.sleep(self._known_at + third - monotonic())
+            await sleep_until(self._known_at + third)
+            left = self._check_is_left()
             try:
-                await self.renew(self._known_at + 2 * third - monotonic())
+                # Less than that third if this process, or the machine, stood still.
+                await self.renew(max(left - third, left / 2))
             except PipelineError as error:
-                if isinstance(error, Refused):
-                    self._end_by(TOO_LATE_SECONDS_MAX)
-                name = self._place.name
-                raise LockLost(f"lost the lock of {name}: {error}") from None
+                raise self._lost(error) from None
 
     @property
     def seconds_left(self) -> float:
         """Until somebody else may be given the lock."""
-        return self._known_at + self._wanted.lease_seconds - monotonic()
+        return self._known_at + self._wanted.lease_seconds - now()
 
-    def _end_by(self, seconds: float) -> None:
-        end = monotonic() + min(seconds, self.seconds_left)
-        self._known_at = end - self._wanted.lease_seconds
+    def _check_is_left(self) -> float:
+        if (left := self.seconds_left) <= 0:
+            raise self._lost("its lease was over before it could be renewed")
+        return left
+
+    def _lost(self, why: object) -> LockLost:
+        if _is_of_its_end(why):
+            end = now() + min(TOO_LATE_SECONDS_MAX, self.seconds_left)
+            self._known_at = end - self._wanted.lease_seconds
+        return LockLost(f"lost the lock of {self._place.name}: {why}")
 
     async def leave(self) -> None:
         """Give back whatever there is, as well as that can be done."""
         if self._requesting is None:
             return
         try:
-            async with asyncio.timeout(LAST_SECONDS_MAX):
+            async with within(LAST_SECONDS_MAX):
                 self.id = await self._requesting
                 await self.give_back()
         except (TimeoutError, PipelineError) as error:
@@ -132,7 +140,7 @@ class Ticket:
             body["reason"] = wanted.reason
         if wanted.wait_seconds < math.inf:
             # Should nobody be left here to leave the queue.
-            body["maxWaitSeconds"] = max(1, math.ceil(self._until - monotonic()))
+            body["maxWaitSeconds"] = max(1, math.ceil(self._until - now()))
         key, patience = new_id(), self._patience()
         answer = await self._ask(
             "POST", "", Requested, patience=patience, body=body, key=key
@@ -161,7 +169,7 @@ class Ticket:
                 if refusal.code != NOT_YET:
                     raise
                 told = self._tell_place(refusal.fields, told)
-            if (left := self._until - monotonic()) <= 0:
+            if (left := self._until - now()) <= 0:
                 raise self._wait_over()
             seconds = math.ceil(min(left, POLL_SECONDS))
 
@@ -184,9 +192,7 @@ class Ticket:
         return WaitOver(f"{self._place.name} was not free within {waited}")
 
     def _patience(self) -> float:
-        return max(
-            PATIENCE_SECONDS_MIN, min(self._until - monotonic(), QUEUED_SECONDS_MAX)
-        )
+        return max(PATIENCE_SECONDS_MIN, min(self._until - now(), QUEUED_SECONDS_MAX))
 
     async def _ask(
         self,
@@ -208,6 +214,14 @@ class Ticket:
             key=key,
             patience=patience,
         )
+
+
+def _is_of_its_end(why: object) -> bool:
+    """The server says that it is over, or that there was never such a ticket.
+
+    Of a token that is no longer good it knows nothing of the kind.
+    """
+    return isinstance(why, Refused) and why.status not in NOT_OF_THE_LOCK
 
 
 def _told(seconds: int) -> str:
