@@ -10,7 +10,7 @@ from workers.pipeline.command import Command
 from workers.pipeline.place import Wanted, find
 from workers.pipeline.server import PipelineError, Server, Tell
 from workers.pipeline.signals import Interrupted, Signals, ending_signals
-from workers.pipeline.ticket import Ticket
+from workers.pipeline.ticket import LockLost, Ticket
 
 # What the command finds in its environment, of what the holder is told.
 TOLD = {
@@ -46,14 +46,15 @@ async def run_locked(
     environment: Mapping[str, str],
     tell: Tell,
 ) -> int:
-    """The command's exit code. `LockLost` if it was ended for want of the lock."""
+    """The command's exit code. `LockLost` if it did not have the lock to its end."""
     with ending_signals() as signals:
         ticket, told = await _acquired(server, wanted, signals, tell)
         try:
             variables = _variables(environment, told)
             return await _run(ticket, words, variables, signals, tell)
         finally:
-            await _give_back(ticket, tell)
+            if not ticket.is_over:
+                await _give_back(ticket, tell)
 
 
 async def _acquired(
@@ -97,7 +98,14 @@ async def _run(
             keeping.result()
     keeping.cancel()
     await asyncio.wait({keeping})
-    return command.ending.result()
+    code = command.ending.result()
+    try:
+        await ticket.vouch()
+    except LockLost as error:
+        if not code:
+            raise
+        tell(str(error))
+    return code
 
 
 async def _give_back(ticket: Ticket, tell: Tell) -> None:

@@ -94,3 +94,20 @@ def test_what_heeds_no_signal_keeps_no_lock(
     until(lambda: not owner.look(prod)["isLocked"])
     os.kill(int(pids.read_text()), signal.SIGKILL)
     assert running.done().code == 128 + signal.SIGINT
+
+
+def test_whoever_had_lost_the_lock_before_the_command_ended_is_told(
+    pipeline: Pipeline, owner: Caller, prod: Json, tmp_path: Path
+) -> None:
+    file = tmp_path / "enough"
+    waits = 'echo $BERTH_TICKET_ID; until [ -e "$1" ]; do sleep 0.02; done; exit $0'
+    for code, shown in ("0", FAILED), ("3", 3):
+        file.unlink(missing_ok=True)
+        words = ("--", "sh", "-c", waits, code, str(file))
+        running = pipeline.start("lock", prod, *words)
+        made(owner.lock(prod).release(running.ticket()))
+        file.touch()
+        done = running.done()
+        assert done.code == shown
+        [_, line] = done.lines
+        assert line == "berth: lost the lock of prod: too late: this ticket is released"

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -121,4 +122,21 @@ def test_who_was_stopped_for_longer_than_his_lease_ends_the_command(
     until(lambda: not owner.look(prod)["isLocked"])
     done = running.signalled(signal.SIGCONT).done()
     assert (done.code, done.printed) == (LOST, "told\n")
+    assert "lost the lock of prod: its lease was over" in done.told
+
+
+def test_nobody_vouches_for_a_command_that_may_have_ended_after_its_lease(
+    pipeline: Pipeline, owner: Caller, prod: Json, tmp_path: Path
+) -> None:
+    file = tmp_path / "enough"
+    waits = 'echo $BERTH_TICKET_ID; until [ -e "$0" ]; do sleep 0.02; done; echo ended'
+    words = ("--", "sh", "-c", waits, str(file))
+    running = pipeline.start("lock", prod, "--lease", "9", *words)
+    assert running.ticket()
+    running.signalled(signal.SIGSTOP)
+    until(lambda: not owner.look(prod)["isLocked"])
+    file.touch()
+    assert running.line() == "ended\n"
+    done = running.signalled(signal.SIGCONT).done()
+    assert done.code == LOST
     assert "lost the lock of prod: its lease was over" in done.told
