@@ -15,13 +15,13 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from workers.one_line import short
 from workers.pipeline.bearer import bearer_from
 from workers.pipeline.holding import lock_alone, run_locked
 from workers.pipeline.place import Wanted, find, release
 from workers.pipeline.server import PipelineError, Server
 from workers.pipeline.signals import Interrupted
 from workers.pipeline.ticket import WaitOver
-from workers.webhooks.telling import short
 
 WAIT_OVER, FAILED, NOT_RUN, NOT_FOUND = 124, 125, 126, 127
 RUNNING_LEASE_SECONDS, LEASE_SECONDS = 300, 3_600

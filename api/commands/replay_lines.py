@@ -28,7 +28,8 @@ from domain.outward.cloud_event import data_of, sequence_of, type_of
 from domain.record import Recorded
 from domain.release import ReleasePublished
 from projections.environment_listing import Listed
-from workers.webhooks.telling import NAME_LENGTH_MAX, short, told, who
+from workers.one_line import short
+from workers.webhooks.telling import NAME_LENGTH_MAX, told, who
 
 HEAD = f"{'TIME (UTC)':<23} {'FENCE':>5} {'QUEUE':>5}  {'WHO':<24} WHAT"
 WHO_LENGTH_MAX = 24

@@ -14,9 +14,9 @@ from domain.seal.note import Checkpoint, Key, key_of, opened
 from domain.seal.verdict import Proven, Verdict
 from projections.storage.log.examination import Examined, examine
 from projections.storage.log.signing import is_signed
+from workers.one_line import short
 from workers.sealing.file import notes_in
 from workers.settings import SettingsError
-from workers.webhooks.telling import short
 
 TAMPERED, UNREADABLE = 1, 2
 BAR_WIDTH = 40

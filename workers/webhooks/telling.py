@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from unicodedata import category
 
 from msgspec import Struct
 
@@ -39,10 +38,10 @@ from domain.release import ReleasePublished
 from domain.task.events import TaskAttemptFailed, TaskCompleted, TaskFailed
 from domain.webhook.events import WebhookSuspended
 from projections.storage.descriptions import Described
+from workers.one_line import short
 
 TEXT_LENGTH_MAX = 1_500
 NAME_LENGTH_MAX = 300
-UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 HOUR_SECONDS = 3_600
 
 
@@ -183,10 +182,3 @@ def span(seconds: int) -> str:
     if seconds % 60 == 0:
         return f"{seconds // 60} min"
     return f"{seconds} s"
-
-
-def short(text: str, length_max: int) -> str:
-    """In one line, without characters that cannot be seen, and no longer than that."""
-    seen = "".join(" " if category(c) in UNSEEN else c for c in text)
-    line = " ".join(seen.split())
-    return line if len(line) <= length_max else f"{line[: length_max - 1]}…"
