@@ -43,6 +43,10 @@ Twice is once. In whose name: BERTH_TOKEN. Exits with 125 if Berth failed."""
 TAKES_MORE = """\
 what is installed here is enough for `berth lock` alone; the rest takes
 berth-server[server], and `berth up` berth-server[embedded]"""
+LOCKS = """Tell who has which environment, for how long at most, and how many wait.
+
+Of one environment, who has it and who waits for it, each with the ticket that
+`berth unlock` takes. In whose name: BERTH_TOKEN. Exits with 125 if Berth failed."""
 # By name: where it is, and what its own docstring says that it does.
 COMMANDS = {
     "up": (
@@ -74,6 +78,7 @@ COMMANDS = {
         "Erase a person: destroy the key under which all that names them is kept.",
     ),
     "lock": ("api.commands.locking:lock", LOCK),
+    "locks": ("api.commands.looking:locks", LOCKS),
     "unlock": ("api.commands.locking:unlock", UNLOCK),
     "token": (
         "api.commands.issuing:token",

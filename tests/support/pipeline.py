@@ -31,7 +31,11 @@ class Pipeline:
     def start(
         self, command: str, place: Json, *words: str, streams: str = "", **more: str
     ) -> Run:
-        """`streams` is how a shell redirects them, `more` goes into the environment."""
+        """`streams` is how a shell redirects them, `more` goes into the environment.
+
+        A `place` without a name is whatever there is in its repository.
+        """
+        named = [place["name"]] if "name" in place else []
         told = self._folder / f"{len(self._started)}.told"
         environment = {
             "PATH": os.environ["PATH"],
@@ -42,7 +46,7 @@ class Pipeline:
         shell = ["sh", "-c", f'exec "$@" {streams}', "sh"]
         with told.open("w") as log:
             process = subprocess.Popen(
-                [*shell, sys.executable, "-c", MAIN, command, place["name"], *words],
+                [*shell, sys.executable, "-c", MAIN, command, *named, *words],
                 env=environment | more,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -46,3 +46,35 @@ class Queued(Struct, frozen=True, rename="camel"):
 
     position: int = 0
     estimated_wait_seconds: int = 0
+
+
+class Holder(Struct, frozen=True, rename="camel"):
+    """Who has the lock. A server of long ago does not tell the ticket."""
+
+    locked_by: str
+    expires_in_seconds: int
+    lock_reason: str | None = None
+    ticket_id: str = ""
+
+
+class Waiting(Struct, frozen=True, rename="camel"):
+    """`estimated_wait_seconds` if every lease is used up."""
+
+    position: int
+    requested_by: str
+    ticket_id: str
+    estimated_wait_seconds: int
+    lock_reason: str | None = None
+
+
+class LockStatus(Struct, frozen=True, rename="camel"):
+    current_lock: Holder | None
+    queued_locks: list[Waiting]
+
+
+class Standing(Struct, frozen=True, rename="camel"):
+    """An environment, and who has it."""
+
+    name: str
+    repository_identifier: str
+    lock_status: LockStatus

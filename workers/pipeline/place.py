@@ -10,7 +10,7 @@ from urllib.parse import quote
 from domain.errors import Invalid
 from domain.ids import parse_id
 from workers.pipeline.answers import Found, Released
-from workers.pipeline.server import PipelineError, Server
+from workers.pipeline.server import PipelineError, Server, Told
 
 SECONDS_MAX = 30.0  # So long may the server be away.
 TICKET = re.compile(r"ticket_[0-9a-f-]+")
@@ -37,7 +37,9 @@ class Place:
     query: Mapping[str, str]
 
 
-async def find(server: Server, environment: str, repository: str | None) -> Place:
+async def look(
+    server: Server, environment: str, repository: str | None, kind: type[Told]
+) -> Told:
     """`Refused` if there is none, `PipelineError` if no repository says which."""
     query: dict[str, str] = {}
     try:
@@ -49,7 +51,12 @@ async def find(server: Server, environment: str, repository: str | None) -> Plac
             raise PipelineError("that names no environment") from None
         path = f"/environments/by-name/{quote(environment, safe='')}"
         query = {"repositoryIdentifier": repository}
-    found = await server.ask("GET", path, Found, query=query, patience=SECONDS_MAX)
+    return await server.ask("GET", path, kind, query=query, patience=SECONDS_MAX)
+
+
+async def find(server: Server, environment: str, repository: str | None) -> Place:
+    """As `look` does."""
+    found = await look(server, environment, repository, Found)
     return Place(
         name=found.name,
         path=f"/environments/{found.id}/lock",

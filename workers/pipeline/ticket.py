@@ -194,7 +194,7 @@ class Ticket:
         except msgspec.ValidationError:
             return told
         if place.position != told:
-            at_most = _told(place.estimated_wait_seconds)
+            at_most = in_words(place.estimated_wait_seconds)
             self._tell(
                 f"{self._place.name} is locked: place {place.position} in the queue,"
                 f" {at_most} to wait if every lease is used up"
@@ -238,7 +238,7 @@ def _is_of_its_end(why: object) -> bool:
     return isinstance(why, Refused) and why.status not in NOT_OF_THE_LOCK
 
 
-def _told(seconds: int) -> str:
+def in_words(seconds: int) -> str:
     """For people, who wait for hours: in minutes once there are two."""
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes > 1 else f"{seconds} s"
