@@ -33,7 +33,7 @@ def rows_of(page: Path) -> list[str]:
 
 
 def is_for_pipelines(path: Path) -> bool:
-    return path.parent.name == "pipeline" or path.name == "locking.py"
+    return path.parent.name == "pipeline" or path.name == "elsewhere.py"
 
 
 @pytest.mark.parametrize("page", [TABLE, PIPELINES], ids=lambda page: page.name)
