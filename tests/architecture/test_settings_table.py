@@ -19,6 +19,8 @@ PIPELINES = ROOT / "docs" / "pipelines.md"
 # Streams of NATS, and what an example of ours is given.
 NONE = re.compile(r"BERTH_(TASKS(_.*)?|EVENTS|LOG|TOKEN|PASSWORD)")
 
+COMMANDS = {"elsewhere.py", "locking.py", "looking.py"}
+
 
 def names_in(path: Path) -> set[str]:
     found = NAME.findall(path.read_text())
@@ -33,7 +35,7 @@ def rows_of(page: Path) -> list[str]:
 
 
 def is_for_pipelines(path: Path) -> bool:
-    return path.parent.name == "pipeline" or path.name == "elsewhere.py"
+    return path.parent.name == "pipeline" or path.name in COMMANDS
 
 
 @pytest.mark.parametrize("page", [TABLE, PIPELINES], ids=lambda page: page.name)
