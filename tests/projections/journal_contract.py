@@ -213,10 +213,10 @@ async def begin(rig: Rig, *streams: str, **details: Any) -> None:
     await rig.journal.execute(*steps)
 
 
-async def taken(rig: Rig, *queue: str, lease: int = 600) -> None:
+async def taken(rig: Rig, *queue: str) -> None:
     """The environment `e` is held by `a`, and `queue` waits in that order."""
     await begin(rig, "e")
-    held = [request("a", lease=lease), acquire("a")]
+    held = [request("a"), acquire("a")]
     asked = [request(ticket) for ticket in queue]
     await rig.journal.execute(*(to("e", command) for command in [*held, *asked]))
 

@@ -143,14 +143,17 @@ def test_a_lease_that_passes_wakes_who_waits_without_anybody_calling(
 ) -> None:
     async def scenario() -> None:
         async with open_rig() as rig:
-            await taken(rig, "b", lease=1)
-            held_by_a = rig.records()[3].event
-            assert isinstance(held_by_a, LockAcquired)
-            waiting = wait_for(rig, "b")
-            await parked(rig, 1)
+            await taken(rig)
+            await do(rig, request("x", lease=1))
+            await do(rig, request("b"))
+            short, waiting = wait_for(rig, "x"), wait_for(rig, "b")
+            await parked(rig, 2)
+            await do(rig, release("a"))
+            [held_by_x] = (await short).events
+            assert isinstance(held_by_x, LockAcquired)
             rig.pass_time(1)
             held = await waiting
-            assert held.at >= held_by_a.expires_at
+            assert held.at >= held_by_x.expires_at
             expired, granted, acquired = rig.records()[-3:]
             assert kinds([expired.event, granted.event, acquired.event]) == [
                 "LockExpired",
@@ -169,8 +172,12 @@ def test_a_lease_that_passes_wakes_who_waits_without_anybody_calling(
 def test_a_nudge_reports_what_time_has_done(open_rig: OpenRig) -> None:
     async def scenario() -> None:
         async with open_rig() as rig:
-            await taken(rig, "b", lease=1)
+            await taken(rig)
             assert (await do(rig, nudge())).time_passed == 0
+            short = [request("x", lease=1), acquire("x"), request("b")]
+            await rig.journal.execute(
+                *(to("e", command) for command in [release("a"), *short])
+            )
             rig.pass_time(1)
             outcome = await do(rig, nudge())
             while not outcome.time_passed:

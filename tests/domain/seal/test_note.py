@@ -11,6 +11,7 @@ from domain.seal.note import (
     Key,
     checkpoint_of,
     decoded,
+    encoded,
     key_of,
     note_of,
     opened,
@@ -36,6 +37,7 @@ SIGNATURE = (
 )
 ORIGIN = "berth.log/6f1c"
 CHECKPOINT = Checkpoint(ORIGIN, 12, bytes(range(32)))
+SIGNED = encoded(bytes(68))
 
 
 def test_the_published_note_is_read_and_checked() -> None:
@@ -96,6 +98,13 @@ def test_every_altered_byte_of_a_checkpoint_is_found() -> None:
         VKEY.replace("+AR", "+BR"),
         VKEY + "=",
         VKEY.replace("PeterNeumann", "é\0"),
+        # These are as right as can be, but for what is named.
+        Key("Peter Neumann", bytes(32)).vkey,
+        Key("é\0", bytes(32)).vkey,
+        Key("", bytes(32)).vkey,
+        Key("a" * 201, bytes(32)).vkey,
+        Key("a", bytes(31)).vkey,
+        Key("a", bytes(33)).vkey,
     ],
 )
 def test_what_is_no_key_is_refused(vkey: str) -> None:
@@ -109,7 +118,7 @@ def test_what_is_no_key_is_refused(vkey: str) -> None:
         "",
         "a\n",
         "a\n1\n",
-        "\n1\nAAAA\n",
+        "\n1\n" + "A" * 43 + "=\n",
         "a\n01\n" + "A" * 43 + "=\n",
         "a\n-1\n" + "A" * 43 + "=\n",
         "a\n1\nAAAA\n",
@@ -129,7 +138,11 @@ def test_lines_that_others_add_to_a_checkpoint_are_let_be() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["a\n1\n", "a\n\n", "a\n\nb\n", f"a\n\n{DASH}b\n", f"a\n\n{DASH}b AAAA\n", "\n\n"],
+    [
+        *("a\n1\n", "a\n\n", "a\n\nb\n", "\n\n", f"a\n\nb {SIGNED}\n"),
+        *(f"a\n\n{DASH}{rest}\n" for rest in ("b", "b AAAA", "b AAAAAA==")),
+        *(f"a\n\n{DASH}{name} {SIGNED}\n" for name in ("", "b+c", "b" * 201)),
+    ],
 )
 def test_what_is_no_note_is_refused(written: str) -> None:
     with pytest.raises(Unreadable):
