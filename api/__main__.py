@@ -35,8 +35,12 @@ LOCK = """Wait for an environment, run a command that alone has it, and give it 
 
 The lease is renewed for as long as the command runs, and the command is ended
 if the lock is lost. Without a command, print the ticket and keep the lock, for
-`berth unlock` to give back. In whose name: BERTH_TOKEN. Exits with what the
-command does; 124 if it had to wait too long; 125 if Berth failed."""
+`berth unlock` to give back. In whose name: BERTH_TOKEN.
+
+Exits with what the command does, and with 128 and its number if a signal ended
+it; 124 if the environment was not free within --wait; 125 if Berth failed, or
+the lock was lost before the command's end; 126 or 127 if there is no such
+command; 2 if these words make no sense."""
 UNLOCK = """Give back the lock of an environment, or a place in its queue.
 
 Twice is once. In whose name: BERTH_TOKEN. Exits with 125 if Berth failed."""

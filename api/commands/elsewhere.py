@@ -8,6 +8,9 @@ import select
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from workers.one_line import short
 from workers.pipeline.bearer import bearer_from
@@ -21,6 +24,15 @@ TELL_SECONDS_MAX, TOLD_LENGTH_MAX = 0.3, select.PIPE_BUF // 4 - 8
 LOCALLY = "http://127.0.0.1:8080"
 # What GitHub and GitLab call the job's own one does as well.
 REPOSITORY = ("BERTH_REPOSITORY", "GITHUB_REPOSITORY", "CI_PROJECT_PATH")
+
+
+def is_said(_: type, text: str | None) -> None:
+    """`ValueError`, for the command line to tell: a variable may not have been set."""
+    if text == "":
+        raise ValueError("it is empty")
+
+
+Said = Annotated[str, Parameter(validator=is_said)]
 
 
 def repository_of(given: str | None) -> str | None:

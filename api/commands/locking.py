@@ -11,34 +11,39 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from api.commands.elsewhere import repository_of, tell, with_server
+from api.commands.elsewhere import Said, repository_of, tell, with_server
 from workers.pipeline.holding import lock_alone, run_locked
 from workers.pipeline.place import Wanted, find, release
 from workers.pipeline.server import Server
 
-NOT_RUN, NOT_FOUND = 126, 127
+NO_SENSE, NOT_RUN, NOT_FOUND = 2, 126, 127
 RUNNING_LEASE_SECONDS, LEASE_SECONDS = 300, 3_600
 
 Lease = Annotated[int, Parameter(validator=Number(gte=3, lte=604_800))]
 Wait = Annotated[int, Parameter(validator=Number(gte=0, lte=604_800))]
 Words = Annotated[str, Parameter(allow_leading_hyphen=True)]
+END_OF_OPTIONS = "--"
 
 
 def lock(
     environment: str,
     *command: Words,
-    repository: str | None = None,
+    repository: Said | None = None,
     lease: Lease | None = None,
     wait: Wait | None = None,
     reason: str | None = None,
-    url: str | None = None,
+    url: Said | None = None,
 ) -> int:
     """Wait for an environment, run a command that alone has it, and give it back.
 
     The lease is renewed for as long as the command runs, and the command is ended
     if the lock is lost. Without a command, print the ticket and keep the lock, for
-    `berth unlock` to give back. In whose name: BERTH_TOKEN. Exits with what the
-    command does; 124 if it had to wait too long; 125 if Berth failed.
+    `berth unlock` to give back. In whose name: BERTH_TOKEN.
+
+    Exits with what the command does, and with 128 and its number if a signal ended
+    it; 124 if the environment was not free within --wait; 125 if Berth failed, or
+    the lock was lost before the command's end; 126 or 127 if there is no such
+    command; 2 if these words make no sense.
 
     Parameters
     ----------
@@ -60,6 +65,12 @@ def lock(
     url
         Where Berth is; else BERTH_URL, or http://127.0.0.1:8080.
     """
+    if sys.argv[-1] == END_OF_OPTIONS and not command:  # $COMMAND, say, was not set.
+        tell(f"there is no command after {END_OF_OPTIONS}")
+        return NO_SENSE
+    if command and command[0].startswith("-"):
+        tell(f"{command[0]} is no option; a command begins after {END_OF_OPTIONS}")
+        return NO_SENSE
     program = shutil.which(command[0]) if command else None
     if command and program is None:
         return _cannot_run(command[0])
@@ -86,8 +97,8 @@ def unlock(
     environment: str,
     ticket: str,
     *,
-    repository: str | None = None,
-    url: str | None = None,
+    repository: Said | None = None,
+    url: Said | None = None,
 ) -> int:
     """Give back the lock of an environment, or a place in its queue.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
-from api.commands.elsewhere import repository_of, with_server
+from api.commands.elsewhere import Said, repository_of, with_server
 from api.commands.standard_output import standard_output
 from workers.one_line import short
 from workers.pipeline.answers import LockStatus, Standing
@@ -21,10 +21,10 @@ Row = Sequence[str]
 
 
 def locks(
-    environment: str | None = None,
+    environment: Said | None = None,
     *,
-    repository: str | None = None,
-    url: str | None = None,
+    repository: Said | None = None,
+    url: Said | None = None,
 ) -> int:
     """Tell who has which environment, for how long at most, and how many wait.
 

@@ -76,7 +76,7 @@ class Server:
     def __init__(self, url: str, bearer: Bearer, tell: Tell) -> None:
         self._bearer = bearer
         self._tell = tell
-        self._http = httpx2.AsyncClient(base_url=_checked(url.rstrip("/") + PREFIX))
+        self._http = _client(_checked(url.rstrip("/") + PREFIX))
         self._is_berth = False
 
     async def close(self) -> None:
@@ -151,6 +151,16 @@ class _NotNow(Exception):
         super().__init__(str(refusal))
         told = headers.get("Retry-After", "")
         self.rest = min(float(told), PAUSE_SECONDS_MAX) if told.isdecimal() else 0.0
+
+
+def _client(url: httpx2.URL) -> httpx2.AsyncClient:
+    try:
+        return httpx2.AsyncClient(base_url=url)
+    except OSError as error:
+        why = f"what SSL_CERT_FILE or SSL_CERT_DIR names cannot be used: {error}"
+    except (ValueError, ImportError, httpx2.InvalidURL):  # It may have a password.
+        why = "the environment names a proxy that cannot be used"
+    raise PipelineError(why)
 
 
 def _checked(url: str) -> httpx2.URL:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.client import Caller, Json, made
 from tests.support.pipeline import Pipeline
 
-FAILED, NOT_RUN = 125, 126
+NO_SENSE, FAILED, NOT_RUN = 2, 125, 126
 
 
 def test_a_command_finds_nothing_of_another_environment_that_it_has_as_well(
@@ -56,6 +56,50 @@ def test_nor_is_a_path_the_name_of_an_environment(
 ) -> None:
     done = pipeline.run("lock", prod | {"name": name}, "--", "true")
     assert (done.code, done.told) == (FAILED, "berth: that names no environment\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--"], "there is no command after --"),  # Such as $COMMAND, which is not set.
+        (["--leese", "30", "--", "true"], "--leese is no option"),
+    ],
+)
+def test_what_begins_no_command_locks_nothing(
+    pipeline: Pipeline, owner: Caller, prod: Json, words: list[str], told: str
+) -> None:
+    done = pipeline.run("lock", prod, *words)
+    assert (done.code, done.printed) == (NO_SENSE, "")
+    [line] = done.lines
+    assert told in line
+    assert owner.audit(prod, accessType="lock") == []
+
+
+@pytest.mark.parametrize("option", ["--repository", "--url"])
+def test_what_is_given_empty_is_not_taken_from_elsewhere(
+    pipeline: Pipeline, prod: Json, option: str
+) -> None:
+    done = pipeline.run("lock", prod, option, "", "--", "echo", "ran")
+    assert (done.code, done.printed) == (NO_SENSE, "")
+    assert option in done.told
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("SSL_CERT_FILE", "/not/there", "SSL_CERT_FILE"),
+        ("ALL_PROXY", "foo://berth:s3cret@proxy", "names a proxy"),
+        ("ALL_PROXY", "socks5://berth:s3cret@proxy", "names a proxy"),
+    ],
+)
+def test_a_way_to_the_server_that_cannot_be_had_is_told_in_a_line(
+    pipeline: Pipeline, prod: Json, variable: str, value: str, told: str
+) -> None:
+    done = pipeline.run("lock", prod, "--", "echo", "ran", **{variable: value})
+    assert (done.code, done.printed) == (FAILED, "")
+    [line] = done.told.splitlines()
+    assert told in line
+    assert "s3cret" not in line
 
 
 def test_words_that_are_no_text_are_refused_in_a_line(
