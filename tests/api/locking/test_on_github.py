@@ -98,7 +98,7 @@ def pipeline(oidc_api: Api, tmp_path: Path) -> Iterator[Pipeline]:
 def test_a_job_locks_in_its_own_name_with_a_new_token_whenever_one_gets_old(
     oidc_api: Api, runner: Runner, pipeline: Pipeline, prod: Json
 ) -> None:
-    words = ("--lease", "3", "--", "sh", "-c", ENDLESS)
+    words = ("--lease", "9", "--", "sh", "-c", ENDLESS)
     running = pipeline.start("lock", prod, *words, **runner.variables())
     assert running.ticket()
     held = oidc_api.caller(Role.OWNER).look(prod)

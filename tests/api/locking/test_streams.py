@@ -56,7 +56,7 @@ def test_a_reader_that_stalls_does_not_keep_a_command_running_without_the_lock(
     gate: Gate, pipeline: Pipeline, prod: Json, stalled: Path
 ) -> None:
     quiet = f"exec 2>/dev/null; {ENDLESS}"
-    words = ("--lease", "3", "--", "sh", "-c", quiet)
+    words = ("--lease", "9", "--", "sh", "-c", quiet)
     running = pipeline.start("lock", prod, *words, streams=f"2<>{stalled}")
     assert running.ticket()
     full = os.open(stalled, os.O_RDWR | os.O_NONBLOCK)
