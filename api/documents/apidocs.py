@@ -13,7 +13,12 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from api.documents.apidocs_links import add_links
-from api.documents.apidocs_named import JSON_OBJECT, complete_schemas, reference
+from api.documents.apidocs_named import (
+    JSON_OBJECT,
+    complete_schemas,
+    reference,
+    rename,
+)
 from api.documents.apidocs_page import page
 from api.documents.apidocs_paths import operation_id, spelled
 from api.documents.apidocs_refusals import OPEN_PATHS, SCHEMAS, Document, refusals_of
@@ -71,6 +76,7 @@ def complete(document: Document, task_types: Sequence[str]) -> Document:
         if path.startswith(SCHEMAS):
             _answers(operations)[MEDIA_SCHEMA]["schema"] = reference(JSON_OBJECT)
     add_links(paths)
+    rename(document)
     return document
 
 

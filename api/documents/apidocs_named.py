@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from inspect import cleandoc
 from typing import Any
 
@@ -14,6 +14,21 @@ REFERENCE = "#/components/schemas/{name}"
 HOMES = ("api.", "domain.outward.")
 ANY_OBJECT = {"type": "object", "additionalProperties": {}}
 JSON_OBJECT = "JsonObject"
+# A module of ours says what its names are of; to a client they are side by side.
+OF_ALL = {
+    "Cause": "HoldCause",
+    "ConfigAnswer": "WebhookConfigAnswer",
+    "ConfigBody": "WebhookConfigBody",
+    "ConfigPatch": "WebhookConfigPatch",
+    "FilterAnswer": "WebhookFilterAnswer",
+    "FilterBody": "WebhookFilterBody",
+    "Method": "WebhookMethod",
+    "Ordering": "WebhookOrdering",
+    "Outcome": "DeliveryOutcome",
+    "Overlap": "OverlapPolicy",
+    "Provider": "WebhookProvider",
+    "Switch": "WebhookSwitch",
+}
 ENVIRONMENT_ID = {"environmentId", "environment_id"}
 
 
@@ -33,7 +48,8 @@ def complete_schemas(schemas: Document) -> None:
                 if kind == ANY_OBJECT:
                     _replace(kind, reference(JSON_OBJECT))
                 elif kind.get("type") == "object":
-                    called = f"{name}{field[0].upper()}{field[1:]}"
+                    owner = OF_ALL.get(name, name)
+                    called = f"{owner}{field[0].upper()}{field[1:]}"
                     schemas[called] = kind | {"title": called}
                     _replace(kind, reference(called))
                 elif field in ENVIRONMENT_ID and kind.get("type") == "string":
@@ -43,6 +59,29 @@ def complete_schemas(schemas: Document) -> None:
         "title": JSON_OBJECT,
         "description": "Any JSON object: what is in it is for its sender to say.",
     }
+
+
+def rename(document: Document) -> None:
+    """Schemas, and whatever refers to them, changed in place."""
+    schemas = document["components"]["schemas"]
+    for name, called in OF_ALL.items():
+        schemas[called] = schemas.pop(name) | {"title": called}
+    names = {
+        reference(name)["$ref"]: reference(called)["$ref"]
+        for name, called in OF_ALL.items()
+    }
+    _refer(document, names)
+
+
+def _refer(part: Any, names: Mapping[str, str]) -> None:
+    if isinstance(part, dict):
+        if (name := part.get("$ref", "")) in names:
+            part["$ref"] = names[name]
+        for one in part.values():
+            _refer(one, names)
+    elif isinstance(part, list):
+        for one in part:
+            _refer(one, names)
 
 
 def _describe(schemas: Document) -> None:

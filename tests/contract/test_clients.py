@@ -226,10 +226,10 @@ def test_the_client_submits_work_and_asks_to_be_told(client: Client) -> None:
     client.ask("tasks", "cancel_task", task.operation_id)
     result = client.ask("tasks", "get_task_result", task.operation_id, wait=30)
     assert result.status is models.TaskStatus.CANCELLED
-    config = models.ConfigBody(
+    config = models.WebhookConfigBody(
         url="https://127.0.0.1:9",
-        headers=models.ConfigBodyHeaders.from_dict({"x-team": "core"}),
-        filter_=models.FilterBody(environment_id=there.id),
+        headers=models.WebhookConfigBodyHeaders.from_dict({"x-team": "core"}),
+        filter_=models.WebhookFilterBody(environment_id=there.id),
     )
     body = models.WebhookBody(name="deploys", event="lock.*", config=config)
     hook = client.ask("webhooks", "create_webhook", body=body)

@@ -179,7 +179,7 @@ def test_every_object_has_a_name(document: Document) -> None:
     components = document.raw_schema["components"]["schemas"]
     fields = [s.get("properties", {}) for s in components.values()]
     assert '"type": "object"' not in json.dumps(fields)
-    assert components["ConfigBodyHeaders"]["maxProperties"] == 32
+    assert components["WebhookConfigBodyHeaders"]["maxProperties"] == 32
 
 
 def test_a_body_that_may_be_absent_is_not_said_to_be_null_as_well(
