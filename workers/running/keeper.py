@@ -44,7 +44,7 @@ def keep(handlers: Loaded, link: socket.socket, root: str) -> NoReturn:
     try:
         while _see_to_one(handlers, link, root, bell):
             link.sendall(AGAIN)
-    except (BrokenPipeError, FileNotFoundError):  # its worker, or it, has ended
+    except (ConnectionError, FileNotFoundError):  # its worker, or it, has ended
         pass
     except OSError as error:  # of which there will be fewer in a moment
         sys.stderr.write(f"no process for a task: {error}\n")
@@ -119,10 +119,18 @@ def _obey(channel: socket.socket, bell: int, task: int) -> None:
         if bell in ready:
             os.read(bell, 1024)
         if channel.fileno() in ready:
-            said = channel.recv(64)
+            said = _heard(channel)
             if not said or KILL in said:
                 return
             _signal(task, signal.SIGTERM)
+
+
+def _heard(channel: socket.socket) -> bytes:
+    """What the worker says; nothing once it has ended."""
+    try:
+        return channel.recv(64)
+    except ConnectionResetError:  # it ended before it read what we last said
+        return b""
 
 
 def _has_ended(task: int) -> bool:

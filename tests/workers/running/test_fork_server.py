@@ -51,6 +51,27 @@ async def main():
 
 asyncio.run(main())
 """
+# One that is killed before it has heard which process has its task.
+DEAF = """
+import asyncio, os, socket
+from tests.workers.running.stage import assigned, server
+from workers.running.task_line import TaskLine
+
+async def main():
+    async with server() as forking:
+        print("server", forking.pid, flush=True)
+        channel, keepers = socket.socketpair()
+        ours, theirs = socket.socketpair()
+        reading, writing = os.pipe()
+        with keepers, theirs:
+            await forking._hand_over([keepers.fileno(), theirs.fileno(), writing])
+        os.close(writing)
+        await TaskLine(ours).say(assigned("leave_children_and_hang"))
+        for line in os.fdopen(reading):
+            print(line, end="", flush=True)
+
+asyncio.run(main())
+"""
 
 
 def test_many_run_at_once() -> None:
@@ -213,8 +234,9 @@ def test_whatever_keeps_it_from_starting_it_is_tried_again(
     assert failed
 
 
-def test_nothing_outlives_a_worker_that_is_killed() -> None:
-    command = [sys.executable, "-c", WORKER]
+@pytest.mark.parametrize("program", [WORKER, DEAF], ids=["worker", "deaf"])
+def test_nothing_outlives_a_worker_that_is_killed(program: str) -> None:
+    command = [sys.executable, "-c", program]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as worker:
