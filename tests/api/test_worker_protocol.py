@@ -130,7 +130,9 @@ def test_what_failed_is_tried_again_and_the_first_try_is_stale(
 ) -> None:
     operation = task(ci, retryConfig={"attempts": 2})
     first = renderer.begun(operation)
-    assert renderer.ask("fail", first | {"message": "no"})["status"] == "pending"
+    no = first | {"message": "no"}
+    assert renderer.ask("fail", no)["status"] == "pending"
+    is_refused(renderer.ask("fail", no), 409, "STALE_ATTEMPT")
     second = renderer.begun(operation)
     assert second["attempt"] == 2
     for what in "heartbeat", "complete", "abandon":
