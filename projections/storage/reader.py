@@ -20,7 +20,8 @@ from projections.view import View
 PATIENCE_SECONDS = 4
 
 SINCE_MAX = 10_000
-# The last position of each stream that has changed; without a start, only the end.
+# The last position of each stream that has changed; only the end, without a start or
+# where the journal has come back with less.
 SINCE: LiteralString = """
 SELECT max(notification_id) AS position, originator_id AS stream
 FROM (
@@ -31,9 +32,11 @@ FROM (
 GROUP BY originator_id
 UNION ALL
 SELECT * FROM (
-    SELECT notification_id, NULL FROM berth_events
-    WHERE %(position)s < 0 ORDER BY notification_id DESC LIMIT 1
+    SELECT coalesce((
+        SELECT notification_id FROM berth_events ORDER BY notification_id DESC LIMIT 1
+    ), 0) AS position, NULL
 ) AS tip
+WHERE %(position)s < 0 OR position < %(position)s
 ORDER BY position
 """
 
@@ -103,9 +106,13 @@ class Reader:
     async def streams_since(self, position: int) -> tuple[int, Sequence[str]]:
         """Where the journal ends, and the streams that have changed since `position`.
 
-        A negative `position` asks for the end alone.
+        A negative `position` asks for the end alone. Where the journal has come back
+        with less, what has changed since is not known: it is the latest of all.
         """
         rows = await self.peek(SINCE, {"position": position, "limit": SINCE_MAX})
         if not rows:
-            return max(position, 0), []
-        return rows[-1]["position"], [row["stream"] for row in rows if row["stream"]]
+            return position, []
+        reached: int = rows[-1]["position"]
+        if reached < position:
+            return await self.streams_since(max(0, reached - SINCE_MAX))
+        return reached, [row["stream"] for row in rows if row["stream"]]

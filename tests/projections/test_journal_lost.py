@@ -7,9 +7,12 @@ that each commit waits for (docs/deploy.md).
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 
 import psycopg
 
+from projections.storage.database import Database
+from projections.storage.reader import Reader
 from tests.projections.journal_contract import (
     StoredRig,
     begin,
@@ -34,6 +37,7 @@ from tests.projections.test_subjects import (
 )
 from tests.support import builders
 from tests.support.builders import release, to
+from workers.doorbell import Lookout
 
 __all__ = ["process"]
 
@@ -80,6 +84,28 @@ def test_who_waits_is_woken_by_what_happens_afterwards(journal_url: str) -> None
             await do(rig, release("a"))
             assert kinds((await waiting).events) == ["LockAcquired"]
             check_the_order_of(records_in(journal_url))
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_is_found_by_the_lookout_that_was_further(journal_url: str) -> None:
+    """Nobody rings for what another appends at a position that was there before."""
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig, stored(journal_url) as other:
+            await taken(rig, "b")
+            kept = len(records_in(journal_url))
+            waiting = wait_for(rig, "b")
+            await parked(rig, 1)
+            for name in ("lost", "as well", "and more"):
+                await do(rig, builders.request(name))
+            with closing(Database(journal_url, name="berth-views")) as database:
+                look = Lookout(Reader(database).streams_since, rig.journal.ring)
+                await look.run_once()
+                await lose(rig, kept)
+                await do(other, release("a"))
+                await look.run_once()
+                assert kinds((await waiting).events) == ["LockAcquired"]
 
     asyncio.run(scenario())
 
