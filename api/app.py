@@ -115,6 +115,7 @@ def build(services: Services, access_log: AccessLog) -> ASGIApp:
             "schedule_quota": schedule_quota(services.reader),
             "waits": Counter(),
             "streams": Streams(),
+            "documents": {},
         }
     )
     api = Router(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from importlib.metadata import version
 from typing import Any
@@ -101,7 +101,10 @@ class JsonDocument(OpenAPIRenderPlugin):
     def render(
         self, request: Request[Any, Any, Any], openapi_schema: Document
     ) -> bytes:
-        return self.render_json(request, _complete(request, openapi_schema))
+        def made() -> bytes:
+            return self.render_json(request, _complete(request, openapi_schema))
+
+        return _kept(request, self.paths[0], made)
 
 
 class HtmlPage(OpenAPIRenderPlugin):
@@ -110,7 +113,20 @@ class HtmlPage(OpenAPIRenderPlugin):
     def render(
         self, request: Request[Any, Any, Any], openapi_schema: Document
     ) -> bytes:
-        return page(_complete(request, openapi_schema)).encode()
+        def made() -> bytes:
+            return page(_complete(request, openapi_schema)).encode()
+
+        return _kept(request, self.paths[0], made)
+
+
+def _kept(
+    request: Request[Any, Any, Any], path: str, made: Callable[[], bytes]
+) -> bytes:
+    """Made once: it takes long enough to hold others up, and anybody may ask."""
+    documents: dict[str, bytes] = request.app.state.documents
+    if path not in documents:
+        documents[path] = made()
+    return documents[path]
 
 
 def _complete(request: Request[Any, Any, Any], document: Document) -> Document:
