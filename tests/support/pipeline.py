@@ -10,7 +10,14 @@ from pathlib import Path
 
 from tests.support.client import Caller, Json
 
-MAIN = "from api.__main__ import main; main()"
+# Whoever runs the tests in the background, as a shell's `&`, ignores these two.
+MAIN = """
+from signal import *
+signal(SIGINT, default_int_handler)
+signal(SIGQUIT, SIG_DFL)
+from api.__main__ import main
+main()
+"""
 # Says its ticket, and goes on until it is told to end.
 ENDLESS = """
 trap 'echo told; exit 9' TERM
