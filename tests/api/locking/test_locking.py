@@ -183,11 +183,14 @@ def test_nor_does_it_outlive_a_lock_that_an_owner_takes_away(
 
 
 def test_who_sleeps_through_his_lease_queues_again(
-    pipeline: Pipeline, owner: Caller, prod: Json
+    api: Api, pipeline: Pipeline, owner: Caller, prod: Json
 ) -> None:
     held = owner.lock(prod).hold()
     waiting = pipeline.start("lock", prod, "--lease", "3", "--", "true")
     until(lambda: "place 1 in the queue" in waiting.told)
+    until(
+        lambda: api.waiting == 1
+    )  # Else it is the claim window that it sleeps through.
     waiting.signalled(signal.SIGSTOP)
     made(owner.lock(prod).release(held["ticketId"]))
     another_has_had_it(owner, prod)
