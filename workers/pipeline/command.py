@@ -55,23 +55,23 @@ class Command:
         heeding = [member for member in self._family() if heeds(member, number)]
         if self._is_at_terminal and number in OF_TERMINALS:
             # Who is in our group has it from the terminal, as we have.
-            heeding = [member for member in heeding if member.group == os.getpgrp()]
+            self._told.add(m for m in heeding if m.group == os.getpgrp())
         else:
+            self._told.add(heeding)
             self._send(number, heeding)
-        self._told.add(heeding)
 
     async def end(self, seconds: float) -> None:
         """Ask all of it to, and after so many seconds do not ask."""
         asked = self._family()
-        self._send(signal.SIGTERM, asked)
         self._told.add(asked)
+        self._send(signal.SIGTERM, asked)
         with suppress(TimeoutError):
             async with within(max(seconds, END_SECONDS_MIN)):
                 await asyncio.wait({self.ending})
         left = self._family()
         self._send(signal.SIGKILL, left)
         for member in left:
-            _send(os.kill, member.pid, signal.SIGKILL)
+            _signal(os.kill, member.pid, signal.SIGKILL)
         await asyncio.wait({self.ending})
 
     async def _ended(self) -> int:
@@ -94,17 +94,17 @@ class Command:
         """To the command's group, and to who leads another: timeout(1), say."""
         ours = None
         if not self._is_at_terminal:
-            _send(os.killpg, self._process.pid, number)
+            _signal(os.killpg, self._process.pid, number)
         else:
             ours = os.getpgrp()
             if self._process.returncode is None:
-                _send(os.kill, self._process.pid, number)
+                _signal(os.kill, self._process.pid, number)
         for member in members:
             if member.leads or member.group == ours:
-                _send(os.kill, member.pid, number)
+                _signal(os.kill, member.pid, number)
 
 
-def _send(kill: Callable[[int, int], None], pid: int, number: signal.Signals) -> None:
+def _signal(kill: Callable[[int, int], None], pid: int, number: signal.Signals) -> None:
     # Under sudo nobody may tell it; then it is waited for until it has ended.
     with suppress(ProcessLookupError, PermissionError):
         kill(pid, number)

@@ -60,7 +60,8 @@ class Awaited:
 
     def add(self, members: Iterable[Member]) -> None:
         for member in {*members} - self._handles.keys():
-            with suppress(OSError):  # It has ended.
+            # It has ended, or this Python was built where there was no such call.
+            with suppress(OSError, AttributeError):
                 self._handles[member] = os.pidfd_open(member.pid)
 
     @property
