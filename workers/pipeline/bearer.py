@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from contextlib import suppress
+from http.client import TOO_MANY_REQUESTS
 from time import monotonic
 
 import httpx2
@@ -82,7 +83,7 @@ class OfGitHub:
     async def _ask(self) -> str:
         async with httpx2.AsyncClient(timeout=ANSWER_SECONDS_MAX) as http:
             answer = await http.get(self._url, headers=self._headers)
-        if answer.is_server_error:
+        if answer.is_server_error or answer.status_code == TOO_MANY_REQUESTS:
             raise httpx2.ReadError(f"GitHub answered {answer.status_code}")
         try:
             return msgspec.json.decode(answer.content, type=_Issued).value

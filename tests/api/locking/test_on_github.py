@@ -24,10 +24,14 @@ FAILED = 125
 
 
 class Runner:
-    """What GitHub's runner offers to a job; `tokens` are those that it gave."""
+    """What GitHub's runner offers to a job; `tokens` are those that it gave.
+
+    First it answers with what is in `refusals`.
+    """
 
     def __init__(self, issuer: Issuer) -> None:
         self.tokens: list[str] = []
+        self.refusals: list[int] = []
         self._issuer = issuer
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,6 +47,9 @@ class Runner:
         asked = parse_qs(urlsplit(request.path).query)
         if request.headers["authorization"] != f"Bearer {REQUEST_TOKEN}":
             send(request, b"{}", status=401)
+            return
+        if self.refusals:
+            send(request, b"{}", status=self.refusals.pop())
             return
         claims = self._issuer.claims(aud=asked["audience"][0])
         claims["exp"] = claims["iat"] + 1
@@ -108,6 +115,13 @@ def test_a_job_locks_in_its_own_name_with_a_new_token_whenever_one_gets_old(
     done = running.signalled(SIGTERM).done()
     assert done.code == 9
     assert not {REQUEST_TOKEN, *runner.tokens} & {*done.told.split()}
+
+
+def test_github_is_asked_again_when_it_has_no_time(
+    runner: Runner, pipeline: Pipeline, prod: Json
+) -> None:
+    runner.refusals = [429, 503]
+    assert pipeline.run("lock", prod, "--", "true", **runner.variables()).code == 0
 
 
 @pytest.mark.parametrize(
