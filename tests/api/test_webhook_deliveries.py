@@ -6,6 +6,7 @@ import pytest
 from standardwebhooks import Webhook as Oracle
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from domain.roles import Role
 from tests.support.client import Caller, Json, made
 from tests.support.hooks import (
     Hook,
@@ -16,7 +17,7 @@ from tests.support.hooks import (
     only,
     switch_off,
 )
-from tests.support.running import until
+from tests.support.running import Installation, until
 
 pytestmark = pytest.mark.usefixtures("telling")
 
@@ -146,6 +147,30 @@ def test_a_range_is_sent_again_and_so_is_one_event_by_its_id_or_place(
     until(lambda: len(attempts(owner, webhook)) == 9)
     made(owner.post(f"{path}/deliver", {"position": 1}))  # Not what it asks for.
     assert hook.got(10)[9].position == 1
+
+
+def test_a_long_range_is_sent_again_piece_by_piece_and_each_event_once(
+    installation: Installation, hook: Hook
+) -> None:
+    few = "from api import webhook_deliveries\nwebhook_deliveries.REPLAYED_MAX = 3\n"
+    with installation.api("replaying-api", first=few) as api:
+        owner = api.caller(Role.OWNER)
+        environment = owner.environment()
+        webhook = hook.webhook(owner, config=only(environment))
+        lock_events(owner, environment)
+        first, *_, last = sorted(r.position for r in hook.got(4))
+        until(lambda: len(attempts(owner, webhook)) == 4)
+        path, number = f"/webhooks/{webhook['id']}/replay", 0
+        for begin in range(first, last + 1, 3):
+            told = made(owner.post(path, None, **{"from": begin, "to": last}))
+            number += told["number"]
+            assert told["next"] == (begin + 3 if begin + 3 <= last else None)
+        assert number == 4
+        hook.got(8)
+        until(lambda: len(attempts(owner, webhook)) == 8)
+        assert {r.position for r in hook.requests[4:]} == {
+            r.position for r in hook.requests[:4]
+        }
 
 
 def test_pages_of_deliveries_lead_from_one_to_the_next(
