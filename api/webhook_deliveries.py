@@ -22,9 +22,10 @@ from api.webhook_schemas import (
 from api.webhooks import find
 from domain.catalog import tag
 from domain.decider import Step
-from domain.errors import EventNotFound, Invalid, WebhookNotFound
+from domain.errors import EventNotFound, Invalid
 from domain.ids import parse_id
 from domain.roles import Role
+from domain.webhook.errors import WebhookNotFound
 from domain.webhook.webhook import UseWebhook, stream_of, webhook
 from projections.storage.deliveries import New, Outcome
 from projections.storage.delivery_log import NEWEST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from litestar import Controller, delete, get, patch, post
@@ -27,14 +28,10 @@ from api.webhook_schemas import (
     WebhookPatch,
 )
 from domain.decider import Step
-from domain.errors import (
-    DomainError,
-    Unauthenticated,
-    WebhookNotFound,
-    WebhooksFull,
-)
+from domain.errors import DomainError, Unauthenticated
 from domain.ids import parse_id
 from domain.roles import Role
+from domain.webhook.errors import WebhookChanged, WebhookNotFound, WebhooksFull
 from domain.webhook.places import (
     FULL,
     STREAM,
@@ -58,6 +55,8 @@ from workers.webhooks.receivers import Config, config_of
 
 # All that a list of 500 may make PostgreSQL count.
 WAITING_MAX = 1_000
+# Of so many who change one webhook at the same moment, each is done in his turn.
+TRIES_MAX = 10
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -123,25 +122,10 @@ class WebhooksController(Controller):
         """What happens while it is inactive or failed is not sent to it later, unless
         it is replayed; what was waiting before goes on when it is active again.
         """
-        known, vault = listed(await find(views, webhook_id)), desk.services.vault
-        facts, config = known.facts, await config_in_vault(desk, known)
-        after, config_id = config_after(desk, data, facts, config), desk.new_id()
-        new = None if after is config else after
-        command = ReviseWebhook(
-            by=desk.actor,
-            revised=revised_of(data, facts, new, config_id),
-            is_active=is_active_of(data.status),
-        )
-        if new is not None:
-            await vault.put(config_id, new.text)
-        step = Step(webhook, stream_of(known.id), command)
-        await carry_out(desk, step, or_forget=() if new is None else (config_id,))
-        if new is not None:
-            await vault.forget(facts.config_id)
-        if command.is_active is True or after.url != config.url:
-            await desk.services.webhooks.deliveries.forgive(known.id)
-        [answer] = await shown(desk, [await find(views, known.id)])
-        return answer
+        for _ in range(TRIES_MAX - 1):
+            with suppress(WebhookChanged):  # By somebody else: what it is now counts.
+                return await change(desk, views, webhook_id, data)
+        return await change(desk, views, webhook_id, data)
 
     @delete(
         "/{webhook_id:str}",
@@ -198,6 +182,32 @@ class WebhooksController(Controller):
         return SecretAnswer(secret=secret, previous_valid_until=after.previous_until)
 
 
+async def change(
+    desk: Desk, views: Reader, webhook_id: str, data: WebhookPatch
+) -> WebhookAnswer:
+    """`WebhookChanged` if somebody else changes it at the same time."""
+    known, vault = listed(await find(views, webhook_id)), desk.services.vault
+    facts, config = known.facts, await config_in_vault(desk, known)
+    after, config_id = config_after(desk, data, facts, config), desk.new_id()
+    new = None if after is config else after
+    command = ReviseWebhook(
+        by=desk.actor,
+        revised=revised_of(data, facts, new, config_id),
+        based_on=facts,
+        is_active=is_active_of(data.status),
+    )
+    if new is not None:
+        await vault.put(config_id, new.text)
+    step = Step(webhook, stream_of(known.id), command)
+    await carry_out(desk, step, or_forget=() if new is None else (config_id,))
+    if new is not None:
+        await vault.forget(facts.config_id)
+    if command.is_active is True or after.url != config.url:
+        await desk.services.webhooks.deliveries.forgive(known.id)
+    [answer] = await shown(desk, [await find(views, known.id)])
+    return answer
+
+
 async def check_room(views: Reader) -> None:
     """Before the vault is given anything; who comes at once is told by `places`."""
     found = await views.read(webhook_directory, sql["count_webhooks"], {})
@@ -231,10 +241,10 @@ async def find(views: Reader, webhook_id: str) -> Mapping[str, Any]:
 
 
 async def config_in_vault(desk: Desk, known: Listed) -> Config:
-    """With the secrets in it. `WebhookNotFound` if it is gone meanwhile."""
+    """With the secrets in it. `WebhookChanged` if it is gone meanwhile."""
     text = await desk.services.vault.get(known.facts.config_id)
     if text is None:  # Deleted, or changed by somebody else, in this very moment.
-        raise WebhookNotFound("no such webhook")
+        raise WebhookChanged("this webhook was changed meanwhile: ask again")
     return config_of(text)
 
 

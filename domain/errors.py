@@ -82,12 +82,6 @@ class TokenNotFound(NotFound):
     code = "TOKEN_NOT_FOUND"
 
 
-class WebhookNotFound(NotFound):
-    """There is no such webhook, or it was deleted."""
-
-    code = "WEBHOOK_NOT_FOUND"
-
-
 class EventNotFound(NotFound):
     """The journal has no such event."""
 
@@ -222,18 +216,6 @@ class AlreadyCarriedOut(Conflict):
     """The request has taken effect already, though nobody may have been told."""
 
     code = "ALREADY_CARRIED_OUT"
-
-
-class WebhookNotActive(Conflict):
-    """Nothing is delivered to a webhook that was suspended."""
-
-    code = "WEBHOOK_NOT_ACTIVE"
-
-
-class WebhooksFull(Conflict):
-    """There are as many webhooks as there may be."""
-
-    code = "TOO_MANY_WEBHOOKS"
 
 
 class StaleFence(Conflict):

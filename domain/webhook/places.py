@@ -13,8 +13,8 @@ from typing import assert_never
 from msgspec import Struct
 
 from domain.decider import Decider, Reach
-from domain.errors import WebhooksFull
 from domain.event import Command, Event
+from domain.webhook.errors import WebhooksFull
 
 STREAM = "webhook-places"
 WEBHOOKS_MAX = 500

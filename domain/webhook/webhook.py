@@ -11,8 +11,8 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict, replace
 
 from domain.decider import Decider, Reach
-from domain.errors import WebhookNotActive, WebhookNotFound
 from domain.event import Command
+from domain.webhook.errors import WebhookChanged, WebhookNotActive, WebhookNotFound
 from domain.webhook.events import (
     SuspensionReason,
     WebhookCreated,
@@ -42,9 +42,13 @@ class CreateWebhook(Command, frozen=True, kw_only=True):
 
 
 class ReviseWebhook(Command, frozen=True, kw_only=True):
-    """`is_active` resumes or suspends it as well."""
+    """`is_active` resumes or suspends it as well.
+
+    `based_on` is what the webhook was when this was made of it, if that matters.
+    """
 
     revised: WebhookRevised
+    based_on: WebhookCreated | None = None
     is_active: bool | UnsetType = UNSET
 
 
@@ -128,7 +132,9 @@ def decide(
 
 
 def revise(command: ReviseWebhook, facts: WebhookCreated) -> Sequence[WebhookEvent]:
-    """What is as it was is no revision."""
+    """What is as it was is no revision. `WebhookChanged` if `based_on` another."""
+    if command.based_on not in (None, facts):
+        raise WebhookChanged("this webhook was changed meanwhile: ask again")
     changed = {
         name: value
         for name, value in given(command.revised).items()

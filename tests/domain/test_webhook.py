@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from domain.errors import WebhookNotActive, WebhookNotFound
 from domain.event import Command
+from domain.webhook.errors import WebhookChanged, WebhookNotActive, WebhookNotFound
 from domain.webhook.events import (
     SuspensionReason,
     WebhookCreated,
@@ -48,7 +49,7 @@ def created(**facts: Any) -> WebhookCreated:
 
 
 def revise(*, is_active: bool | None = None, **facts: Any) -> ReviseWebhook:
-    switched = {} if is_active is None else {"is_active": is_active}
+    switched: Any = {} if is_active is None else {"is_active": is_active}
     return ReviseWebhook(by=OWNER, revised=WebhookRevised(**facts), **switched)
 
 
@@ -77,6 +78,14 @@ def test_what_was_revised_is_what_is_compared() -> None:
     past = given(created(), WebhookRevised(name="archive"))
     past.when(revise(name="archive"), at(2)).then()
     past.when(revise(name="chat"), at(2)).then(WebhookRevised(name="chat"))
+
+
+def test_a_revision_of_what_it_was_before_is_refused() -> None:
+    past = given(created(), WebhookRevised(config_id="c2"))
+    revision = revise(config_id="c3")
+    past.when(replace(revision, based_on=created()), at(2)).refused(WebhookChanged)
+    by_now = replace(revision, based_on=created(config_id="c2"))
+    past.when(by_now, at(2)).then(WebhookRevised(config_id="c3"))
 
 
 def test_both_secrets_are_good_for_a_while() -> None:

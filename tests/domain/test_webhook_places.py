@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.errors import WebhooksFull
+from domain.webhook.errors import WebhooksFull
 from domain.webhook.places import (
     WEBHOOKS_MAX,
     GivePlaceBack,

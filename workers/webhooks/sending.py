@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import structlog
 
 from domain.decider import Journal, Step
-from domain.errors import JournalUnavailable, WebhookNotFound
+from domain.errors import JournalUnavailable
 from domain.event import system
 from domain.record import Recorded
+from domain.webhook.errors import WebhookNotFound
 from domain.webhook.events import Provider, SuspensionReason
 from domain.webhook.webhook import SuspendWebhook, stream_of, webhook
 from projections.storage.deliveries import Attempt, Claimed, Deliveries
