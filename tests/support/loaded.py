@@ -138,6 +138,8 @@ def wait_for_requests(line: socket.socket) -> None:
             if os.fork():
                 os._exit(0)  # So that the other one is adopted.
             while os.getppid() != asking:
+                if not Path(f"/proc/{asking}").exists():
+                    os._exit(1)  # It was ended before it could adopt anybody.
                 time.sleep(0.001)
             os.setsid()
             line.send(str(os.getpid()).encode())
