@@ -59,7 +59,10 @@ class Wanted(NamedTuple):
 
 
 class Positions(NamedTuple):
-    """Of the events found; `until` there is no other, and `tip` is where it ends."""
+    """Of the events found; `until` there is no other, and `tip` is where it ends.
+
+    That is where it began, if what was asked for ends before that.
+    """
 
     found: Sequence[int]
     until: int
@@ -174,7 +177,7 @@ class History:
         scan = limit if topics is None else SCAN_MAX
         values = {"id": environment_id, "after": after, "last": last, "scan": scan}
         rows = await self._ask("positions_of_environment", values)
-        tip = min(rows[0]["tip"], last)
+        tip = max(after, min(rows[0]["tip"], last))
         scanned = [row for row in rows if row["position"] is not None]
         found = [
             row["position"]
@@ -183,7 +186,7 @@ class History:
         ]
         if len(found) >= limit:
             return Positions(found[:limit], found[limit - 1], tip)
-        until = scanned[-1]["position"] if len(scanned) == scan else max(after, tip)
+        until = scanned[-1]["position"] if len(scanned) == scan else tip
         return Positions(found, until, tip)
 
     async def _projects(

@@ -108,6 +108,18 @@ def test_it_is_filtered_by_type_and_time(owner: Caller, application: Caller) -> 
     assert pages(owner, path, to="2001-01-01T00:00:00Z") == []
 
 
+@pytest.mark.parametrize("only", [{}, {"types": "lock.*"}], ids=["all", "some"])
+def test_it_is_at_its_end_where_it_begins_after_what_is_asked_for(
+    owner: Caller, application: Caller, only: dict[str, str]
+) -> None:
+    """Who goes on until `next` is `tip` would never be done."""
+    one = eventful(owner, application)
+    path = f"/environments/{one['id']}/history"
+    first, *_, last = pages(owner, path)
+    answer = made(owner.get(path, after=last["sequence"], to=first["time"], **only))
+    assert answer == {"events": [], "next": last["sequence"], "tip": last["sequence"]}
+
+
 def test_it_comes_as_lines_too(owner: Caller, application: Caller) -> None:
     one = eventful(owner, application)
     path, lines = f"/environments/{one['id']}/history", "application/x-ndjson"
