@@ -133,7 +133,7 @@ def test_an_earlier_checkpoint_is_proven_to_be_its_beginning(stage: Stage) -> No
     append(stage.url, story(5))
     stage.seal()
     bundle = stage.bundle(earlier=9)
-    proven = verified(stage, bundle, stage.checkpoint(9))
+    proven = verified(stage, bundle, stage.checkpoint(9), stage.checkpoint())
     assert proven.earlier == stage.checkpoint(9)
     forked = Checkpoint(proven.checkpoint.origin, 9, bytes(32))
     with pytest.raises(Tampered, match="forked: two histories of 9 events"):
