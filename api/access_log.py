@@ -100,7 +100,7 @@ class AccessLog:
         """
         whose = (_network_of(actor.ip), actor.id)
         key = (*whose, environment_id)
-        if key in self._floods:
+        if environment_id is None or key in self._floods:
             return key
         known = sum(one[:2] == whose for one in self._floods)
         return key if known < ENVIRONMENTS_MAX else (*whose, None)
