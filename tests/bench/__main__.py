@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -32,6 +31,7 @@ from tests.bench.rows import (
 )
 from tests.bench.table import Row, rendered
 from tests.bench.wrk import LoadError, wrk
+from workers.open_files import allow_open_files
 
 ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "cycles": cycles.rows,
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="the median of so many")
     chosen = parser.parse_args()
     wrk()
-    _allow_many_files()
+    allow_open_files()
     found: list[Row] = []
     with (
         tempfile.TemporaryDirectory(prefix="berth-bench-") as folder,
@@ -68,12 +68,6 @@ def main() -> None:
             print(f"measuring {name} ...", file=sys.stderr, flush=True)
             found += ROWS[name](bench)
     print(rendered(found))
-
-
-def _allow_many_files() -> None:
-    """For thousands of connections, here and in the processes that we start."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":
