@@ -13,7 +13,7 @@ import math
 from asyncio import Task
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -21,7 +21,7 @@ from domain.ids import new_id
 from workers.pipeline.answers import Held, Queued, Renewed, Requested
 from workers.pipeline.clock import now, sleep_until, within
 from workers.pipeline.place import Place, Wanted, release
-from workers.pipeline.server import PipelineError, Refused, Server, Tell
+from workers.pipeline.server import PipelineError, Refused, Server, Tell, Told
 
 POLL_SECONDS = 30
 # How long a server may be away, at most: in a queue, and at the end.
@@ -32,9 +32,6 @@ TOO_LATE_SECONDS_MAX = 10.0
 NOT_YET, OVER = "LOCK_WAIT_TIMEOUT", {"TICKET_ENDED", "LEASE_OVER"}
 EXPIRED, LAPSED = "expired", "lapsed"
 NOT_OF_THE_LOCK = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-
-
-Answer = TypeVar("Answer")
 
 
 class WaitOver(PipelineError):
@@ -212,13 +209,13 @@ class Ticket:
         self,
         method: str,
         path: str,
-        kind: type[Answer],
+        kind: type[Told],
         *,
         patience: float,
         query: Mapping[str, int] | None = None,
         body: Mapping[str, Any] | None = None,
         key: str | None = None,
-    ) -> Answer:
+    ) -> Told:
         return await self._server.ask(
             method,
             self._place.path + path,
