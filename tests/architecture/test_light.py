@@ -1,18 +1,17 @@
-"""What a pipeline installs is enough for `berth lock`, and not the whole server."""
+"""What is installed: for `berth lock` not the whole server, and for all of it pins."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from importlib.metadata import (
-    PackageNotFoundError,
-    distribution,
-    packages_distributions,
-)
+from importlib.metadata import packages_distributions
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name as canonical
+
+from tests.support.brought import brought_by
 
 LOADED = """
 import json, sys
@@ -23,6 +22,7 @@ app(["lock", "--help"], console=None, exit_on_error=False, result_action="return
 print(json.dumps(sorted({name.partition(".")[0] for name in {*sys.modules} - before})))
 """
 OURS = "berth-server"
+ROOT = Path(__file__).parents[2]
 
 
 def test_berth_lock_loads_nothing_but_what_it_brings() -> None:
@@ -32,22 +32,12 @@ def test_berth_lock_loads_nothing_but_what_it_brings() -> None:
     of = packages_distributions()
     used = {canonical(name) for module in loaded for name in of.get(module, ())}
     assert "httpx2" in used
-    assert used <= _brought_by(OURS)
+    assert used <= brought_by(OURS)
 
 
-def _brought_by(name: str) -> set[str]:
-    """What is installed along with it, without any extra."""
-    brought: set[str] = set()
-    to_do = [name]
-    while to_do:
-        try:
-            needs = distribution(to_do.pop()).requires or []
-        except PackageNotFoundError:  # For another Python, or another system.
-            continue
-        for need in map(Requirement, needs):
-            name = canonical(need.name)
-            if name in brought or (need.marker and not need.marker.evaluate()):
-                continue
-            brought.add(name)
-            to_do.append(name)
-    return brought
+def test_all_that_an_installation_brings_is_pinned() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {canonical(Requirement(line).name) for line in lines}
+    brought = brought_by(f"{OURS}[dev]")
+    assert "litestar" in brought
+    assert brought - pinned == set()
