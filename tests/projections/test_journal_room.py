@@ -72,6 +72,19 @@ def test_few_heads_are_kept_of_streams_that_have_much() -> None:
     assert set(heads) == {"a"}
 
 
+def test_what_is_forgotten_as_a_whole_is_measured_anew() -> None:
+    """A stream that comes back shorter may have more to it nevertheless."""
+    heads = Heads(bytes_max=10_000)
+    heads.keep({"a": Head(2, "a"), "b": Head(2, "b" * 4_900)})
+    heads.keep_none()
+    heads.keep({"b": Head(1, "b"), "a": Head(1, "a" * 9_900)})
+    heads.forget()
+    assert set(heads) == {"a", "b"}
+    heads.keep({"c": Head(1, "c" * 9_000)})
+    heads.forget()
+    assert set(heads) == {"c"}
+
+
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_decisions_are_right_however_few_heads_are_kept(
     journal_url: str, limit: int
