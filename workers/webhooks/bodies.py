@@ -64,7 +64,7 @@ class Bodies:
         """`erasures`: how many are known; what was written before one is forgotten."""
         self._installation = installation
         self._erasures = erasures
-        self._written: dict[int, bytes] = {}
+        self._written: dict[str, bytes] = {}
         self._bytes = 0
         self._written_after = 0
 
@@ -77,11 +77,11 @@ class Bodies:
         if (erasures := self._erasures()) != self._written_after:
             self._written_after = erasures
             self._forget()
-        found = self._written.get(record.position)
+        found = self._written.get(record.id)
         if found is None:
             if self._bytes > REMEMBERED_BYTES_MAX:
                 self._forget()
-            found = self._written[record.position] = self._write(record)
+            found = self._written[record.id] = self._write(record)
             self._bytes += len(found)
         return found
 

@@ -112,9 +112,9 @@ def test_long_events_are_remembered_up_to_so_many_bytes() -> None:
     """Not so many events: of the longest that there are, those would be gigabytes."""
     long = record(replace(ACQUIRED, reason="x" * 1_000_000))
     bodies = Bodies("here")
-    for position in range(1, 41):
-        body = bodies.of(Provider.GENERIC, replace(long, position=position), None)
-        assert json.loads(body)["event"]["sequence"] == f"{position:020}"
+    for number in range(40):
+        body = bodies.of(Provider.GENERIC, replace(long, id=f"e{number}"), None)
+        assert json.loads(body)["event"]["id"] == f"e{number}"
     held = sum(map(len, bodies._written.values()))
     assert len(body) <= held <= REMEMBERED_BYTES_MAX + len(body)
 
@@ -198,3 +198,11 @@ def test_an_event_is_written_once_for_all_programs() -> None:
     bodies = Bodies("here")
     first = bodies.of(Provider.GENERIC, record(ACQUIRED), None)
     assert bodies.of(Provider.GENERIC, record(ACQUIRED), UAT) is first
+
+
+def test_what_happened_where_another_event_was_is_told_as_it_is() -> None:
+    """A database that comes back with less has other events at the same positions."""
+    bodies = Bodies("here")
+    for event in (record(ACQUIRED), replace(record(ACQUIRED), id="another")):
+        body = json.loads(bodies.of(Provider.GENERIC, event, None))
+        assert body["event"]["id"] == event.id
