@@ -2,11 +2,13 @@
 
 What was read once is remembered, so that an environment which is revised again and
 again, with however much metadata, costs no more for it each time that it is told of.
+It counts as long as the event that it ends with is there: a database may come back with
+less than it had, and have others in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any, LiteralString
 
@@ -26,18 +28,23 @@ REMEMBERED_MAX = 10_000
 STREAMS_AT_ONCE_MAX = 20
 REVISIONS_AT_ONCE_MAX = 25
 TOPICS = [tag(EnvironmentRegistered), tag(EnvironmentRevised)]
-# Which version each stream had come to.
+# Which version each stream had come to, and what is now at the one that is known. The
+# id of an event is in its first bytes.
 ENDS: LiteralString = """
-SELECT wanted.stream, newest.version
-FROM unnest(%(streams)s::text[]) AS wanted (stream), LATERAL (
-    SELECT originator_version AS version FROM berth_events
+SELECT wanted.stream, newest.version, newest.mark, (
+    SELECT substr(state, 1, 48) FROM berth_events
+    WHERE originator_id = wanted.stream AND originator_version = wanted.known
+) AS mark_of_known
+FROM unnest(%(streams)s::text[], %(known)s::bigint[]) AS wanted (stream, known),
+LATERAL (
+    SELECT originator_version AS version, substr(state, 1, 48) AS mark FROM berth_events
     WHERE originator_id = wanted.stream AND notification_id <= %(upto)s
     ORDER BY originator_version DESC LIMIT 1
 ) AS newest
 """
 # Of each event, no more than is of interest: the rest may be most of a request.
 REVISIONS: LiteralString = """
-SELECT wanted.stream, found.version, told.*
+SELECT wanted.stream, found.version, substr(found.state, 1, 48) AS mark, told.*
 FROM unnest(%(streams)s::text[], %(after)s::bigint[], %(upto)s::bigint[])
     AS wanted (stream, after, upto)
 CROSS JOIN LATERAL (
@@ -61,9 +68,13 @@ class Described(Struct, frozen=True):
 
 
 class _Known(Struct, frozen=True):
-    """What it was at a version of its stream; None before it was registered."""
+    """What it was at a version of its stream; None before it was registered.
+
+    `mark` tells the event of that version from any other.
+    """
 
     version: int = 0
+    mark: bytes | None = None
     described: Described | None = None
 
 
@@ -82,10 +93,11 @@ class Descriptions:
         """
         if not ids:
             return {}
-        ends = await in_thread(self._ends, ids, upto)
-        found = {id_: self._from(id_, end) for id_, end in ends.items()}
+        known_before = {id_: self._known.get(id_, _Known()) for id_ in ids}
+        ends = await in_thread(self._ends, known_before, upto)
+        found = {i: self._from(i, known_before[i], end) for i, end in ends.items()}
         while left := {
-            i: known for i, known in found.items() if known.version < ends[i]
+            i: known for i, known in found.items() if known.version < ends[i]["version"]
         }:
             some = dict(islice(left.items(), STREAMS_AT_ONCE_MAX))
             rows = await in_thread(self._revisions, some, ends)
@@ -95,10 +107,12 @@ class Descriptions:
                 self._remember(id_, found[id_])
         return {id_: one.described for id_, one in found.items() if one.described}
 
-    def _from(self, id_: str, end: int) -> _Known:
+    def _from(self, id_: str, known: _Known, end: Row) -> _Known:
         """What is known that was so by then: nothing, if what is known is later."""
-        known = self._known.get(id_, _Known())
-        return known if known.version <= end else _Known()
+        if known.mark != end["mark_of_known"]:
+            self._known.pop(id_, None)
+            return _Known()
+        return known if known.version <= end["version"] else _Known()
 
     def _remember(self, id_: str, known: _Known) -> None:
         if len(self._known) > REMEMBERED_MAX:
@@ -106,19 +120,23 @@ class Descriptions:
         if known.version >= self._known.get(id_, _Known()).version:
             self._known[id_] = known
 
-    def _ends(self, ids: Iterable[str], upto: int) -> Mapping[str, int]:
+    def _ends(self, known: Mapping[str, _Known], upto: int) -> Mapping[str, Row]:
+        values = {
+            "streams": [*known],
+            "known": [one.version for one in known.values()],
+            "upto": upto,
+        }
         with self._database.cursor() as cursor:
-            values = {"streams": [*ids], "upto": upto}
             rows = cursor.execute(ENDS, values, prepare=True).fetchall()
-        return {row["stream"]: row["version"] for row in rows}
+        return {row["stream"]: row for row in rows}
 
     def _revisions(
-        self, known: Mapping[str, _Known], ends: Mapping[str, int]
+        self, known: Mapping[str, _Known], ends: Mapping[str, Row]
     ) -> Sequence[Row]:
         values = {
             "streams": [*known],
             "after": [one.version for one in known.values()],
-            "upto": [ends[id_] for id_ in known],
+            "upto": [ends[id_]["version"] for id_ in known],
             "topics": TOPICS,
             "limit": REVISIONS_AT_ONCE_MAX,
         }
@@ -126,7 +144,7 @@ class Descriptions:
             return cursor.execute(REVISIONS, values, prepare=True).fetchall()
 
 
-def _after(known: _Known, revisions: Sequence[Row], end: int) -> _Known:
+def _after(known: _Known, revisions: Sequence[Row], end: Row) -> _Known:
     """What is known after these, which are all up to `end` unless they are as many as
     are read at once.
     """
@@ -141,5 +159,5 @@ def _after(known: _Known, revisions: Sequence[Row], end: int) -> _Known:
                 row["name"] or described.name,
                 category or described.category,
             )
-    is_all = len(revisions) < REVISIONS_AT_ONCE_MAX
-    return _Known(end if is_all else revisions[-1]["version"], described)
+    last = end if len(revisions) < REVISIONS_AT_ONCE_MAX else revisions[-1]
+    return _Known(last["version"], last["mark"], described)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
+import psycopg
 import pytest
 
 from domain.environment.events import (
@@ -40,6 +41,14 @@ FIRST = Described("acme/shop", "uat", Category.TEST)
 SECOND = Described("acme/shop", "uat-2", Category.TEST)
 LAST = Described("acme/shop", "uat-2", Category.DEV)
 EXPECTED = [None, FIRST, FIRST, SECOND, SECOND, LAST, LAST, LAST]
+
+
+# Events that happened anew have ids of their own.
+ANEW = """
+UPDATE berth_events SET state = convert_to(
+    replace(convert_from(state, 'UTF8'), '"id":"e', '"id":"anew'), 'UTF8'
+) WHERE notification_id > 3
+"""
 
 
 @pytest.fixture
@@ -78,7 +87,7 @@ def test_what_was_read_is_not_read_again_though_nobody_waited_for_it(
 
     class Impatient(Descriptions):
         def _revisions(
-            self, known: Mapping[str, Any], ends: Mapping[str, int]
+            self, known: Mapping[str, Any], ends: Mapping[str, Row]
         ) -> Sequence[Row]:
             rows = super()._revisions(known, ends)
             reads.append(len(rows))
@@ -97,6 +106,27 @@ def test_what_was_read_is_not_read_again_though_nobody_waited_for_it(
         for _ in range(3):
             assert (await descriptions.of(["uat"]))["uat"].name == f"uat-{count - 1}"
         assert sum(reads) == count + 1
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("others", [0, 1, 2, 3])
+def test_what_the_database_has_lost_is_not_remembered(
+    database: Database, own_journal_url: str, others: int
+) -> None:
+    """However many events have come since."""
+    append(own_journal_url, [*STORY[:1], *STORY[2:6]])
+
+    async def ask() -> None:
+        remembering = Descriptions(database)
+        assert (await remembering.of(["uat"]))["uat"] == LAST
+        with psycopg.connect(own_journal_url) as connection:
+            connection.execute("DELETE FROM berth_events WHERE notification_id > 3")
+        append(own_journal_url, [("uat", requested(f"{n}")) for n in range(others)])
+        with psycopg.connect(own_journal_url) as connection:
+            connection.execute(ANEW)
+        for _ in range(2):
+            assert (await remembering.of(["uat"]))["uat"] == SECOND
 
     asyncio.run(ask())
 
