@@ -17,6 +17,8 @@ from psycopg.errors import (
 SILENT = "the database did not answer"
 AWAY = "the database does not answer"
 REFUSED = re.compile("FATAL: +(.+)")
+# What libpq says once it has reached a server: of certificates and their keys.
+UNSECURED = re.compile(r"port \d+ failed: (.*(?:SSL|certificate|private key).*)")
 ALTERED = "an event is not as Berth has written it: `berth verify` tells which"
 FAILURES = (PersistenceError, psycopg.Error)
 # What decoding raises for what Berth has not written.
@@ -51,11 +53,12 @@ def unconnected(failure: psycopg.OperationalError) -> str:
 
     What PostgreSQL says to that names roles and databases: it is for no caller.
     """
-    said = REFUSED.search(str(failure))
-    # A URL with a `/` too many has its password in the name of the database.
-    if said is None or "@" in said[1]:
-        return AWAY
-    return f"PostgreSQL refuses: {said[1]}"
+    if refused := REFUSED.search(str(failure)):
+        # A URL with a `/` too many has its password in the name of the database.
+        return AWAY if "@" in refused[1] else f"PostgreSQL refuses: {refused[1]}"
+    if unsecured := UNSECURED.search(str(failure)):
+        return f"no TLS to PostgreSQL: {unsecured[1]}"
+    return AWAY
 
 
 def kind_of(failure: BaseException) -> str:
