@@ -17,6 +17,8 @@ RETRY_DELAY_MS_MAX = 24 * HOUR * 1_000
 # All who failed at once should not come back at once.
 JITTER = 0.2
 SUSPENDED_AFTER_DAYS = 5
+# What waits is tried more often. After such a silence, a failure is the first one.
+SILENT_DAYS = 2
 # After so many failures in a row, only one delivery at a time is tried, as a probe.
 FAILURES_MAX = 3
 PROBE_SECONDS = 5

@@ -179,7 +179,12 @@ UPDATE webhook_health AS health SET
         WHEN successes = 0 THEN retry_at
     END,
     rest_until = greatest(rest_until, now() + make_interval(secs => rest_seconds)),
-    failing_since = CASE WHEN successes = 0 THEN coalesce(failing_since, now()) END,
+    failing_since = CASE
+        WHEN successes > 0 THEN NULL
+        WHEN failed_at < now() - make_interval(days => %(silent_days)s) THEN now()
+        ELSE coalesce(failing_since, now())
+    END,
+    failed_at = CASE WHEN sum.failures > 0 THEN now() ELSE failed_at END,
     last_delivery_at = CASE WHEN successes > 0 THEN now() ELSE last_delivery_at END
 FROM sum, webhook
 WHERE health.webhook_id = sum.webhook_id AND webhook.id = sum.webhook_id

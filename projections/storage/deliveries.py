@@ -21,6 +21,7 @@ from domain.webhook.schedule import (
     JITTER,
     PROBE_SECONDS,
     PROBE_SECONDS_MAX,
+    SILENT_DAYS,
     SUSPENDED_AFTER_DAYS,
 )
 from projections.queries import load
@@ -39,6 +40,7 @@ RULES = {
     "jitter": JITTER,
     "probe_seconds": PROBE_SECONDS,
     "probe_seconds_max": PROBE_SECONDS_MAX,
+    "silent_days": SILENT_DAYS,
     "suspended_after_days": SUSPENDED_AFTER_DAYS,
 }
 

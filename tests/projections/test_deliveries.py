@@ -35,6 +35,8 @@ FAILING_SINCE: LiteralString = """
 UPDATE webhook_health SET failing_since = now() - %s::interval
 """
 
+FAILED_AT: LiteralString = "UPDATE webhook_health SET failed_at = now() - %s::interval"
+
 
 @pytest.fixture
 def deliveries(own_journal_url: str) -> Iterator[Deliveries]:
@@ -206,6 +208,22 @@ def test_only_who_has_failed_for_five_days_is_hopeless(
     run(own_journal_url, FAILING_SINCE, failing)
     assert fail(deliveries, [first]) == hopeless
     assert deliver(deliveries, [second]) == []
+
+
+@pytest.mark.parametrize(("silent", "hopeless"), [("30 hours", ["a"]), ("3 days", [])])
+def test_who_was_sent_nothing_for_days_has_not_been_failing_meanwhile(
+    deliveries: Deliveries,
+    own_journal_url: str,
+    silent: str,
+    hopeless: Sequence[str],
+) -> None:
+    put(deliveries, New("a", 1), New("a", 2))
+    [first, second] = deliveries._claim({})
+    run(own_journal_url, ACTIVE_SINCE, "9 days")
+    run(own_journal_url, FAILING_SINCE, "6 days")
+    run(own_journal_url, FAILED_AT, silent)
+    assert fail(deliveries, [first]) == hopeless
+    assert fail(deliveries, [second]) == hopeless
 
 
 def test_of_two_who_look_at_once_one_gets_the_probe(
