@@ -35,7 +35,10 @@ HAND_OVER_SECONDS_MAX: Final = 30
 KILL_SECONDS_MAX: Final = 10
 _BUFFER_BYTES: Final = 1 << 16
 _NO_FORK_SERVER = Failed(
-    FailureKind.LOST, "the worker's fork server was not there to start the task"
+    FailureKind.NOT_BEGUN, "the worker's fork server was not there to start the task"
+)
+_NO_KEEPER = Failed(
+    FailureKind.NOT_BEGUN, "the worker had no process for the task, or no folder"
 )
 
 
@@ -140,7 +143,9 @@ class Run:
             self._channel.shutdown(socket.SHUT_RD)
 
     def _ending(self, status: int | None) -> Ending:
-        ended = self._stopped or self._conversation.outcome or _ending_of(status)
+        # Who has it says who he is before anything else.
+        silent = _ending_of(status) if self._keeper else _NO_KEEPER
+        ended = self._stopped or self._conversation.outcome or silent
         match ended:
             case Completed(result=result):
                 return Completed(self._masks.hide_within(result))

@@ -45,7 +45,8 @@ TRY_AGAIN_SECONDS = 0.5
 # parking that is told of a cancellation, are for those that go on for longer than this.
 SHORT_SECONDS = 0.05
 PROGRESS_EVERY_SECONDS = 1.0
-# Of a task that waits where there is no room for more: longer each time.
+# Of a task that waits where there is no room for more, or that could not be begun where
+# there was none for a process: longer each time.
 PUT_OFF_SECONDS = 2.0
 PUT_OFF_SECONDS_MAX = 60.0
 PARKED_SECONDS = 3_600.0
@@ -157,13 +158,17 @@ class Attempt:
         if not is_waiting:
             self.slot.go_on()
         elif not self.slot.wait():
-            doubled = PUT_OFF_SECONDS * 2 ** min(self.lease.attempt - 1, 10)
-            self.put_off(min(doubled, PUT_OFF_SECONDS_MAX))
+            self.put_off(self._pause_seconds)
 
     def put_off(self, seconds: float) -> None:
         """Some worker has another try then, which uses up no attempt."""
         self._put_off_seconds = seconds
         self._stop()
+
+    @property
+    def _pause_seconds(self) -> float:
+        doubled = PUT_OFF_SECONDS * 2 ** min(self.lease.attempt - 1, 10)
+        return min(doubled, PUT_OFF_SECONDS_MAX)
 
     async def logged(self, lines: list[str]) -> None:
         self._written.add(lines)
@@ -215,6 +220,15 @@ class Attempt:
         match ending:
             case Completed():
                 return lease.ended(CompleteAttempt, by, result=ending.result)
+            case Failed(kind=FailureKind.NOT_BEGUN):
+                log.warning(
+                    "an attempt was not begun",
+                    operation_id=lease.operation_id,
+                    attempt=lease.attempt,
+                    reason=ending.message,
+                )
+                seconds = self._pause_seconds
+                return lease.ended(AbandonAttempt, by, put_off_seconds=seconds)
             case _ if self._put_off_seconds is not None:
                 seconds = self._put_off_seconds
                 return lease.ended(AbandonAttempt, by, put_off_seconds=seconds)

@@ -195,7 +195,34 @@ def test_to_wait_for_it_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
     ending = asyncio.run(wait())
     assert isinstance(ending, Failed)
-    assert ending.kind == FailureKind.LOST
+    assert ending.kind == FailureKind.NOT_BEGUN
+
+
+def test_where_no_process_can_be_had_for_it_a_task_has_not_begun(
+    tmp_path: Path,
+) -> None:
+    folder, aside = tmp_path / "folder", tmp_path / "aside"
+    folder.mkdir()
+
+    async def scene() -> list[Ending]:
+        async with server(folder) as forking:
+            folder.rename(aside)
+            folder.touch()  # No keeper can make a folder for its task from here on.
+            keepers = psutil.Process(forking.pid).children()
+            for keeper in keepers:
+                keeper.kill()
+            psutil.wait_procs(keepers)
+            without = await forking.run(assigned("echo"), Ear())
+            folder.unlink()
+            aside.rename(folder)
+            while (ended := await forking.run(assigned("echo"), Ear())) == without:
+                pass
+            return [without, ended]
+
+    without, ended = asyncio.run(scene())
+    assert isinstance(without, Failed)
+    assert without.kind == FailureKind.NOT_BEGUN
+    assert ended == Completed({})
 
 
 def test_what_waits_for_it_can_be_cancelled() -> None:

@@ -20,7 +20,13 @@ from domain.task.task import TaskState
 from projections.storage.journal import StoredJournal
 from tests.support.dispatching import hall
 from tests.support.servers import Servers
-from workers.running.assignment import Assignment, Ending, Listener
+from workers.running.assignment import (
+    Assignment,
+    Ending,
+    Failed,
+    FailureKind,
+    Listener,
+)
 from workers.tasks.attempt import Runner
 
 
@@ -63,6 +69,36 @@ def test_what_the_worker_broke_is_not_the_task_s_failure(
             name = await here.submit("reports", retry=Retry(attempts=1))
             task = await here.comes_to(name, TaskState.COMPLETED)
             assert (task.attempt, task.stalls, task.failures) == (2, 1, 0)
+
+    uvloop.run(scene())
+
+
+@dataclass
+class FullOnce(BreaksOnce):
+    """A worker whose disk was full when the first task came."""
+
+    async def run(self, assignment: Assignment, listener: Listener) -> Ending:
+        if self.is_broken:
+            self.is_broken = False
+            return Failed(FailureKind.NOT_BEGUN, "no folder")
+        return await super().run(assignment, listener)
+
+
+def test_what_could_not_be_begun_is_put_off_and_uses_up_nothing(
+    own_journal_url: str, nats_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.tasks.attempt.PUT_OFF_SECONDS", 0.1)
+
+    async def scene() -> None:
+        async with (
+            hall(own_journal_url, nats_url, sweeps=True) as here,
+            here.worker({"reports": reports}) as worker,
+        ):
+            worker.runner = FullOnce(worker.runner)
+            retry = Retry(attempts=1, max_stalled_count=0)
+            name = await here.submit("reports", retry=retry)
+            task = await here.comes_to(name, TaskState.COMPLETED)
+            assert (task.attempt, task.stalls, task.failures) == (2, 0, 0)
 
     uvloop.run(scene())
 
