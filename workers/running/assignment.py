@@ -34,7 +34,7 @@ class FailureKind(StrEnum):
     GARBLED = "garbled"
     WRONG_DATA = "wrong_data"
     UNKNOWN_TYPE = "unknown_type"
-    NOT_BEGUN = "not_begun"  # its worker had no process for it, or no room for its folder
+    NOT_BEGUN = "not_begun"  # its worker had no process for it, or no folder
     LOST = "lost"  # through its worker, and by no fault of the handler's
 
 

@@ -86,9 +86,13 @@ def _see_to_one(handlers: Loaded, link: socket.socket, root: str, bell: int) -> 
     return channel is not None
 
 
-def _tell(channel: socket.socket, number: int) -> None:
-    with suppress(OSError):  # nobody is left to hear it
+def _tell(channel: socket.socket, number: int) -> bool:
+    """Whether anybody is left to hear it."""
+    try:
         channel.sendall(NUMBER.pack(number))
+    except OSError:
+        return False
+    return True
 
 
 def _pass_on(link: socket.socket, to_task: socket.socket) -> socket.socket | None:
@@ -104,12 +108,14 @@ def _pass_on(link: socket.socket, to_task: socket.socket) -> socket.socket | Non
         return None
     line, output = descriptors[1:]
     channel = socket.socket(fileno=descriptors[0])
-    _tell(channel, os.getpid())
-    with suppress(OSError):  # it has ended already, which will be seen
-        socket.send_fds(to_task, [b"T"], [line, output])
+    if is_wanted := _tell(channel, os.getpid()):
+        with suppress(OSError):  # it has ended already, which will be seen
+            socket.send_fds(to_task, [b"T"], [line, output])
+    else:  # its worker has given it up
+        channel.close()
     os.close(line)
     os.close(output)
-    return channel
+    return channel if is_wanted else None
 
 
 def _obey(channel: socket.socket, bell: int, task: int) -> None:

@@ -29,7 +29,8 @@ from workers.running.task_line import TaskLine
 
 log = structlog.get_logger()
 HandOver = Callable[[list[int]], Awaitable[None]]
-# A fork server that ended is back within a second, or something is wrong with it.
+# A fork server that ended is back within a second, or something is wrong with it; and
+# with one that took a task, and has nobody say so.
 HAND_OVER_SECONDS_MAX: Final = 30
 # A process that is not ours to end, or waits for a disk, may never end.
 KILL_SECONDS_MAX: Final = 10
@@ -161,7 +162,11 @@ class Run:
             told = f"the task ran longer than the {seconds:g} s that it may"
             late = Failed(FailureKind.TIMED_OUT, told)
             self._later(seconds, lambda: self.stop(late))
-        self._keeper = await self._number()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HAND_OVER_SECONDS_MAX):
+                self._keeper = await self._number()
+        if self._keeper is None:
+            return None
         status = await self._number()
         self._forget_timers()
         self._conversation.end()

@@ -167,7 +167,7 @@ class Attempt:
 
     @property
     def _pause_seconds(self) -> float:
-        doubled = PUT_OFF_SECONDS * 2 ** min(self.lease.attempt - 1, 10)
+        doubled: float = PUT_OFF_SECONDS * 2 ** min(self.lease.attempt - 1, 10)
         return min(doubled, PUT_OFF_SECONDS_MAX)
 
     async def logged(self, lines: list[str]) -> None:

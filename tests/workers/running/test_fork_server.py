@@ -32,6 +32,7 @@ from workers.running import (
     FailureKind,
     ForkServer,
     fork_server,
+    keeper,
 )
 from workers.running.wire import Ready, Setting
 
@@ -223,6 +224,44 @@ def test_where_no_process_can_be_had_for_it_a_task_has_not_begun(
     assert isinstance(without, Failed)
     assert without.kind == FailureKind.NOT_BEGUN
     assert ended == Completed({})
+
+
+def test_one_that_stands_still_does_not_keep_a_task_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workers.running.run.HAND_OVER_SECONDS_MAX", 0.5)
+
+    async def scene() -> list[Ending]:
+        async with asyncio.timeout(20), server() as forking:
+            assert forking.pid
+            os.kill(forking.pid, signal.SIGSTOP)
+            try:
+                kept = await forking.run(assigned("echo"), Ear())
+            finally:
+                os.kill(forking.pid, signal.SIGCONT)
+            while (ended := await forking.run(assigned("echo"), Ear())) == kept:
+                pass
+            return [kept, ended]
+
+    kept, ended = asyncio.run(scene())
+    assert isinstance(kept, Failed)
+    assert kept.kind == FailureKind.NOT_BEGUN
+    assert ended == Completed({})
+
+
+def test_what_its_worker_has_given_up_is_not_begun_by_a_keeper_that_was_late() -> None:
+    link, keepers_link = socket.socketpair()
+    to_task, tasks_end = socket.socketpair()
+    ours, theirs = socket.socketpair()
+    reading, writing = os.pipe()
+    with link, keepers_link, to_task, tasks_end, theirs:
+        socket.send_fds(link, [b"T"], [theirs.fileno(), writing, writing])
+        ours.close()
+        assert keeper._pass_on(keepers_link, to_task) is None
+        to_task.close()
+        assert socket.recv_fds(tasks_end, 1, 2)[:2] == (b"", [])
+    os.close(reading)
+    os.close(writing)
 
 
 def test_what_waits_for_it_can_be_cancelled() -> None:
