@@ -6,6 +6,7 @@ the first one is recorded at once, those of the next minute together.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -151,7 +152,8 @@ class AccessLog:
 
     async def close(self) -> None:
         """Record every flood, over or not: this process is about to stop."""
-        await self._flush(older_than_seconds=0)
+        while self._floods:  # Some may be counted while others are recorded.
+            await self._flush(older_than_seconds=0)
 
     async def _flush(self, older_than_seconds: float) -> int:
         over = [
@@ -162,19 +164,23 @@ class AccessLog:
         told = 0
         for key, flood in over:
             told += await self._record_flood(flood)
-            if self._floods.get(key) is flood:  # And not one that began meanwhile.
+            # And not one that began meanwhile, or goes on.
+            if self._floods.get(key) is flood and not flood.count:
                 del self._floods[key]
         return told
 
     async def _record_flood(self, flood: Flood) -> bool:
-        """Those counted so far; they stay counted if that cannot be recorded now."""
+        """Those counted so far; they stay counted if that cannot be recorded now.
+
+        Cut off, they may be on record already: better twice than not at all.
+        """
         count, flood.count = flood.count, 0
         if count == 0:
             return False
         try:
             actor = await self._actor_by_now(flood.actor)
             await self._record(actor, replace(flood.latest, count=count))
-        except JournalUnavailable:
+        except (JournalUnavailable, asyncio.CancelledError):
             flood.count += count
             raise
         return True

@@ -220,6 +220,41 @@ def test_who_was_counted_while_the_first_was_not_recorded_is_on_record(
     assert [event.count for event in events] == ([3] if is_first else [1, 3])
 
 
+@pytest.mark.parametrize("is_cut_off", [True, False])
+def test_at_a_stop_nobody_is_forgotten_who_was_counted(
+    journal: MemoryJournal, wait: Wait, *, is_cut_off: bool
+) -> None:
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for _ in range(3):
+            await log.refused(asking(), Forbidden("no"))
+        record, is_asked, may_go_on = journal.execute, asyncio.Event(), asyncio.Event()
+
+        async def slow(*steps: Step, wait_seconds: float = 0) -> Outcome:
+            is_asked.set()
+            await may_go_on.wait()
+            return await record(*steps, wait_seconds=wait_seconds)
+
+        if is_cut_off:  # As the loop is that flushes, before all is closed.
+            wait(WINDOW_SECONDS)
+        with pytest.MonkeyPatch.context() as busy:
+            busy.setattr(journal, "execute", slow)
+            telling = log.flush_once() if is_cut_off else log.close()
+            asked = asyncio.create_task(telling)
+            await is_asked.wait()
+            if is_cut_off:
+                asked.cancel()
+                await asyncio.wait({asked})
+            else:
+                await log.refused(asking(), Forbidden("no"))
+            may_go_on.set()
+            await (log.close() if is_cut_off else asked)
+
+    asyncio.run(refusals())
+    events = [cast("AccessRefused", record.event) for record in journal.records]
+    assert [event.count for event in events] == ([1, 2] if is_cut_off else [1, 2, 1])
+
+
 def test_one_that_was_evicted_meanwhile_is_no_error(
     journal: MemoryJournal, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
