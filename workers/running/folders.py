@@ -1,4 +1,4 @@
-"""Removes the folders of tasks, whatever these have made of them."""
+"""Makes the folders of tasks, and removes them, whatever these have made of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+
+def made(root: str) -> str:
+    """One for a task of this process, its keeper."""
+    return tempfile.mkdtemp(prefix=f"task-{os.getpid()}-", dir=root)
+
+
+def remove_of(keeper: int, root: str) -> None:
+    """What a keeper that was killed could not."""
+    for folder in Path(root).glob(f"task-{keeper}-*"):
+        remove(folder)
 
 
 def remove(folder: Path) -> None:

@@ -27,7 +27,7 @@ from workers.running.assignment import (
     FailureKind,
     Listener,
 )
-from workers.running.folders import remove
+from workers.running.folders import remove, remove_of
 from workers.running.handlers import Handlers
 from workers.running.run import Run
 from workers.running.wire import LENGTH, Ready, Setting, frame
@@ -112,7 +112,10 @@ class ForkServer:
         run = Run(self._with_timeout(assignment), listener, self._grace_seconds)
         self._runs[key] = run
         try:
-            return await run.carry_out(self._hand_over)
+            ending = await run.carry_out(self._hand_over)
+            if keeper := run.killed_keeper:
+                await asyncio.to_thread(remove_of, keeper, self._root)
+            return ending
         finally:
             del self._runs[key]
 

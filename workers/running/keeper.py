@@ -13,13 +13,12 @@ import signal
 import socket
 import struct
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
-from workers.running.folders import remove
+from workers.running.folders import made, remove
 from workers.running.system import adopt_orphans, children, kill, ring_on_child
 from workers.running.task import Loaded, carry_out
 
@@ -62,7 +61,7 @@ def _see_to_one(handlers: Loaded, link: socket.socket, root: str, bell: int) -> 
     """
     # After days of waiting, whatever tidies /tmp may have taken it away.
     Path(root).mkdir(mode=0o700, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix="task-", dir=root)
+    folder = made(root)
     keeper = os.getpid()
     try:
         to_task, from_keeper = socket.socketpair()

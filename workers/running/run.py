@@ -57,6 +57,7 @@ class Run:
         self._channel.setblocking(False)
         self._stopped: Ending | None = None
         self._keeper: int | None = None  # its process
+        self.killed_keeper: int | None = None  # the same, if it could not tidy up
         self.is_handed_over = False
         self._patience = asyncio.timeout(HAND_OVER_SECONDS_MAX)
         self._timers: list[asyncio.TimerHandle] = []
@@ -168,6 +169,8 @@ class Run:
         if self._keeper is None:
             return None
         status = await self._number()
+        if status is None:
+            self.killed_keeper = self._keeper
         self._forget_timers()
         self._conversation.end()
         await self._number()  # there is none: its folder is gone

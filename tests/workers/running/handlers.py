@@ -176,6 +176,7 @@ def babble(_context: Context, data: Data) -> None:
 
 def kill_keeper(context: Context, data: Data) -> None:
     leave_children(context, data)
+    (context.folder / "left").touch()
     os.kill(os.getppid(), signal.SIGKILL)
     signal.pause()
 

@@ -57,6 +57,15 @@ def test_a_folder_that_it_has_closed_is_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_is_removed_though_its_keeper_was_killed(tmp_path: Path) -> None:
+    async def kill() -> list[Path]:
+        async with server(tmp_path) as forking:
+            await forking.run(assigned("kill_keeper"), Ear())
+            return await asyncio.to_thread(lambda: [*tmp_path.glob("*/*/left")])
+
+    assert asyncio.run(kill()) == []
+
+
 def test_a_folder_is_removed_however_deep_it_is(tmp_path: Path) -> None:
     async def dig() -> None:
         async with server(tmp_path) as forking:
