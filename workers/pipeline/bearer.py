@@ -10,11 +10,11 @@ import base64
 from collections.abc import Mapping
 from contextlib import suppress
 from http.client import TOO_MANY_REQUESTS
-from time import monotonic
 
 import httpx2
 import msgspec
 
+from workers.pipeline.clock import now
 from workers.pipeline.server import Bearer, PipelineError, Unreachable
 
 TOKEN, AUDIENCE = "BERTH_TOKEN", "BERTH_AUDIENCE"
@@ -75,9 +75,9 @@ class OfGitHub:
 
     async def __call__(self) -> str:
         """`httpx2.TransportError` if GitHub cannot be reached, for another try."""
-        if monotonic() >= self._until:
+        if now() >= self._until:
             self._issued = await self._ask()
-            self._until = monotonic() + _life_seconds(self._issued) / 2
+            self._until = now() + _life_seconds(self._issued) / 2
         return self._issued
 
     async def _ask(self) -> str:

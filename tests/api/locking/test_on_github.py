@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +19,7 @@ from tests.support.client import Caller, Json, made, unique
 from tests.support.issuer import AUDIENCE, Issuer, rule, send, trust_file
 from tests.support.pipeline import ENDLESS, Pipeline
 from tests.support.running import Api, Installation, until
+from workers.pipeline.bearer import bearer_from
 
 SHOP = unique("acme/shop")
 REQUEST_TOKEN = "a-secret-of-the-runner"
@@ -122,6 +125,22 @@ def test_github_is_asked_again_when_it_has_no_time(
 ) -> None:
     runner.refusals = [429, 503]
     assert pipeline.run("lock", prod, "--", "true", **runner.variables()).code == 0
+
+
+def test_a_token_that_a_machine_slept_through_is_not_sent(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease may go on, and whoever is refused for it would think that lost."""
+    tells = time.clock_gettime
+
+    async def before_and_after() -> None:
+        bearer = bearer_from(runner.variables())
+        await bearer()
+        monkeypatch.setattr(time, "clock_gettime", lambda of: tells(of) + 600)
+        await bearer()
+
+    asyncio.run(before_and_after())
+    assert len(runner.tokens) == 2
 
 
 @pytest.mark.parametrize(
