@@ -10,7 +10,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from ipaddress import IPv6Address
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -19,6 +18,7 @@ from msgspec.structs import replace
 
 from api.auth import Caller, Connection, actor_of
 from api.errors import status_of
+from api.floods import Flood, Floods, Key
 from domain.access import (
     AccessEvent,
     AccessRefused,
@@ -38,11 +38,6 @@ WINDOW_SECONDS = 60
 FLUSH_EVERY_SECONDS = 10
 REMEMBERED_MAX = 10_000
 PATH_LENGTH_MAX = 500
-# Of one caller, within a minute.
-ENVIRONMENTS_MAX = 100
-
-
-Key = tuple[str | None, str, str | None]
 
 
 class AccessLog:
@@ -51,7 +46,7 @@ class AccessLog:
         self._journal = journal
         self._by_now = by_now
         self._reads: OrderedDict[tuple[str, str | None, str], float] = OrderedDict()
-        self._floods: OrderedDict[Key, Flood] = OrderedDict()
+        self._floods = Floods()
 
     async def read(self, caller: Caller, environment_id: str, repository: str) -> None:
         """On record before the answer leaves, unless it was within the last minute."""
@@ -75,7 +70,7 @@ class AccessLog:
             path=_path_of(connection)[:PATH_LENGTH_MAX],
             reason=str(refusal),
         )
-        key = self._key(actor, event.environment_id if caller else None)
+        key = self._floods.key(actor, event.environment_id if caller else None)
         if self._is_counted(key, event):
             return
         async with self._flood(key, actor, event):
@@ -93,19 +88,6 @@ class AccessLog:
             async with self._flood(key, actor, event):
                 await self._record(actor, event)
 
-    def _key(self, actor: Actor, environment_id: str | None) -> Key:
-        """Whose flood it is: of who is known, one for each of so many environments.
-
-        Beyond that, and of anybody else, all are one: whoever makes up ids would be
-        recorded as often as he likes.
-        """
-        whose = (_network_of(actor.ip), actor.id)
-        key = (*whose, environment_id)
-        if environment_id is None or key in self._floods:
-            return key
-        known = sum(one[:2] == whose for one in self._floods)
-        return key if known < ENVIRONMENTS_MAX else (*whose, None)
-
     def _is_counted(self, key: Key, event: AccessRefused) -> bool:
         """Whether it is one of a flood; else it is to be recorded at once."""
         flood = self._floods.get(key)
@@ -121,14 +103,14 @@ class AccessLog:
     ) -> AsyncIterator[None]:
         """Of the next minute; it has not begun if the block cannot record its first."""
         before = self._floods.get(key)
-        self._floods[key] = new = Flood(actor, first)
+        new = Flood(actor, first, monotonic())
+        self._floods.put(key, new)
         is_recorded = False
         try:
             if before:
                 await self._record_flood(before)
             if len(self._floods) > REMEMBERED_MAX:
-                _, oldest = self._floods.popitem(last=False)
-                await self._record_flood(oldest)
+                await self._record_flood(self._floods.drop_oldest())
             yield
             is_recorded = True
         finally:
@@ -142,9 +124,9 @@ class AccessLog:
             before.count += new.count
             before.latest = new.latest
         if kept.count:
-            self._floods[key] = kept
+            self._floods.put(key, kept)
         else:
-            del self._floods[key]
+            self._floods.drop(key)
 
     async def flush_once(self) -> int:
         """Record the floods that are over; return how many."""
@@ -156,17 +138,12 @@ class AccessLog:
             await self._flush(older_than_seconds=0)
 
     async def _flush(self, older_than_seconds: float) -> int:
-        over = [
-            (key, flood)
-            for key, flood in self._floods.items()
-            if monotonic() - flood.since >= older_than_seconds
-        ]
         told = 0
-        for key, flood in over:
+        for key, flood in self._floods.begun_by(monotonic() - older_than_seconds):
             told += await self._record_flood(flood)
             # And not one that began meanwhile, or goes on.
             if self._floods.get(key) is flood and not flood.count:
-                del self._floods[key]
+                self._floods.drop(key)
         return told
 
     async def _record_flood(self, flood: Flood) -> bool:
@@ -199,25 +176,6 @@ class AccessLog:
         await self._journal.execute(
             Step(access, stream_of(new_id()), command, fresh=True)
         )
-
-
-class Flood:
-    """Refusals of one caller since the one that was recorded."""
-
-    def __init__(self, actor: Actor, first: AccessRefused) -> None:
-        self.actor = actor
-        self.latest = first
-        self.since = monotonic()
-        self.count = 0
-
-
-def _network_of(ip: str | None) -> str | None:
-    """Who has one address of IPv6 has all that begin with the same 64 bits."""
-    try:
-        address = IPv6Address(ip or "")
-    except ValueError:
-        return ip
-    return ip if address.ipv4_mapped else str(IPv6Address(int(address) >> 64 << 64))
 
 
 def _path_of(connection: Connection) -> str:

@@ -10,9 +10,11 @@ from typing import Any, cast
 
 import pytest
 from litestar.connection import ASGIConnection
+from msgspec.structs import replace
 
-from api.access_log import ENVIRONMENTS_MAX, WINDOW_SECONDS, AccessLog
+from api.access_log import WINDOW_SECONDS, AccessLog
 from api.auth import Caller, Connection
+from api.floods import NETWORKS_MAX, TOLD_APART_MAX
 from api.peers import Peers
 from domain.access import AccessRefused, EnvironmentRead
 from domain.decider import Outcome, Step
@@ -97,14 +99,14 @@ def test_whoever_makes_up_environments_is_counted_all_the_same(
 ) -> None:
     async def refusals() -> None:
         log = AccessLog(journal, str)
-        for _ in range(ENVIRONMENTS_MAX + 900):
+        for _ in range(TOLD_APART_MAX + 900):
             await log.refused(asking(new_id()), Forbidden("no"))
         await log.refused(asking(), Forbidden("no"))
         await log.close()
 
     asyncio.run(refusals())
     counts = [cast("AccessRefused", record.event).count for record in journal.records]
-    assert counts == [1] * (ENVIRONMENTS_MAX + 1) + [900]
+    assert counts == [1] * (TOLD_APART_MAX + 1) + [900]
 
 
 @pytest.mark.usefixtures("wait")
@@ -124,6 +126,32 @@ def test_a_network_of_ipv6_addresses_is_counted_together(
     counts = [cast("AccessRefused", record.event).count for record in journal.records]
     assert counts == [1] * 6 + [49] * 2
     assert journal.records[0].origin.ip == "2001:db8:1:2::0"
+
+
+@pytest.mark.usefixtures("wait")
+def test_nobody_is_recorded_as_often_as_he_has_networks(journal: MemoryJournal) -> None:
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for network in range(NETWORKS_MAX + 900):
+            await log.refused(unknown(f"2001:db8:1:{network:x}::1"), NOBODY)
+        await log.close()
+
+    asyncio.run(refusals())
+    counts = [cast("AccessRefused", record.event).count for record in journal.records]
+    assert counts == [1] * (NETWORKS_MAX + 1) + [899]
+
+
+@pytest.mark.usefixtures("wait")
+def test_nor_is_a_caller(journal: MemoryJournal) -> None:
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for network in range(TOLD_APART_MAX + 900):
+            await log.refused(asking(ip=f"2001:db8:1:{network:x}::1"), Forbidden("no"))
+        await log.close()
+
+    asyncio.run(refusals())
+    counts = [cast("AccessRefused", record.event).count for record in journal.records]
+    assert counts == [1] * (TOLD_APART_MAX + 1) + [899]
 
 
 class Away(MemoryJournal):
@@ -266,7 +294,7 @@ def test_one_that_was_evicted_meanwhile_is_no_error(
         record = journal.execute
 
         async def evicting(*steps: Step, wait_seconds: float = 0) -> Outcome:
-            log._floods.clear()
+            log._floods.drop_oldest()
             return await record(*steps, wait_seconds=wait_seconds)
 
         monkeypatch.setattr(journal, "execute", evicting)
@@ -275,15 +303,16 @@ def test_one_that_was_evicted_meanwhile_is_no_error(
     asyncio.run(refusals())
 
 
-def asking(environment_id: str = PLACE) -> Connection:
+def asking(environment_id: str = PLACE, ip: str = "10.0.0.1") -> Connection:
     """A request of Mallory's about the environment."""
+    caller = replace(MALLORY, actor=replace(MALLORY.actor, ip=ip))
     scope: Any = {
         "type": "http",
         "method": "POST",
         "path": f"/sfp/api/environments/{environment_id}/lock",
         "path_params": {"environment_id": environment_id},
         "headers": [],
-        "state": {"caller": MALLORY},
+        "state": {"caller": caller},
     }
     return ASGIConnection(scope)
 
