@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISDIR
 
 
 def made(root: str) -> str:
@@ -21,12 +22,26 @@ def remove_of(keeper: int, root: str) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Also what is deeper than Python can follow, or closed to its own owner."""
+    """Also what is deeper than Python can follow, or closed to its own owner.
+
+    What was put in its place goes, and nothing of what that may lead to.
+    """
+    if not _is_one(folder):
+        with suppress(OSError):
+            folder.unlink()
+        return
     with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)
     if os.path.lexists(folder):
         with suppress(OSError):
             _flatten(folder)
+
+
+def _is_one(folder: Path) -> bool:
+    """And no link to one."""
+    with suppress(OSError):
+        return S_ISDIR(folder.lstat().st_mode)
+    return False
 
 
 def _flatten(folder: Path) -> None:

@@ -72,6 +72,16 @@ def close_folder(context: Context, _data: Data) -> str:
     return str(context.folder)
 
 
+def put_in_its_place(context: Context, data: Data) -> str:
+    """A link in place of its folder, or a file if it is to lead nowhere."""
+    context.folder.rmdir()
+    if data["target"]:
+        context.folder.symlink_to(data["target"])
+    else:
+        context.folder.touch()
+    return str(context.folder)
+
+
 def dig(context: Context, data: Data) -> str:
     """One folder in the other, each closed once there is another one in it."""
     for _ in range(data["levels"]):

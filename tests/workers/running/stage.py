@@ -21,7 +21,7 @@ NAMES = [
     *("heed", "ignore", "leave_children", "leave_children_and_hang", "multiply"),
     *("close_all", "babble", "kill_keeper", "write", "give", "ask"),
     *("wait_for_answer", "spill", "report_pid", "dig", "stand_by"),
-    *("ask_and_leave", "stop_keeper"),
+    *("ask_and_leave", "stop_keeper", "put_in_its_place"),
 ]
 HANDLERS = Handlers({name: f"{module.__name__}:{name}" for name in NAMES})
 ATTEMPT = 2

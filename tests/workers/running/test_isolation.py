@@ -77,6 +77,29 @@ def test_a_folder_is_removed_however_deep_it_is(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("leads", [True, False])
+def test_what_is_put_in_its_folder_s_place_goes_and_not_what_that_leads_to(
+    tmp_path: Path, leads: bool
+) -> None:
+    folder, elsewhere = tmp_path / "tasks", tmp_path / "elsewhere"
+    (elsewhere / "inner").mkdir(parents=True)
+    (elsewhere / "inner" / "file").touch()
+    folder.mkdir()
+
+    async def put() -> None:
+        async with server(folder) as forking:
+            target = str(elsewhere) if leads else ""
+            ending = await forking.run(
+                assigned("put_in_its_place", target=target), Ear()
+            )
+            assert isinstance(ending, Completed), ending
+            assert not await asyncio.to_thread(os.path.lexists, ending.result)
+
+    asyncio.run(put())
+    assert (elsewhere / "inner" / "file").exists()
+    assert list(folder.iterdir()) == []
+
+
 def test_whatever_tidies_the_temporary_folder_does_no_harm(tmp_path: Path) -> None:
     def all_stand_by() -> bool:
         return len(list(tmp_path.glob("*/task-*"))) == SPARES
