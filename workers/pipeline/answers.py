@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+# Both become part of a path, and a ticket is printed: neither may be any other text.
+Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+TicketId = Annotated[str, Meta(pattern=r"^ticket_[0-9a-f-]+\Z")]
+# What a variable of the environment can hold.
+Text = Annotated[str, Meta(pattern=r"^[^\0]*\Z")]
 
 
 class Found(Struct, frozen=True, rename="camel"):
     """An environment."""
 
-    id: str
+    id: Id
     name: str
     repository_name: str
 
 
 class Requested(Struct, frozen=True, rename="camel"):
-    ticket_id: str
+    ticket_id: TicketId
 
 
 class Held(Struct, frozen=True, kw_only=True, rename="camel"):
     """The lock, and the credentials of the environment's org if it has one."""
 
-    environment_id: str
-    environment_name: str
-    ticket_id: str
+    environment_id: Id
+    environment_name: Text
+    ticket_id: TicketId
     fence: int
-    salesforce_username: str | None = None
-    sfdx_auth_url: str | None = None
-    access_token: str | None = None
-    instance_url: str | None = None
-    front_door_url: str | None = None
+    salesforce_username: Text | None = None
+    sfdx_auth_url: Text | None = None
+    access_token: Text | None = None
+    instance_url: Text | None = None
+    front_door_url: Text | None = None
 
 
 class Renewed(Struct, frozen=True, rename="camel"):
