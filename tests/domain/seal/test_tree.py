@@ -170,6 +170,14 @@ def test_no_other_leaf_place_size_or_proof_is_included(
         assert not is_included(LEAVES[index], index, size, changed, all_of)
 
 
+@pytest.mark.parametrize("index", [-1, 1, 2])
+def test_a_tree_of_one_event_has_no_other_place(index: int) -> None:
+    """Its root is that event's own hash, and the proof of it is empty."""
+    [leaf] = LEAVES[:1]
+    assert is_included(leaf, 0, 1, [], root([leaf]))
+    assert not is_included(leaf, index, 1, [], root([leaf]))
+
+
 @given(data=st.data(), size=st.integers(2, len(LEAVES)))
 def test_nothing_but_a_longer_history_is_consistent(
     data: st.DataObject, size: int
