@@ -30,9 +30,11 @@ from tests.projections.journal_contract import (
     ENOUGH_SECONDS,
     begin,
     check_the_order_of,
+    parked,
     records_in,
     stored,
     until,
+    wait_for,
 )
 from tests.support.builders import acquire, release, renew, request, to
 
@@ -205,6 +207,26 @@ def test_who_waits_again_after_an_append_in_vain_is_looked_at_when_due(
 
     async def gone(*_: Any) -> None:
         raise psycopg.OperationalError("gone")
+
+    asyncio.run(scenario())
+
+
+def test_who_is_looked_at_too_early_is_looked_at_once_more(journal_url: str) -> None:
+    """A timer may be a little early: no timer of an event loop is exact."""
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await begin(rig, "e")
+            both = [to("e", request("a", lease=1)), to("e", request("b"))]
+            await rig.journal.execute(*both)
+            waiting = wait_for(rig, "b")
+            await parked(rig, 1)
+            assert rig.journal._wake_up
+            rig.journal._wake_up.cancel()
+            rig.journal._look_at_what_is_due()
+            async with asyncio.timeout(ENOUGH_SECONDS / 2):
+                held = await waiting
+            assert held.states[0].queue.holder.id == "b"
 
     asyncio.run(scenario())
 
