@@ -21,6 +21,7 @@ from domain.seal.tree import (
     inclusion,
     is_consistent,
     is_included,
+    node_hash,
     nodes_of,
     peaks_of,
     range_hash,
@@ -176,6 +177,17 @@ def test_a_tree_of_one_event_has_no_other_place(index: int) -> None:
     [leaf] = LEAVES[:1]
     assert is_included(leaf, 0, 1, [], root([leaf]))
     assert not is_included(leaf, index, 1, [], root([leaf]))
+
+
+def test_a_proof_that_goes_on_above_the_root_proves_nothing() -> None:
+    """RFC 9162: what is left of it when the root is reached makes it fail."""
+    more, leaves = leaf_hash(b"more"), LEAVES[:5]
+    before, after = root(leaves[:3]), root(leaves)
+    above = node_hash(more, before), node_hash(more, after)
+    included = [*proof_of(inclusion(4, 5), LEAVES), more]
+    assert not is_included(LEAVES[4], 4, 5, included, above[1])
+    consistent = [*proof_of(consistency(3, 5), LEAVES), more]
+    assert not is_consistent(3, above[0], 5, above[1], consistent)
 
 
 @given(data=st.data(), size=st.integers(2, len(LEAVES)))
