@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from domain.decider import Decider, Outcome, Step
 from domain.environment.environment import Environment, environment
 from domain.record import Recorded
-from projections.storage.heads import SNAPSHOT_EVERY, Heads
+from projections.storage.batch import Head
+from projections.storage.heads import SNAPSHOT_EVERY, Heads, snapshots_due
 from projections.storage.recorder import Tip
 from tests.projections.journal_contract import (
     StoredRig,
@@ -83,6 +84,18 @@ def test_a_snapshot_is_taken_again_when_the_stream_has_grown(journal_url: str) -
             assert state == folded(environment, records_in(journal_url), "e")
 
     asyncio.run(scenario())
+
+
+def test_no_snapshot_is_due_until_enough_has_happened_since_the_last() -> None:
+    last = 3 * SNAPSHOT_EVERY
+    heads = {
+        name: Head(last + since, environment.initial, snapshot=last)
+        for name, since in {"few": SNAPSHOT_EVERY - 1, "enough": SNAPSHOT_EVERY}.items()
+    }
+    due = snapshots_due(heads, dict.fromkeys(heads, environment))
+    assert [(one.stream, one.version) for one in due] == [
+        ("enough", last + SNAPSHOT_EVERY)
+    ]
 
 
 def forge_a_snapshot(url: str, state: Environment) -> None:
