@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from importlib import resources
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
+from psycopg import Connection
+from psycopg.errors import LockNotAvailable
 
 from domain.errors import JournalUnavailable
 from projections.storage.failures import unconnected
 
 # Any number will do, as long as every Berth uses the same.
 ADVISORY_LOCK = 0x42455254
+# Berth serves meanwhile: nobody waits for longer than this behind a migration that
+# itself waits for whoever reads for long, such as a dump.
+LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '500ms'"
+AGAIN_SECONDS = 1
 
 
 def migrate(url: str) -> Sequence[str]:
@@ -25,18 +32,28 @@ def migrate(url: str) -> Sequence[str]:
     except psycopg.OperationalError as error:
         raise JournalUnavailable(unconnected(error)) from error
     with opened as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS migration ("
-            "name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        rows = connection.execute("SELECT name FROM migration")
-        applied = {name for (name,) in rows}
-        missing = [name for name in names() if name not in applied]
-        for name in missing:
-            connection.execute(_read(name))
-            connection.execute("INSERT INTO migration (name) VALUES (%s)", [name])
-        return missing
+        while True:
+            try:
+                with connection.transaction():
+                    return _apply_missing(connection)
+            except LockNotAvailable:
+                time.sleep(AGAIN_SECONDS)
+
+
+def _apply_missing(connection: Connection[Any]) -> Sequence[str]:
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+    connection.execute(LOCK_TIMEOUT)
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migration ("
+        "name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    rows = connection.execute("SELECT name FROM migration")
+    applied = {name for (name,) in rows}
+    missing = [name for name in names() if name not in applied]
+    for name in missing:
+        connection.execute(_read(name))
+        connection.execute("INSERT INTO migration (name) VALUES (%s)", [name])
+    return missing
 
 
 def names() -> Sequence[str]:
