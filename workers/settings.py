@@ -114,7 +114,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         nats_url=_nats_url(environment),
         secret=secret_from(environment),
         vault_keys=keyring_from(environment),
-        host=environment.get("BERTH_HOST", "127.0.0.1"),
+        host=environment.get("BERTH_HOST") or "127.0.0.1",
         port=_whole(environment, "BERTH_PORT", 8080, PORTS),
         issuers=_issuers(environment),
         trusted_proxies=_networks(environment, "BERTH_TRUSTED_PROXIES"),
@@ -168,7 +168,8 @@ def _nats_url(environment: Mapping[str, str]) -> str:
 
 def secret_from(environment: Mapping[str, str] = os.environ) -> bytes:
     """`SettingsError` if it is missing, or has too few bytes."""
-    secret = _required(environment, "BERTH_SECRET").encode()
+    # As bytes, which need not be text.
+    secret = os.fsencode(_required(environment, "BERTH_SECRET"))
     if len(secret) < SECRET_LENGTH_MIN:
         raise SettingsError(f"BERTH_SECRET has fewer than {SECRET_LENGTH_MIN} bytes")
     return secret

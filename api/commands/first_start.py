@@ -49,7 +49,7 @@ def up(*, data_dir: DataDir = Path(".berth"), port: Port = 8080) -> None:
     data_dir = data_dir.expanduser().resolve()
     nats_url: Path | None = None
     with Supervisor(data_dir) as supervisor:
-        _check_is_free(os.environ.get("BERTH_HOST", HOST), port)
+        _check_is_free(os.environ.get("BERTH_HOST") or HOST, port)
         environment = {
             "BERTH_SECRET": _kept(data_dir / "secret", _new_secret),
             "BERTH_PORT": str(port),

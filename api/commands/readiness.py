@@ -16,13 +16,13 @@ from http.client import HTTPConnection, HTTPException
 
 HOST = "127.0.0.1"
 # Of BERTH_HOST, those that are no address to ask.
-EVERYWHERE = {"": HOST, "0.0.0.0": HOST, "::": "::1"}  # noqa: S104 - nobody listens here
+EVERYWHERE = {"0.0.0.0": HOST, "::": "::1"}  # noqa: S104 - nobody listens here
 SECONDS_MAX = 3
 
 
 def asked_at() -> str:
     """The address by which this machine reaches who listens on BERTH_HOST."""
-    host = os.environ.get("BERTH_HOST", HOST)
+    host = os.environ.get("BERTH_HOST") or HOST
     return EVERYWHERE.get(host, host)
 
 

@@ -70,6 +70,6 @@ def is_url(text: str) -> bool:
     """Whether libpq can read it."""
     try:
         conninfo_to_dict(text)
-    except psycopg.ProgrammingError:
+    except (psycopg.ProgrammingError, UnicodeEncodeError):
         return False
     return True
