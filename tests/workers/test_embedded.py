@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from workers.embedded import EmbeddedNats, EmbeddedPostgres, ServerStartError
+from workers.embedded.postgres_folder import take
 from workers.embedded.privileges import Account, account_for, capability_for
 from workers.embedded.process import launcher, wait_for
 
@@ -210,6 +211,31 @@ def test_root_leaves_the_folder_to_its_owner(public_folder: Path) -> None:
     os.chown(public_folder, daemon.pw_uid, daemon.pw_gid)
     account = account_for(public_folder / "postgres")
     assert account == Account(daemon.pw_uid, daemon.pw_gid)
+
+
+@as_root
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_root_hands_over_what_it_restored_and_nothing_that_a_link_leads_to(
+    public_folder: Path, is_inside: bool
+) -> None:
+    """The account, whose folder it is, may have put a link there before."""
+    data, elsewhere = public_folder / "data", public_folder / "elsewhere"
+    (elsewhere / "inner").mkdir(parents=True)
+    (elsewhere / "inner" / "file").touch()
+    nobody = Account(65534, 65534)
+    os.chown(public_folder, nobody.uid, nobody.gid)
+    link = data
+    if is_inside:
+        (data / "base").mkdir(parents=True)
+        (data / "base" / "1").touch()
+        link = data / "pg_wal"
+    link.symlink_to(elsewhere)
+    assert take(public_folder) == nobody
+    theirs = [elsewhere, *elsewhere.rglob("*")]
+    assert {path.stat().st_uid for path in theirs} == {0}
+    if is_inside:
+        ours = [data, data / "base", data / "base" / "1", link]
+        assert {path.lstat().st_uid for path in ours} == {nobody.uid}
 
 
 @as_root

@@ -62,9 +62,21 @@ def take(folder: Path) -> Account | None:
         os.chown(folder, account.uid, account.gid)
         data = folder / "data"
         if data.exists() and data.stat().st_uid != account.uid:  # restored by root
-            for path in (data, *data.rglob("*")):
-                os.chown(path, account.uid, account.gid, follow_symlinks=False)
+            _hand_over(data, account)
     return account
+
+
+def _hand_over(data: Path, account: Account) -> None:
+    """All that is in it, `data` last; nothing that a link leads to, also in its place.
+
+    The folder may belong to the account, which could put one there meanwhile, too.
+    """
+    for _, folders, files, place in os.fwalk(data, topdown=False):
+        for name in (*folders, *files):
+            os.chown(
+                name, account.uid, account.gid, dir_fd=place, follow_symlinks=False
+            )
+        os.fchown(place, account.uid, account.gid)
 
 
 def create(folder: Path, account: Account | None) -> None:
