@@ -159,15 +159,15 @@ class Run:
 
     async def _status(self) -> int | None:
         """How the task ended; None if its keeper was killed, or is given up."""
-        if seconds := self._assignment.timeout_seconds:
-            told = f"the task ran longer than the {seconds:g} s that it may"
-            late = Failed(FailureKind.TIMED_OUT, told)
-            self._later(seconds, lambda: self.stop(late))
         with suppress(TimeoutError):
             async with asyncio.timeout(HAND_OVER_SECONDS_MAX):
                 self._keeper = await self._number()
         if self._keeper is None:
             return None
+        if seconds := self._assignment.timeout_seconds:
+            told = f"the task ran longer than the {seconds:g} s that it may"
+            late = Failed(FailureKind.TIMED_OUT, told)
+            self._later(seconds, lambda: self.stop(late))
         status = await self._number()
         if status is None:
             self.killed_keeper = self._keeper
