@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from litestar.connection import ASGIConnection
-from msgspec.structs import replace
 
 from api.access_log import WINDOW_SECONDS, AccessLog
-from api.auth import Caller, Connection
-from api.floods import NETWORKS_MAX, TOLD_APART_MAX
-from api.peers import Peers
 from domain.access import AccessRefused, EnvironmentRead
 from domain.decider import Outcome, Step
-from domain.errors import Forbidden, JournalUnavailable, Unauthenticated
-from domain.event import Actor
-from domain.ids import new_id
+from domain.errors import Forbidden, JournalUnavailable
 from domain.person import ERASED_AS
-from domain.roles import Role
+from tests.api.refusals import MALLORY, PLACE, asking
 from tests.support.memory import Hands, MemoryJournal
-
-MALLORY = Caller(
-    Actor("mallory", Role.MEMBER, ip="10.0.0.1"), datetime.max.replace(tzinfo=UTC)
-)
-PLACE = new_id()
-NOBODY = Unauthenticated("no")
 
 Wait = Callable[[float], None]
 
@@ -91,67 +76,6 @@ def test_a_refusal_after_a_flood_brings_the_count_along(
     asyncio.run(refusals())
     events = [cast("AccessRefused", record.event) for record in journal.records]
     assert [event.count for event in events] == [1, 1, 1]
-
-
-@pytest.mark.usefixtures("wait")
-def test_whoever_makes_up_environments_is_counted_all_the_same(
-    journal: MemoryJournal,
-) -> None:
-    async def refusals() -> None:
-        log = AccessLog(journal, str)
-        for _ in range(TOLD_APART_MAX + 900):
-            await log.refused(asking(new_id()), Forbidden("no"))
-        await log.refused(asking(), Forbidden("no"))
-        await log.close()
-
-    asyncio.run(refusals())
-    counts = [cast("AccessRefused", record.event).count for record in journal.records]
-    assert counts == [1] * (TOLD_APART_MAX + 1) + [900]
-
-
-@pytest.mark.usefixtures("wait")
-def test_a_network_of_ipv6_addresses_is_counted_together(
-    journal: MemoryJournal,
-) -> None:
-    async def refusals() -> None:
-        log = AccessLog(journal, str)
-        for network in "2001:db8:1:2", "2001:db8:1:3":
-            for host in range(50):
-                await log.refused(unknown(f"{network}::{host:x}"), NOBODY)
-        for ip in "10.0.0.1", "10.0.0.2", "::ffff:10.0.0.1", "::ffff:10.0.0.2":
-            await log.refused(unknown(ip), NOBODY)
-        await log.close()
-
-    asyncio.run(refusals())
-    counts = [cast("AccessRefused", record.event).count for record in journal.records]
-    assert counts == [1] * 6 + [49] * 2
-    assert journal.records[0].origin.ip == "2001:db8:1:2::0"
-
-
-@pytest.mark.usefixtures("wait")
-def test_nobody_is_recorded_as_often_as_he_has_networks(journal: MemoryJournal) -> None:
-    async def refusals() -> None:
-        log = AccessLog(journal, str)
-        for network in range(NETWORKS_MAX + 900):
-            await log.refused(unknown(f"2001:db8:1:{network:x}::1"), NOBODY)
-        await log.close()
-
-    asyncio.run(refusals())
-    counts = [cast("AccessRefused", record.event).count for record in journal.records]
-    assert counts == [1] * (NETWORKS_MAX + 1) + [899]
-
-
-@pytest.mark.usefixtures("wait")
-def test_nor_is_a_caller(journal: MemoryJournal) -> None:
-    async def refusals() -> None:
-        log = AccessLog(journal, str)
-        for network in range(TOLD_APART_MAX + 900):
-            await log.refused(asking(ip=f"2001:db8:1:{network:x}::1"), Forbidden("no"))
-        await log.close()
-
-    asyncio.run(refusals())
-    counts = [cast("AccessRefused", record.event).count for record in journal.records]
-    assert counts == [1] * (TOLD_APART_MAX + 1) + [899]
 
 
 class Away(MemoryJournal):
@@ -301,33 +225,3 @@ def test_one_that_was_evicted_meanwhile_is_no_error(
         assert await log.flush_once() == 1
 
     asyncio.run(refusals())
-
-
-def asking(environment_id: str = PLACE, ip: str = "10.0.0.1") -> Connection:
-    """A request of Mallory's about the environment."""
-    caller = replace(MALLORY, actor=replace(MALLORY.actor, ip=ip))
-    scope: Any = {
-        "type": "http",
-        "method": "POST",
-        "path": f"/sfp/api/environments/{environment_id}/lock",
-        "path_params": {"environment_id": environment_id},
-        "headers": [],
-        "state": {"caller": caller},
-    }
-    return ASGIConnection(scope)
-
-
-def unknown(ip: str) -> Connection:
-    """A request without a token."""
-    scope: Any = {
-        "type": "http",
-        "method": "GET",
-        "path": "/sfp/api/environments",
-        "path_params": {},
-        "query_string": b"",
-        "headers": [],
-        "client": (ip, 1),
-        "state": {},
-        "litestar_app": SimpleNamespace(state=SimpleNamespace(peers=Peers(()))),
-    }
-    return ASGIConnection(scope)
