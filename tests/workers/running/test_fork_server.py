@@ -32,7 +32,6 @@ from workers.running import (
     FailureKind,
     ForkServer,
     fork_server,
-    keeper,
 )
 from workers.running.wire import Ready, Setting
 
@@ -184,86 +183,6 @@ def test_what_it_had_not_begun_is_left_to_the_next_one() -> None:
             return await waiting
 
     assert asyncio.run(kill()) == Completed({})
-
-
-def test_to_wait_for_it_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.running.run.HAND_OVER_SECONDS_MAX", 0.05)
-
-    async def wait() -> Ending:
-        async with server() as forking:
-            forking._up.clear()
-            return await forking.run(assigned("echo"), Ear())
-
-    ending = asyncio.run(wait())
-    assert isinstance(ending, Failed)
-    assert ending.kind == FailureKind.NOT_BEGUN
-
-
-def test_where_no_process_can_be_had_for_it_a_task_has_not_begun(
-    tmp_path: Path,
-) -> None:
-    folder, aside = tmp_path / "folder", tmp_path / "aside"
-    folder.mkdir()
-
-    async def scene() -> list[Ending]:
-        async with server(folder) as forking:
-            folder.rename(aside)
-            folder.touch()  # No keeper can make a folder for its task from here on.
-            keepers = psutil.Process(forking.pid).children()
-            for keeper in keepers:
-                keeper.kill()
-            psutil.wait_procs(keepers)
-            without = await forking.run(assigned("echo"), Ear())
-            folder.unlink()
-            aside.rename(folder)
-            while (ended := await forking.run(assigned("echo"), Ear())) == without:
-                pass
-            return [without, ended]
-
-    without, ended = asyncio.run(scene())
-    assert isinstance(without, Failed)
-    assert without.kind == FailureKind.NOT_BEGUN
-    assert ended == Completed({})
-
-
-def test_one_that_stands_still_does_not_keep_a_task_for_ever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("workers.running.run.HAND_OVER_SECONDS_MAX", 0.5)
-
-    async def scene() -> list[Ending]:
-        async with asyncio.timeout(20), server() as forking:
-            assert forking.pid
-            os.kill(forking.pid, signal.SIGSTOP)
-            try:
-                # What has not begun has not taken too long either.
-                short = assigned("echo", timeout_seconds=0.1)
-                kept = await forking.run(short, Ear())
-            finally:
-                os.kill(forking.pid, signal.SIGCONT)
-            while (ended := await forking.run(assigned("echo"), Ear())) == kept:
-                pass
-            return [kept, ended]
-
-    kept, ended = asyncio.run(scene())
-    assert isinstance(kept, Failed)
-    assert kept.kind == FailureKind.NOT_BEGUN
-    assert ended == Completed({})
-
-
-def test_what_its_worker_has_given_up_is_not_begun_by_a_keeper_that_was_late() -> None:
-    link, keepers_link = socket.socketpair()
-    to_task, tasks_end = socket.socketpair()
-    ours, theirs = socket.socketpair()
-    reading, writing = os.pipe()
-    with link, keepers_link, to_task, tasks_end, theirs:
-        socket.send_fds(link, [b"T"], [theirs.fileno(), writing, writing])
-        ours.close()
-        assert keeper._pass_on(keepers_link, to_task) is None
-        to_task.close()
-        assert socket.recv_fds(tasks_end, 1, 2)[:2] == (b"", [])
-    os.close(reading)
-    os.close(writing)
 
 
 def test_what_waits_for_it_can_be_cancelled() -> None:
