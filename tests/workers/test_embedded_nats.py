@@ -1,0 +1,72 @@
+"""NATS from its wheel starts again after any crash, with all that it had."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from pathlib import Path
+
+import nats
+
+from workers.embedded import EmbeddedNats
+from workers.embedded.process import wait_for
+
+
+def test_nats_keeps_its_streams_port_and_token(tmp_path: Path) -> None:
+    """Clients come back to a restarted NATS, and find what they published."""
+    with EmbeddedNats(tmp_path) as server:
+        url = server.url
+        assert asyncio.run(publish(url)) == 1
+    with EmbeddedNats(tmp_path) as server:
+        assert server.url == url
+        assert asyncio.run(publish(url)) == 2
+
+
+def test_nats_recovers_from_kill_9(tmp_path: Path) -> None:
+    """What JetStream has acknowledged survives the server."""
+    with EmbeddedNats(tmp_path) as server:
+        assert asyncio.run(publish(server.url)) == 1
+        assert server.pid
+        os.kill(server.pid, signal.SIGKILL)
+        assert wait_for(lambda: server.exit_code is not None, 5)
+        assert asyncio.run(publish(server.start())) == 2
+
+
+def test_nats_replaces_a_server_that_was_left_behind(tmp_path: Path) -> None:
+    """Two servers never write to one folder."""
+    with EmbeddedNats(tmp_path) as orphan, EmbeddedNats(tmp_path) as successor:
+        assert orphan.exit_code is not None
+        assert successor.url == orphan.url
+
+
+def test_nats_takes_another_port_if_it_must(tmp_path: Path) -> None:
+    """A port that somebody took while we were down is given up."""
+    with EmbeddedNats(tmp_path) as server:
+        port = int(server.url.rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", port)), EmbeddedNats(tmp_path) as server:
+        assert not server.url.endswith(f":{port}")
+        assert asyncio.run(publish(server.url)) == 1
+
+
+def test_nats_knows_its_clients(tmp_path: Path) -> None:
+    """Another user of this machine, who cannot read the token, is turned away."""
+    with EmbeddedNats(tmp_path) as server:
+        assert (tmp_path / "nats.json").stat().st_mode & 0o777 == 0o600
+        port = int(server.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as stranger:
+            stranger.sendall(b'CONNECT {"auth_token": "guess", "verbose": true}\r\n')
+            answers = b"".join(iter(lambda: stranger.recv(4096), b""))
+    assert b"-ERR 'Authorization Violation'" in answers
+
+
+async def publish(url: str) -> int:
+    """Publish one message; return its number in the stream."""
+    client = await nats.connect(url, allow_reconnect=False)
+    try:
+        stream = client.jetstream()
+        await stream.add_stream(name="events", subjects=["events.>"])
+        return (await stream.publish("events.one", b"1")).seq
+    finally:
+        await client.close()
