@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
@@ -52,6 +53,8 @@ UNFIT = (
     "remove the stream"
 )
 TOO_OLD = "NATS 2.12 or newer is needed"
+# The database dates events, NATS removes them, and neither clock is ours.
+CLOCKS_APART = timedelta(minutes=5)
 # What JetStream does not let be changed it may let later, as with one more server.
 ASK_AGAIN_SECONDS = 60.0
 
@@ -134,7 +137,7 @@ class EventStream:
     def _has_aged(self, entry: Recorded) -> bool:
         """Whether it may be gone, and with it everything before it."""
         max_age = self.limits.max_age
-        return bool(max_age) and entry.origin.at + max_age < utc_now()
+        return bool(max_age) and entry.origin.at + max_age < utc_now() + CLOCKS_APART
 
     async def _made(self, context: JetStreamContext) -> StreamInfo:
         """From the first event on that it would still keep."""

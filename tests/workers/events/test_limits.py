@@ -13,7 +13,6 @@ from nats.js.api import StreamConfig, StreamInfo
 from nats.js.errors import NotFoundError
 from structlog.testing import capture_logs
 
-from domain.clock import utc_now
 from projections.storage.database import Database
 from projections.storage.instants import first_since
 from tests.projections.test_views import append
@@ -105,9 +104,14 @@ def test_settings_that_could_not_be_had_are_had_once_they_can(
     uvloop.run(scene())
 
 
+@pytest.mark.parametrize("behind_seconds", [-1, 60])
 def test_what_is_older_than_is_kept_is_not_missed(
-    journal_of_some: str, nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
+    journal_of_some: str,
+    nats: EmbeddedNats,
+    monkeypatch: pytest.MonkeyPatch,
+    behind_seconds: int,
 ) -> None:
+    """Also where the database's clock, which dates events, is ahead of the others."""
     limits = StreamLimits(max_age_days=1)
 
     async def soon(self: streams.EventStream) -> dict[str, Any]:
@@ -125,9 +129,12 @@ def test_what_is_older_than_is_kept_is_not_missed(
         async with relaying(journal_of_some, nats.url, limits) as stage:
             await stage.watched()
             await until(lambda: has_aged(stage))
-            monkeypatch.setattr(streams, "utc_now", utc_now)
+            made = (await info_of(stage)).created
+            now = at(20 + 86_400 - behind_seconds)
+            monkeypatch.setattr(streams, "utc_now", lambda: now)
             await stage.watched()
             assert await has_aged(stage)
+            assert (await info_of(stage)).created == made
 
     uvloop.run(scene())
 
