@@ -9,6 +9,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import Any
 
+import psycopg
 import pytest
 
 from projections.storage import append, journal
@@ -29,6 +30,13 @@ from tests.projections.journal_contract import (
 )
 from tests.support.builders import nudge, release, request, to
 
+AN_HOUR_LATER = """
+UPDATE berth_events SET state = convert_to(jsonb_set(
+    event_json(state)::jsonb, '{origin,at}',
+    to_jsonb((event_json(state) #>> '{origin,at}')::timestamptz + interval '1 hour')
+)::text, 'UTF8')
+WHERE notification_id = (SELECT max(notification_id) FROM berth_events)
+"""
 HAND_OVER = ["LockReleased", "LockGranted", "LockAcquired"]
 
 
@@ -207,6 +215,26 @@ def test_a_clock_that_went_wrong_decides_nothing(
             assert kinds(outcome.events) == ["LockRequested"]
             await rig.journal.execute(to("e", request("d")))
             assert verdicts == [False, True]
+            check_the_order_of(records_in(journal_url))
+
+    asyncio.run(scenario())
+
+
+def test_a_database_whose_clock_goes_back_does_not_turn_the_journal_back(
+    journal_url: str,
+) -> None:
+    """Decided ahead of the lock or not: it is as late as it has been."""
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await taken(rig)
+        with psycopg.connect(journal_url) as connection:
+            connection.execute(AN_HOUR_LATER)
+        latest = records_in(journal_url)[-1].origin.at
+        async with stored(journal_url) as rig:
+            assert rig.journal.now() >= latest
+            for ticket in "bcd":
+                assert (await do(rig, request(ticket))).at == latest
             check_the_order_of(records_in(journal_url))
 
     asyncio.run(scenario())
