@@ -190,6 +190,14 @@ def test_a_proof_that_goes_on_above_the_root_proves_nothing() -> None:
     assert not is_consistent(3, above[0], 5, above[1], consistent)
 
 
+def test_a_proof_that_ends_below_the_root_proves_nothing() -> None:
+    before, after = root(LEAVES[:2]), root(LEAVES[:4])
+    included = proof_of(inclusion(0, 4), LEAVES)
+    assert not is_included(LEAVES[0], 0, 5, included, after)
+    consistent = proof_of(consistency(2, 4), LEAVES)
+    assert not is_consistent(2, before, 5, after, consistent)
+
+
 @given(data=st.data(), size=st.integers(2, len(LEAVES)))
 def test_nothing_but_a_longer_history_is_consistent(
     data: st.DataObject, size: int
