@@ -1,4 +1,4 @@
-"""Makes the folders of tasks, and removes them, whatever these have made of them."""
+"""The folders of tasks: safe from others, and removed whatever has become of them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISVTX, S_IWGRP, S_IWOTH
 
 
 def made(root: str) -> str:
-    """One for a task of this process, its keeper."""
-    return tempfile.mkdtemp(prefix=f"task-{os.getpid()}-", dir=root)
+    """One for a task of this process, its keeper: in `root`, or beside it.
+
+    After days of waiting, whatever tidies /tmp may have taken that away, and somebody
+    else have put something in its place.
+    """
+    place = Path(root)
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o700)
+    safe = place if is_safe(place) else place.parent
+    return tempfile.mkdtemp(prefix=f"task-{os.getpid()}-", dir=safe)
 
 
 def remove_of(keeper: int, root: str) -> None:
     """What a keeper that was killed could not."""
-    for folder in Path(root).glob(f"task-{keeper}-*"):
-        remove(folder)
+    if is_safe(Path(root)):
+        for folder in Path(root).glob(f"task-{keeper}-*"):
+            remove(folder)
 
 
 def remove(folder: Path) -> None:
@@ -35,6 +44,16 @@ def remove(folder: Path) -> None:
     if os.path.lexists(folder):
         with suppress(OSError):
             _flatten(folder)
+
+
+def is_safe(place: Path) -> bool:
+    """Whether nobody else can put something in the place of what we make in it."""
+    with suppress(OSError):
+        found = place.lstat()
+        is_open = found.st_mode & (S_IWGRP | S_IWOTH) and not found.st_mode & S_ISVTX
+        is_ours = found.st_uid in {0, os.geteuid()} and not is_open
+        return S_ISDIR(found.st_mode) and is_ours
+    return False
 
 
 def _is_one(folder: Path) -> bool:

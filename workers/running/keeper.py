@@ -59,8 +59,6 @@ def _see_to_one(handlers: Loaded, link: socket.socket, root: str, bell: int) -> 
 
     False if there is none, for the fork server has ended or needs us no more.
     """
-    # After days of waiting, whatever tidies /tmp may have taken it away.
-    Path(root).mkdir(mode=0o700, exist_ok=True)
     folder = made(root)
     keeper = os.getpid()
     try:

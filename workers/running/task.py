@@ -22,6 +22,7 @@ from domain.errors import Invalid
 from workers.embedded.launch import die_with_parent
 from workers.running.assignment import Assignment, FailureKind
 from workers.running.context import Context, Interrupted, Line
+from workers.running.folders import is_safe
 from workers.running.handlers import Handler
 from workers.running.wire import (
     MESSAGE_CHARACTERS_MAX,
@@ -113,7 +114,11 @@ def _settle_in(folder: str) -> None:
     time.tzset()
     tempfile.tempdir = None  # an import may have asked, and then it is remembered
     # After days of waiting, whatever tidies /tmp may have taken it away.
-    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in (Path(folder).parent, Path(folder)):
+        with suppress(FileExistsError):
+            place.mkdir(mode=0o700)
+        if not is_safe(place):
+            raise PermissionError(f"{place} is not ours alone")
     os.chdir(folder)
     os.umask(0o077)
 

@@ -117,6 +117,35 @@ def test_whatever_tidies_the_temporary_folder_does_no_harm(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nor_does_whoever_puts_something_in_its_place(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    def all_stand_by() -> bool:
+        return len(list(tmp_path.glob("*/task-*"))) == SPARES
+
+    def put_link() -> None:
+        [folder] = [found for found in tmp_path.iterdir() if found != elsewhere]
+        shutil.rmtree(folder)
+        folder.symlink_to(elsewhere)
+
+    async def replace() -> list[object]:
+        async with server(tmp_path) as forking:
+            assert await asyncio.to_thread(wait_for, all_stand_by, 10)
+            await asyncio.to_thread(put_link)
+            endings = [
+                await forking.run(assigned("look_around"), Ear()) for _ in range(12)
+            ]  # more than stood by
+        return [ending.result for ending in endings if isinstance(ending, Completed)]
+
+    found = asyncio.run(replace())
+    assert len(found) >= 12 - SPARES  # Those that stood by have no place any more.
+    for task in found:
+        assert isinstance(task, dict)
+        assert Path(task["folder"]).parent == tmp_path
+    assert list(tmp_path.iterdir()) == [elsewhere]
+
+
 def test_it_has_four_descriptors_and_its_own_session(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
