@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from projections.storage.installation import InstallationId
-from workers.nats_client import connect
+from workers.nats_client import SteadyClient, connect
 
 Ring = Callable[[Collection[str]], None]
 
@@ -61,7 +61,7 @@ class Doorbell:
     async def run(self) -> int:
         """Listen and announce until cancelled, or until NATS closes it for good."""
         subject = f"{SUBJECT}.{await self._installation()}"
-        client = self._client = Client()
+        client = self._client = SteadyClient()
         try:
             await connect(
                 client, self._url, when_closed=self._has_news.set, no_echo=True

@@ -52,6 +52,7 @@ CATCH_ALL = {
     "projections/storage/append.py": "a failed append is its callers' answer",
     "projections/storage/batch.py": "one call's error is no other's",
     "workers/loop.py": "nothing may end a worker's loop",
+    "workers/nats_client.py": "a message that cannot be read is no other's",
     "workers/running/fork_server.py": "what was opened is closed, and it goes on",
     "workers/running/forking.py": "a handler that cannot be imported is no other's",
     "workers/running/task.py": "whatever a handler raises is how its task ends",

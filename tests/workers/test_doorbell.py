@@ -162,5 +162,5 @@ def test_it_is_heard_again_after_nats_has_closed_the_connection_for_good(
             assert second.is_closed
             assert len(clients) == 4  # One anew for each, and no more.
 
-    monkeypatch.setattr(doorbell, "Client", made)
+    monkeypatch.setattr(doorbell, "SteadyClient", made)
     asyncio.run(scene())

@@ -12,13 +12,15 @@ import pytest
 from nats.aio.client import Client
 from structlog.testing import capture_logs
 
+from domain.ids import new_id
 from tests.support.nats_cluster import SERVERS, nats_cluster
 from tests.support.running import free_port
+from tests.support.servers import Servers
 from workers import nats_client
 from workers.embedded import EmbeddedNats
 from workers.embedded.process import wait_for
 from workers.loop import end
-from workers.nats_client import Outage, connect
+from workers.nats_client import Outage, SteadyClient, connect
 
 AWAY, BACK = "NATS cannot be reached", "NATS is reached again"
 
@@ -161,3 +163,37 @@ def test_while_it_is_away_it_is_told_once_a_minute(
         outage.is_over()
         outage.is_over()
     assert told(logs) == [("warning", AWAY)] * 3 + [("info", BACK)]
+
+
+@pytest.mark.parametrize(
+    ("topic", "headers"),
+    [
+        ("headers", b"NATS/1.0"),
+        ("status", b"NATS/1.0 \xff\xff\xff\r\n\r\n"),
+        ("description", b"NATS/1.0 503 \xff\r\n\r\n"),
+        ("\udcff", b"NATS/1.0\r\n\r\n"),
+    ],
+)
+def test_a_message_that_cannot_be_read_does_not_keep_others_from_being_heard(
+    servers: Servers, topic: str, headers: bytes
+) -> None:
+    place = f"berth.unreadable.{new_id()}"
+    subject = f"{place}.{topic}".encode(errors="surrogateescape")
+    head = b"HPUB %s %d %d\r\n" % (subject, len(headers), len(headers))
+
+    async def scene() -> bytes:
+        client, sender = SteadyClient(), Client()
+        await connect(client, servers.nats_url, when_closed=lambda: None)
+        await sender.connect(servers.nats_url)
+        try:
+            heard = await client.subscribe(f"{place}.*")
+            await client.flush()
+            await sender._send_command(head + headers + b"\r\n")
+            await sender.publish(f"{place}.good", b"sense")
+            await sender.flush()
+            return bytes((await heard.next_msg(timeout=5)).data)
+        finally:
+            await sender.close()
+            await client.close()
+
+    assert asyncio.run(scene()) == b"sense"

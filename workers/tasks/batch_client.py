@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
-from nats.aio.client import Client
 from nats.errors import ConnectionClosedError
 from nats.protocol.command import hpub_cmd
+
+from workers.nats_client import SteadyClient
 
 
 class Refusal(Struct, frozen=True):
@@ -29,7 +30,7 @@ class Stored(Struct, frozen=True):
     error: Refusal | None = None
 
 
-class BatchClient(Client):
+class BatchClient(SteadyClient):
     async def publish_all(
         self, messages: Iterable[tuple[str, Mapping[str, str], bytes]]
     ) -> None:
