@@ -261,5 +261,9 @@ def test_who_waits_is_sent_home_when_the_process_stops(journal_url: str) -> None
             with pytest.raises(ConnectionAbortedError):
                 await waiting
             await until(lambda: rig.journal.waiting == 0)
+            with pytest.raises(ConnectionAbortedError):  # So is who comes afterwards.
+                await rig.journal.execute(
+                    to("e", acquire("b")), wait_seconds=LONG_SECONDS
+                )
 
     asyncio.run(scenario())
