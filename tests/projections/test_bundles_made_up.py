@@ -96,6 +96,13 @@ def test_what_is_about_another_environment_is_not_passed_off_as_asked_for(
         verified(stage, ended_anew([header, *dict.fromkeys(both)]))
 
 
+def test_nothing_comes_after_the_end(stage: Stage) -> None:
+    bundle = stage.bundle()
+    for more in bundle.splitlines(keepends=True):
+        with pytest.raises(Tampered, match="more after the end"):
+            verified(stage, bundle + more)
+
+
 def test_from_a_later_position_on_nothing_in_between_may_be_missing(
     stage: Stage,
 ) -> None:
