@@ -56,6 +56,24 @@ def test_together_they_come_to_the_same_as_each_for_itself(
         assert rows_of(own_journal_url, view) == together
 
 
+def test_whom_another_is_moving_is_left_to_him(
+    own_journal_url: str, database: Database
+) -> None:
+    append(own_journal_url, STORY)
+    views, store = (VIEWS["directory"], VIEWS["audit_log"]), ViewStore(database)
+    for view in views:
+        store.advance(view, limit=1)
+    news = store.news(views, 1, len(STORY))
+    with (
+        closing(Database(own_journal_url)) as another,
+        another.transaction(commit=False) as cursor,
+    ):
+        ViewStore(another).turn(cursor, "audit_log")
+        assert store.follow(views, 1, news) == {"directory"}
+        assert store.lag("audit_log").checkpoint == 1
+    assert store.follow(views, 1, news) == {"directory", "audit_log"}
+
+
 def test_a_view_that_fails_keeps_no_other_from_going_on(
     own_journal_url: str, database: Database
 ) -> None:
