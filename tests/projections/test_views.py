@@ -26,7 +26,7 @@ from domain.task.events import (
 )
 from projections.environment_listing import sql as listing_sql
 from projections.storage.beside import Beside, RebuildError
-from projections.storage.checkpoint import ViewStore
+from projections.storage.checkpoint import ViewStore, read
 from projections.storage.database import Database
 from projections.storage.mapper import EventMapper
 from projections.storage.rebuild import Stage, rebuild
@@ -162,6 +162,28 @@ def test_the_same_rows_come_out_if_a_batch_may_have_few_bytes(
     assert positions == sorted(set(positions))
     assert positions[-1] == len(STORY)
     assert rows_of(journal_of_all, view) == in_one
+
+
+@pytest.mark.usefixtures("journal_of_all")
+def test_events_that_fill_a_batch_to_the_byte_leave_none_out(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, every = VIEWS["audit_log"], len(STORY)
+    with closing(database.connect()) as connection:
+        whole = read(connection, view.topics, 0, every, None).records
+        sizes = connection.execute(
+            "SELECT octet_length(state) AS bytes FROM berth_events"
+            " WHERE notification_id = ANY(%s) ORDER BY notification_id",
+            [[record.position for record in whole]],
+        ).fetchall()
+        for number in (1, 2, 3):
+            size = sum(row["bytes"] for row in sizes[:number])
+            monkeypatch.setattr("projections.storage.checkpoint.BATCH_BYTES_MAX", size)
+            after, found = 0, list[Recorded]()
+            while after < every:
+                page = read(connection, view.topics, after, every, None)
+                after, found = page.upto, [*found, *page.records]
+            assert found == whole
 
 
 def test_a_batch_of_large_results_is_cut_by_its_bytes(
