@@ -191,20 +191,6 @@ def test_what_was_not_taken_is_offered_again_and_nothing_goes_before_it(
     play(reading(own_journal_url), scene)
 
 
-def test_what_is_too_much_at_once_comes_in_ever_smaller_pieces(
-    own_journal_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tails, "HAND_ON_SECONDS_MAX", 0.05)
-    append(own_journal_url, story(40))
-
-    async def scene(one: Reading) -> None:
-        one.takes_at_once_max = 3
-        await until(lambda: heard(one, 20))
-        assert one.heard == [*range(1, 41, 2)]
-
-    play(reading(own_journal_url), scene)
-
-
 def test_what_was_lost_is_handed_on_once_more(own_journal_url: str) -> None:
     append(own_journal_url, story(6))
 
@@ -215,20 +201,6 @@ def test_what_was_lost_is_handed_on_once_more(own_journal_url: str) -> None:
         await until(lambda: heard(one, 5))
         assert one.heard == [1, 3, 5, 3, 5]
         await until(lambda: is_at(one, 6))
-
-    play(reading(own_journal_url), scene)
-
-
-def test_a_window_of_large_events_is_cut_by_its_bytes(
-    own_journal_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tails, "BATCH_BYTES_MAX", 500)
-    append(own_journal_url, story(40))
-
-    async def scene(one: Reading) -> None:
-        await until(lambda: heard(one, 20))
-        assert one.heard == [*range(1, 41, 2)]
-        assert one.most_at_once <= 3
 
     play(reading(own_journal_url), scene)
 
