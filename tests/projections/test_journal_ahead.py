@@ -240,6 +240,18 @@ def test_a_database_whose_clock_goes_back_does_not_turn_the_journal_back(
     asyncio.run(scenario())
 
 
+def test_the_time_that_is_told_between_appends_does_not_go_back_either(
+    journal_url: str,
+) -> None:
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            told = rig.journal.now()
+            rig.journal._read_at = (told - timedelta(hours=1), monotonic())
+            assert rig.journal.now() == told
+
+    asyncio.run(scenario())
+
+
 def test_who_was_parked_and_woken_in_vain_is_decided_once(
     journal_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
