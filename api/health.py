@@ -18,7 +18,7 @@ class Health(Struct, frozen=True, rename="camel"):
     """`waiting` counts the long polls parked in the process that answers.
 
     `following`, those who follow its events. `log` is `refused` while nothing is signed
-    any more, since the journal is not what was sealed; `log_refused` says why.
+    any more, since the journal is not what was sealed; `logRefused` says why.
     """
 
     status: str

@@ -56,7 +56,7 @@ NewSize = Annotated[
 class LogKeyAnswer(Struct, frozen=True, rename="camel"):
     """`vkey` is the public key as C2SP spells it: `<origin>+<id>+<base64>`.
 
-    `signs_until` is null for the newest; one that was replaced signs along until then.
+    `signsUntil` is null for the newest; one that was replaced signs along until then.
     """
 
     vkey: str
@@ -67,7 +67,7 @@ class LogKeyAnswer(Struct, frozen=True, rename="camel"):
 class InclusionProof(Struct, frozen=True, rename="camel"):
     """That an event is among the first `size`, by RFC 6962; hashes are in base64.
 
-    `leaf_hash` is that of the event as it is stored; `root_hash`, of the tree.
+    `leafHash` is that of the event as it is stored; `rootHash`, of the tree.
     `checkpoint` is null unless one was signed of just this size.
     """
 

@@ -19,7 +19,7 @@ ForceFilter = Annotated[bool, QueryParameter(name="force")]
 
 
 class SubjectErasedAnswer(Answer, frozen=True, kw_only=True, rename="camel"):
-    """`erased_as` stands in the name's place; 0 `keys` if nothing was known of it."""
+    """`erasedAs` stands in the name's place; 0 `keys` if nothing was known of it."""
 
     erased_as: str
     keys: int

@@ -33,7 +33,7 @@ from projections.directory import directory, sql
 class TokenBody(
     Body, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True
 ):
-    """`expires_in` is in days."""
+    """`expiresIn` is in days."""
 
     name: Name
     expires_in: OrNull[Annotated[int, Meta(ge=1, le=DAYS_MAX)]] = DAYS

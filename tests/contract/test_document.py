@@ -7,6 +7,7 @@ that the failure shows.
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -42,6 +43,7 @@ OPEN = {
 CHECKPOINT = "/sfp/api/log/checkpoint"
 LEFT_OUT = ("category", "isActive")
 SCHEMAS = "/sfp/api/schemas/{eventSchema}"
+SNAKE_CASE = re.compile(r"`([a-z]+(?:_[a-z]+)+)`")
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +221,15 @@ def test_what_an_answer_means_is_told(document: Document) -> None:
     for name in "LockReleasedAnswer", "TicketAnswer", "LockWaitTimeout":
         status = components[name]["properties"]["status"]
         assert status == {"$ref": "#/components/schemas/TicketStatus"}
+
+
+def test_fields_are_called_as_they_are_sent(document: Document) -> None:
+    """Not as Python calls them: a body with `expires_in` in it is refused."""
+    components = document.raw_schema["components"]["schemas"]
+    fields = {name for its in components.values() for name in its.get("properties", ())}
+    told = set(SNAKE_CASE.findall(json.dumps(document.raw_schema)))
+    assert "accessed_by" in told
+    assert told <= fields
 
 
 def test_each_operation_says_whether_it_takes_a_token(document: Document) -> None:
