@@ -26,6 +26,7 @@ AnyRequest = Request[Any, Any, Any]
 MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")
 # What was sent is not repeated: somebody may have mistaken a field for another.
 REPEATED = re.compile(r"(?<=Invalid enum value) ('.*'|\S+)", re.DOTALL)
+NO_ROUTE = "there is no such route; /sfp/apidocs tells of all that there are"
 
 STATUS: dict[type[errors.DomainError], int] = {
     errors.Invalid: 400,
@@ -193,10 +194,12 @@ def as_sent(parameter: str) -> str:
 
 def http_error(request: AnyRequest, error: HTTPException) -> Response[ErrorBody]:
     """What Litestar itself refuses: no such route, wrong method, too large."""
-    headers = error.headers
+    headers, message = error.headers, error.detail
     if isinstance(error, MethodNotAllowedException) and headers:
         headers = {"allow": allowed(headers["allow"])}
-    return answer(request, error.status_code, error.detail or "", headers=headers)
+    if message == HTTPStatus.NOT_FOUND.phrase:
+        message = NO_ROUTE
+    return answer(request, error.status_code, message, headers=headers)
 
 
 def failed(request: AnyRequest, error: Exception) -> Response[ErrorBody]:

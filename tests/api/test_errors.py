@@ -48,6 +48,13 @@ def test_a_route_that_is_not_there_is_not_found(owner: Caller, path: str) -> Non
     refused(owner.get(path), 404, "NOT_FOUND")
 
 
+def test_whoever_opens_the_server_is_told_where_its_routes_are(api: Api) -> None:
+    for path in "", "/", "/sfp/api", "/login":
+        answer = api.http.get(f"{api.url}{path}")
+        refused(answer, 404, "NOT_FOUND")
+        assert "/sfp/apidocs" in answer.json()["message"]
+
+
 def test_a_method_that_is_not_there_tells_those_that_are(owner: Caller) -> None:
     answer = owner.ask("PUT", "/environments")
     refused(answer, 405, "METHOD_NOT_ALLOWED")
