@@ -10,11 +10,12 @@ from urllib.parse import quote
 from domain.errors import Invalid
 from domain.ids import parse_id
 from workers.pipeline.answers import Found, Released
-from workers.pipeline.server import PipelineError, Server, Told
+from workers.pipeline.server import PipelineError, Refused, Server, Told
 
 SECONDS_MAX = 30.0  # So long may the server be away.
 TICKET = re.compile(r"ticket_[0-9a-f-]+")
 NO_SEGMENTS = {"", ".", ".."}  # Of a path: each is left out of it, or takes one away.
+UNKNOWN = "ENVIRONMENT_NOT_FOUND"
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Place:
 async def look(
     server: Server, environment: str, repository: str | None, kind: type[Told]
 ) -> Told:
-    """`Refused` if there is none, `PipelineError` if no repository says which."""
-    query: dict[str, str] = {}
+    """`PipelineError` if there is none, or no repository says which."""
+    query, where = dict[str, str](), ""
     try:
         path = f"/environments/{parse_id(environment, 'environment')}"
     except Invalid:
@@ -49,9 +50,20 @@ async def look(
             raise PipelineError("--repository is missing: where the name is") from None
         if environment in NO_SEGMENTS:
             raise PipelineError("that names no environment") from None
+        if "/" in environment:
+            said = "a name has no slash: --repository says where it is"
+            raise PipelineError(said) from None
         path = f"/environments/by-name/{quote(environment, safe='')}"
-        query = {"repositoryIdentifier": repository}
-    return await server.ask("GET", path, kind, query=query, patience=SECONDS_MAX)
+        query, where = {"repositoryIdentifier": repository}, f" in {repository}"
+    try:
+        return await server.ask("GET", path, kind, query=query, patience=SECONDS_MAX)
+    except Refused as refusal:
+        if refusal.code != UNKNOWN:
+            raise
+        raise PipelineError(
+            f"there is no environment {environment}{where}: "
+            "`berth locks` tells which there are"
+        ) from None
 
 
 async def find(server: Server, environment: str, repository: str | None) -> Place:

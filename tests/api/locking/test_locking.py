@@ -240,7 +240,7 @@ def test_an_environment_may_be_named_by_its_id(pipeline: Pipeline, prod: Json) -
         ({"BERTH_TOKEN": "caf\u00e9"}, "BERTH_TOKEN is no token"),
         ({"BERTH_URL": "berth.example"}, "--url is no URL"),
         ({"BERTH_URL": "http://[::1"}, "--url is no URL"),
-        ({"BERTH_REPOSITORY": "acme/none"}, "repository"),
+        ({"BERTH_REPOSITORY": "acme/none"}, "no environment prod in acme/none"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line(

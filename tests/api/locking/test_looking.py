@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.ids import new_id
 from tests.support.client import Caller, Json
 from tests.support.pipeline import Pipeline
 
@@ -59,6 +60,9 @@ def test_what_a_caller_wrote_moves_no_terminal_s_cursor(
 
 
 def test_one_that_is_not_there(pipeline: Pipeline, prod: Json) -> None:
-    done = pipeline.run("locks", prod | {"name": "nowhere"})
-    assert (done.code, done.printed) == (FAILED, "")
-    assert done.lines == ["berth: no such environment in that repository"]
+    where = prod["repositoryIdentifier"]
+    for name, there in ("nowhere", f" in {where}"), (new_id(), ""):
+        done = pipeline.run("locks", prod | {"name": name})
+        assert (done.code, done.printed) == (FAILED, "")
+        told = f"berth: there is no environment {name}{there}: "
+        assert done.lines == [told + "`berth locks` tells which there are"]

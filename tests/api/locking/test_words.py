@@ -58,6 +58,15 @@ def test_nor_is_a_path_the_name_of_an_environment(
     assert (done.code, done.told) == (FAILED, "berth: that names no environment\n")
 
 
+def test_nor_is_one_with_its_repository_before_it(
+    pipeline: Pipeline, prod: Json
+) -> None:
+    name = f"{prod['repositoryIdentifier']}/prod"
+    done = pipeline.run("lock", prod | {"name": name}, "--", "true")
+    assert done.code == FAILED
+    assert done.lines == ["berth: a name has no slash: --repository says where it is"]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
