@@ -71,12 +71,12 @@ def _unlike_berth(status: int) -> str:
 
 
 class Server:
-    """`url` is where it is, without `/sfp/api`; `bearer` tells the token of now."""
+    """`url` is where it is, or its API; `bearer` tells the token of now."""
 
     def __init__(self, url: str, bearer: Bearer, tell: Tell) -> None:
         self._bearer = bearer
         self._tell = tell
-        self._http = _client(_checked(url.rstrip("/") + PREFIX))
+        self._http = _client(_checked(url.rstrip("/").removesuffix(PREFIX) + PREFIX))
         self._is_berth = False
 
     async def close(self) -> None:

@@ -93,6 +93,14 @@ def test_what_is_given_empty_is_not_taken_from_elsewhere(
     assert option in done.told
 
 
+@pytest.mark.parametrize("end", ["/", "/sfp/api", "/sfp/api/"])
+def test_the_url_may_be_that_of_the_api(
+    pipeline: Pipeline, prod: Json, end: str
+) -> None:
+    url = pipeline.url + end
+    assert pipeline.run("lock", prod, "--", "true", BERTH_URL=url).code == 0
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
