@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 import msgspec
@@ -106,7 +107,7 @@ class Server:
             headers=headers,
             timeout=_timeout(query),
         )
-        why = "no answer"
+        why, through = "no answer", _through(self._http.base_url)
         try:
             async with within(patience):
                 for pause in _pauses():
@@ -120,10 +121,12 @@ class Server:
                         why = str(error)
                     if why != known:
                         host = self._http.base_url.host
-                        self._tell(f"{host} does not answer, asking again: {why}")
+                        silent = f"{host} does not answer{through}"
+                        self._tell(f"{silent}, asking again: {why}")
                     await asyncio.sleep(rest)
         except TimeoutError:
-            raise Unreachable(f"no answer from {self._http.base_url}: {why}") from None
+            asked = f"{self._http.base_url}{through}"
+            raise Unreachable(f"no answer from {asked}: {why}") from None
         raise AssertionError
 
     async def _once(self, request: httpx2.Request, kind: type[Told]) -> Told:
@@ -161,6 +164,16 @@ def _client(url: httpx2.URL) -> httpx2.AsyncClient:
     except (ValueError, ImportError, httpx2.InvalidURL):  # It may have a password.
         why = "the environment names a proxy that cannot be used"
     raise PipelineError(why)
+
+
+def _through(url: httpx2.URL) -> str:
+    """The proxy between, as the environment names it, but without its password."""
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all", "")
+    if not proxy or proxy_bypass(url.host):
+        return ""
+    _, _, host = proxy.rpartition("@")
+    return f" through the proxy {host.rpartition('//')[2].rstrip('/')}"
 
 
 def _checked(url: str) -> httpx2.URL:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.support.client import Caller, Json, made
 from tests.support.pipeline import Pipeline
+from tests.support.running import free_port, until
 
 NO_SENSE, FAILED, NOT_RUN = 2, 125, 126
 
@@ -99,6 +101,15 @@ def test_the_url_may_be_that_of_the_api(
 ) -> None:
     url = pipeline.url + end
     assert pipeline.run("lock", prod, "--", "true", BERTH_URL=url).code == 0
+
+
+def test_a_proxy_that_does_not_answer_is_named(pipeline: Pipeline, prod: Json) -> None:
+    proxy = f"http://berth:s3cret@localhost:{free_port()}"
+    waiting = pipeline.start("lock", prod, "--", "true", HTTP_PROXY=proxy)
+    until(lambda: "asking again" in waiting.told)
+    done = waiting.signalled(signal.SIGTERM).done()
+    assert "127.0.0.1 does not answer through the proxy localhost" in done.told
+    assert "s3cret" not in done.told
 
 
 @pytest.mark.parametrize(
