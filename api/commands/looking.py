@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
-from api.commands.elsewhere import Said, repository_of, with_server
+from api.commands.elsewhere import Said, repository_of, tell, with_server
 from api.commands.standard_output import standard_output
 from workers.one_line import short
-from workers.pipeline.answers import LockStatus, Standing
+from workers.pipeline.answers import Standing
 from workers.pipeline.place import SECONDS_MAX, look
 from workers.pipeline.server import Server
 from workers.pipeline.ticket import in_words
@@ -17,6 +17,7 @@ from workers.pipeline.ticket import in_words
 HEAD = ("ENVIRONMENT", "LOCKED BY", "AT MOST", "QUEUE", "REASON")
 HEAD_OF_ONE = ("PLACE", "TICKET", "WHO", "AT MOST", "REASON")
 CELL_LENGTH_MAX = 60
+NOT_ACTIVE = "not active"  # Nobody can lock it.
 Row = Sequence[str]
 
 
@@ -45,10 +46,13 @@ def locks(
 
     async def looking(server: Server) -> int:
         if environment is None:
-            rows = [HEAD, *_all(await _listed(server, where), where)]
+            listed = await _listed(server, where)
+            if not listed:
+                tell("there is no environment" + (f" in {where}" if where else ""))
+            rows = [HEAD, *_all(listed, where)]
         else:
             found = await look(server, environment, where, Standing)
-            rows = [HEAD_OF_ONE, *_of_one(found.lock_status)]
+            rows = [HEAD_OF_ONE, *_of_one(found)]
         with standard_output() as out:
             out.writelines(f"{line}\n".encode() for line in _in_columns(rows))
         return 0
@@ -73,18 +77,19 @@ def _all(found: Sequence[Standing], repository: str | None) -> Iterator[Row]:
         name = one.name if repository else f"{one.repository_identifier} {one.name}"
         lock, queued = one.lock_status.current_lock, len(one.lock_status.queued_locks)
         if lock is None:
-            yield name, "-"
+            yield name, "-" if one.is_active else NOT_ACTIVE
         else:
             left, reason = in_words(lock.expires_in_seconds), lock.lock_reason or ""
             yield name, lock.locked_by, left, str(queued), reason
 
 
-def _of_one(status: LockStatus) -> Iterator[Row]:
+def _of_one(found: Standing) -> Iterator[Row]:
+    status = found.lock_status
     if lock := status.current_lock:
         left, reason = in_words(lock.expires_in_seconds), lock.lock_reason or ""
         yield "has it", lock.ticket_id, lock.locked_by, left, reason
     else:
-        yield ("nobody has it",)
+        yield ("nobody has it" if found.is_active else NOT_ACTIVE,)
     for waits in status.queued_locks:
         left, reason = in_words(waits.estimated_wait_seconds), waits.lock_reason or ""
         yield str(waits.position), waits.ticket_id, waits.requested_by, left, reason

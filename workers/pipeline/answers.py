@@ -86,3 +86,4 @@ class Standing(Struct, frozen=True, rename="camel"):
     name: str
     repository_identifier: str
     lock_status: LockStatus
+    is_active: bool = True

@@ -66,3 +66,18 @@ def test_one_that_is_not_there(pipeline: Pipeline, prod: Json) -> None:
         assert (done.code, done.printed) == (FAILED, "")
         told = f"berth: there is no environment {name}{there}: "
         assert done.lines == [told + "`berth locks` tells which there are"]
+
+
+def test_a_repository_that_has_none_is_named(pipeline: Pipeline) -> None:
+    done = pipeline.run("locks", {"repositoryIdentifier": "acme/none"})
+    assert done.code == 0
+    assert done.lines == ["berth: there is no environment in acme/none"]
+
+
+def test_one_that_nobody_can_lock(pipeline: Pipeline, owner: Caller) -> None:
+    prod = owner.environment(name="prod", isActive=False)
+    where = {"repositoryIdentifier": prod["repositoryIdentifier"]}
+    _, listed = pipeline.run("locks", where).printed.splitlines()
+    assert listed.split() == ["prod", "not", "active"]
+    _, only = pipeline.run("locks", prod).printed.splitlines()
+    assert only == "not active"
