@@ -17,11 +17,12 @@ STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto;
        padding: 2rem 1rem 6rem; }
-nav a { margin-right: 1rem; }
+nav a { margin-right: 1rem; white-space: nowrap; }
 h2 { margin-top: 3rem; border-bottom: 1px solid var(--line); }
 details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
 summary { padding: .6rem .8rem; cursor: pointer; }
-details > div { padding: 0 .8rem .8rem; border-top: 1px solid var(--line); }
+details > div { padding: 0 .8rem .8rem; border-top: 1px solid var(--line);
+                overflow-x: auto; }
 b.verb { display: inline-block; min-width: 4.5rem; font-family: ui-monospace, monospace;
          color: #0a6; }
 b.verb.delete { color: #c33; } b.verb.put, b.verb.patch { color: #b70; }
@@ -40,7 +41,7 @@ def page(document: Document) -> str:
     """HTML of the OpenAPI document, which may say anything: all of it is escaped."""
     info = document["info"]
     groups = _by_tag(document)
-    links = "".join(f'<a href="#{_anchor(t)}">{escape(t)}</a>' for t in groups)
+    links = " ".join(f'<a href="#{_anchor(t)}">{escape(t)}</a>' for t in groups)
     parts = [part for tag in groups for part in _group(document, tag, groups[tag])]
     refusal = _examples(document, [REFUSAL])
     return (

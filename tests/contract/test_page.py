@@ -98,6 +98,12 @@ def test_an_answer_without_an_example_shows_its_fields(
     assert ticket["expiresAt"] == ("date-time", "required", "")
 
 
+def test_whoever_has_a_narrow_window_sees_all_links(page: str) -> None:
+    """Where nothing is between two, no browser begins a line."""
+    assert "</a> <a" in page
+    assert "</a><a" not in page
+
+
 def test_what_stands_between_backticks_is_code_and_all_else_is_escaped(
     page: str,
 ) -> None:
