@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import Controller, get
 from litestar.di import NamedDependency, Provide
@@ -34,6 +34,9 @@ AccessType = Annotated[
 LIMIT_MAX = 1_000
 Limit = Annotated[int, page_limit(LIMIT_MAX)]
 Offset = Annotated[int, QueryParameter(name="offset", ge=0, le=1_000_000_000)]
+# How many positions are looked through at first; and by how much more if that was few.
+SPAN = 5_000
+WIDER = 8
 ACCESSED_BY = QueryParameter(
     name="accessedBy",
     min_length=1,
@@ -62,32 +65,48 @@ class Page:
     async def of(
         self, environment_ids: Sequence[str] | None, accessed_by: str | None
     ) -> list[AuditRecord]:
-        """Those of these environments, or of all; and of one caller, or of all."""
+        """Those of these environments, or of all; and of one caller, or of all.
+
+        Of each of many, no more is read than what happened lately, if that is enough.
+        """
+        is_one = environment_ids is not None and len(environment_ids) == 1
+        span = self.last if is_one else max(SPAN, self.offset + self.limit)
+        while True:
+            first = max(self.first, self.last - span + 1)
+            rows = await self._rows(first, environment_ids, accessed_by)
+            if len(rows) == self.limit or first == self.first:
+                return [_record(row) for row in rows]
+            span *= WIDER
+
+    async def _rows(
+        self, first: int, environment_ids: Sequence[str] | None, accessed_by: str | None
+    ) -> Sequence[Mapping[str, Any]]:
         values = {
             "environment_ids": environment_ids,
             "access_types": self.access_types,
             "accessed_by": accessed_by,
-            "first": self.first,
+            "first": first,
             "last": self.last,
             "limit": self.limit,
             "offset": self.offset,
         }
         found = await self.reader.read(audit_log, sql["audit_of_environments"], values)
-        return [
-            AuditRecord(
-                id=row["id"],
-                environment_id=row["environment_id"],
-                repository_identifier=row["repository"],
-                accessed_by=row["accessed_by"],
-                accessed_by_application=row["accessed_by_application"],
-                access_type=row["access_type"],
-                access_details=row["access_details"],
-                ip_address=row["ip_address"],
-                user_agent=row["user_agent"],
-                accessed_at=row["accessed_at"],
-            )
-            for row in found.rows
-        ]
+        return found.rows
+
+
+def _record(row: Mapping[str, Any]) -> AuditRecord:
+    return AuditRecord(
+        id=row["id"],
+        environment_id=row["environment_id"],
+        repository_identifier=row["repository"],
+        accessed_by=row["accessed_by"],
+        accessed_by_application=row["accessed_by_application"],
+        access_type=row["access_type"],
+        access_details=row["access_details"],
+        ip_address=row["ip_address"],
+        user_agent=row["user_agent"],
+        accessed_at=row["accessed_at"],
+    )
 
 
 async def page_of(
@@ -101,6 +120,7 @@ async def page_of(
     """`Invalid` if `from` or `to` is no instant, or they are reversed."""
     services = desk.services
     first, last = await range_of(services.history, from_, to)
+    last = min(last, await services.feed.events.tip())
     limit = min(limit, LIMIT_MAX)
     return Page(services.reader, access_type, first, last, limit, offset)
 
