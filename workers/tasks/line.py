@@ -21,6 +21,9 @@ GROUP = "berth"
 # What comes beyond waits in the connection's own buffer.
 AT_ONCE_MAX = 100
 LEAVE_SECONDS_MAX = 5.0
+# Where Berth and NATS speak themselves. Whoever has an answer sent there speaks by our
+# right: it would be stored among the events.
+NO_INBOXES = ("berth.", "$")
 
 Headers = Mapping[str, str]
 Answering = Callable[[str, Headers, bytes], Awaitable[bytes]]
@@ -64,7 +67,7 @@ class WorkerLine:
         return 0
 
     async def _reply(self, message: Msg) -> None:
-        if not message.reply:
+        if not message.reply or message.reply.startswith(NO_INBOXES):
             return  # Nobody would hear the answer, so nothing is done.
         what = message.subject.rpartition(".")[2]
         answer = await self.answer(what, message.headers or {}, message.data)

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 
 from domain.ids import new_id
@@ -63,3 +65,33 @@ def test_no_installation_answers_for_another(servers: Servers) -> None:
                 assert await ask(other) == f"{other} start"
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("inbox", ["berth.v1.environment.x.lock.acquired", "$JS.x"])
+def test_nobody_has_an_answer_sent_where_berth_itself_speaks(
+    servers: Servers, inbox: str
+) -> None:
+    async def scene() -> set[str]:
+        here, heard = new_id(), set[str]()
+
+        async def hear(message: Msg) -> None:
+            if message.data:  # Else it is NATS that says that nobody listens yet.
+                heard.add(message.subject)
+
+        async with answering(servers.nats_url, here) as broker:
+            client = broker.client
+            good = client.new_inbox()
+            for subject in (inbox, good):
+                await client.subscribe(subject, cb=hear)
+
+            async def is_answered() -> bool:
+                """What is asked on one connection is answered in turn."""
+                for reply in (inbox, good):
+                    await client.publish(f"{line_of(here)}.ask", b"", reply)
+                await client.flush()
+                return good in heard
+
+            await until(is_answered)
+        return heard - {good}
+
+    assert asyncio.run(scene()) == set()
