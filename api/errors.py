@@ -15,6 +15,7 @@ from litestar.exceptions import (
 )
 from msgspec import UNSET, DecodeError, Struct, UnsetType, ValidationError
 
+from api.choices import explained
 from api.methods import allowed
 from api.requests import request_id_of
 from domain import errors
@@ -24,8 +25,6 @@ from domain.task import errors as task_errors
 log = structlog.get_logger()
 AnyRequest = Request[Any, Any, Any]
 MISSING = re.compile(r"Missing required \w+ parameter '(\w+)'")
-# What was sent is not repeated: somebody may have mistaken a field for another.
-REPEATED = re.compile(r"(?<=Invalid enum value) ('.*'|\S+)", re.DOTALL)
 NO_ROUTE = "there is no such route; /sfp/apidocs tells of all that there are"
 
 STATUS: dict[type[errors.DomainError], int] = {
@@ -165,7 +164,7 @@ def undecodable_body(error: Exception, request_id: str) -> ErrorBody:
         message = f"the body is not JSON: {error}"
         return error_body(400, message, request_id, "INVALID_JSON", "body")
     what, path = told(error)
-    what, field = REPEATED.sub("", what), path or "body"
+    field = path or "body"
     return error_body(400, f"{field}: {what}", request_id, "INVALID", field)
 
 
@@ -178,12 +177,18 @@ def invalid_parameter(
         return answer(request, 400, f"{name} is required", "INVALID", field=name)
     problems = error.extra if isinstance(error.extra, list) else []
     told = {
-        as_sent(p["key"]): REPEATED.sub("", p["message"])
+        as_sent(p["key"]): _told_of(request, p["key"], p["message"])
         for p in problems
         if p.get("key", "data") != "data"  # An absent body is said to be one, too.
     } or {"body": "a JSON object is required"}
     message = "; ".join(f"{name}: {problem}" for name, problem in told.items())
     return answer(request, 400, message, "INVALID", field=next(iter(told)))
+
+
+def _told_of(request: AnyRequest, parameter: str, message: str) -> str:
+    takes = request.route_handler.parsed_fn_signature.parameters
+    kind = takes[parameter].annotation if parameter in takes else Any
+    return str(explained(ValidationError(message), kind))
 
 
 def as_sent(parameter: str) -> str:

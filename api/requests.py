@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import Empty, Scope
 from uuid_utils import uuid4
 
+from api.choices import explained
 from domain.errors import Invalid
 from domain.field_path import within
 
@@ -60,7 +61,10 @@ def strictly(body: bytes, kind: Any) -> Any:
     """What `body` says, as a `kind`; msgspec's errors or `Invalid` if it is none."""
     if b"\\u0000" in body or body.count(b"{") + body.count(b"[") > NESTED_MAX:
         _check(msgspec.json.decode(body), "body")
-    return _decoder(kind).decode(body)
+    try:
+        return _decoder(kind).decode(body)
+    except msgspec.ValidationError as error:
+        raise explained(error, kind) from error
 
 
 def _check(value: Any, field: str, depth: int = 0) -> None:

@@ -6,7 +6,7 @@ import re
 
 from msgspec import ValidationError
 
-PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`\Z", re.DOTALL)
+PLACE = re.compile(r" - at (?:`key` in )?`\$([^`]*)`\Z")
 NAMED = re.compile(r"(?:unknown|required) field `(.*)`\Z", re.DOTALL)
 
 
