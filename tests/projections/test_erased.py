@@ -38,6 +38,11 @@ __all__ = ["process"]
 ALL = [*VIEWS.values()]
 SNAPSHOTS = "SELECT state FROM history_snapshot ORDER BY position"
 
+WAITING = """
+SELECT FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name = 'berth-erasure' AND wait_event_type = 'Lock'
+"""
+
 
 @pytest.fixture
 def url(journal_url: str, process: Process) -> str:
@@ -96,6 +101,26 @@ def test_news_that_were_read_before_an_erasure_are_shown_by_no_view_after_it(
     assert {store.lag(view.name).checkpoint for view in ALL} == {tip}
     assert ADA.id not in told(url)
     assert shown in told(url)
+
+
+def test_who_projects_while_somebody_is_erased_leaves_no_name_behind(
+    url: str, process: Process
+) -> None:
+    """What he has not committed yet cannot be seen: the erasure waits for him."""
+    view = VIEWS["audit_log"]
+    with (
+        closing(Database(url, subjects=process(), idle_ms=60_000)) as database,
+        ThreadPoolExecutor(max_workers=1) as elsewhere,
+    ):
+        with database.transaction(commit=True) as cursor:
+            ViewStore(database).advance_within(cursor, view.name, view, 100)
+            erasing = elsewhere.submit(erase, url, process(), ADA.id)
+            with psycopg.connect(url, autocommit=True) as looking:
+                while not (erasing.done() or looking.execute(WAITING).fetchall()):
+                    pass
+        shown = erasing.result()
+    assert ADA.id not in told(url, [view])
+    assert shown in told(url, [view])
 
 
 def test_what_is_rebuilt_after_an_erasure_is_what_was_there(
