@@ -228,6 +228,27 @@ def test_nobody_keeps_a_snapshot_made_of_one_that_was_not_dropped_yet(
     assert ADA.id.encode() not in snapshots(url)
 
 
+def test_nobody_keeps_one_made_between_the_steps_of_an_erasure(
+    url: str, stale: Database, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one that still had the name, by a reader who knows that the key is gone."""
+    monkeypatch.setattr(time_travel, "SNAPSHOT_EVERY", 1)
+    past_of(stale)
+    with psycopg.connect(url) as connection:
+        connection.execute("DELETE FROM history_snapshot WHERE position > 3")
+    subjects = process()
+    erasure, keep = Erasure(url, subjects), TimeTravel._keep
+    erasure.destroy(subjects.known(ADA.id))
+
+    def late(self: TimeTravel, *what: object) -> int:
+        erasure.forget_snapshots(ADA.id)
+        return keep(self, *what)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(TimeTravel, "_keep", late)
+    asyncio.run(TimeTravel(stale).states(chronicle, ["e"], LATEST))
+    assert ADA.id.encode() not in snapshots(url)
+
+
 def test_a_key_that_is_only_destroyed_is_shown_as_erased_as_well(
     url: str, stale: Database, process: Process
 ) -> None:
