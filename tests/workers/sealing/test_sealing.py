@@ -28,7 +28,7 @@ from tests.workers.outgoing.setting import sending
 from workers.embedded import EmbeddedNats
 from workers.loop import end, run_forever
 from workers.sealing.file import FileOutlet, notes_in
-from workers.sealing.nats import NatsOutlet
+from workers.sealing.nats import STREAM, NatsOutlet
 from workers.sealing.outlet import Outlet, OutletUnavailable
 from workers.sealing.publishing import Publishing
 from workers.sealing.url import UrlOutlet
@@ -227,6 +227,27 @@ def test_nats_has_the_newest_and_is_given_it_again(
                 await sealed(stage, 5)  # NATS is not needed for it.
                 nats.start()
                 await has(outlet, 5)
+
+    with EmbeddedNats(tmp_path / "nats") as nats:
+        asyncio.run(scene(nats))
+
+
+def test_a_stream_that_somebody_has_removed_is_made_again(
+    stage: Stage, tmp_path: Path
+) -> None:
+    async def scene(nats: EmbeddedNats) -> None:
+        append(stage.url, story(1))
+        async with nats_outlet(nats, stage) as outlet, running(stage, [outlet]):
+            await has(outlet, 1)
+            jetstream = outlet._broker.jetstream
+            await jetstream.delete_stream(STREAM)
+            append(stage.url, story(1))
+
+            async def is_there() -> bool:
+                streams = await jetstream.streams_info()
+                return any(s.state.messages for s in streams if s.config.name == STREAM)
+
+            await until(is_there)
 
     with EmbeddedNats(tmp_path / "nats") as nats:
         asyncio.run(scene(nats))
