@@ -11,6 +11,7 @@ from typing import Any
 
 from domain.task.schedule import OPEN_MAX
 from domain.task.types import TaskType
+from projections.audit_sweep import AuditSweep
 from projections.catch_up import CatchUp
 from projections.environment_listing import sql
 from projections.gauges import Gauges
@@ -237,7 +238,8 @@ def _workers(services: Services) -> Sequence[Any]:
     """What happens without a request. Every one may run in many processes."""
     expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
     recurring = TaskSchedule(partial(_due_schedules, services.reader), services.journal)
-    unused = CredentialSweep(services.journal, services.vault, services.reader)
+    stray = CredentialSweep(services.journal, services.vault, services.reader)
+    audit = AuditSweep(services.views)
     kept = TaskRetention(
         services.shelves,
         services.settings.task_result_days,
@@ -255,9 +257,8 @@ def _workers(services: Services) -> Sequence[Any]:
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
         run_forever("task-schedule", recurring.run_once, task_schedule.EVERY_SECONDS),
         run_forever("answer-sweep", services.answers.sweep, SWEEP_EVERY_SECONDS),
-        run_forever(
-            "credential-sweep", unused.run_once, credential_sweep.EVERY_SECONDS
-        ),
+        run_forever("audit-sweep", audit.run_once, SWEEP_EVERY_SECONDS),
+        run_forever("credential-sweep", stray.run_once, credential_sweep.EVERY_SECONDS),
         run_forever("task-retention", kept.run_once, task_retention.EVERY_SECONDS),
         run_forever(
             "history-keeper",

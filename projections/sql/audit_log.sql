@@ -12,17 +12,38 @@ WHERE position BETWEEN (%(rows)s::jsonb #>> '{0,first}')::bigint
         AND (%(rows)s::jsonb #>> '{0,last}')::bigint
     AND NOT EXISTS (
         SELECT FROM audited_environment
-        WHERE audited_environment.id = audit_record.environment_id
+        WHERE audited_environment.id = audit_record.environment_id AND NOT is_gone
     );
 
 -- name: remove_environments
--- Deleting an environment takes its audit out of the ordinary routes (DESIGN 4).
-WITH gone AS (
-    SELECT id FROM jsonb_to_recordset(%(rows)s::jsonb) AS old (id text)
-), records AS (
-    DELETE FROM audit_record USING gone WHERE audit_record.environment_id = gone.id
+-- Deleting an environment takes its audit out of the ordinary routes (DESIGN 4). That may
+-- be millions of records, for which no view is to wait: they are swept out later.
+UPDATE audited_environment SET is_gone = true
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS old (id text)
+WHERE audited_environment.id = old.id;
+
+-- name: sweep
+-- What is left of environments that are gone, so many records at a time.
+WITH swept AS (
+    DELETE FROM audit_record AS old USING (
+        SELECT its.position, its.environment_id
+        FROM audited_environment CROSS JOIN LATERAL (
+            SELECT position, environment_id FROM audit_record
+            WHERE environment_id = audited_environment.id
+            LIMIT %(limit)s
+        ) AS its
+        WHERE is_gone
+        LIMIT %(limit)s
+    ) AS few
+    WHERE old.position = few.position AND old.environment_id = few.environment_id
+    RETURNING old.position
+), forgotten AS (
+    DELETE FROM audited_environment
+    WHERE is_gone AND NOT EXISTS (
+        SELECT FROM audit_record WHERE environment_id = audited_environment.id
+    )
 )
-DELETE FROM audited_environment USING gone WHERE audited_environment.id = gone.id;
+SELECT count(*) AS number FROM swept;
 
 -- name: audit_of_environments
 -- Newest first, of the environments given, or else of all: for each of them and each type
@@ -34,7 +55,8 @@ SELECT record.*, known.repository
 FROM (
     SELECT newest.position, wanted.environment_id
     FROM unnest(coalesce(
-        %(environment_ids)s::text[], ARRAY(SELECT id FROM audited_environment)
+        %(environment_ids)s::text[],
+        ARRAY(SELECT id FROM audited_environment WHERE NOT is_gone)
     )) AS wanted (environment_id)
     CROSS JOIN unnest(%(access_types)s::text[]) AS kind (access_type)
     CROSS JOIN LATERAL (
@@ -73,7 +95,7 @@ CROSS JOIN LATERAL (
     WHERE position = page.position AND environment_id = page.environment_id
     LIMIT 1
 ) AS record
-JOIN audited_environment AS known ON known.id = record.environment_id
+JOIN audited_environment AS known ON known.id = record.environment_id AND NOT is_gone
 ORDER BY record.position DESC, record.environment_id;
 
 -- name: erase_actors

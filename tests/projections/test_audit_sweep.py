@@ -1,0 +1,84 @@
+"""An environment that is deleted is out of the audit at once, however much that is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+
+from projections import audit_sweep
+from projections.audit_log import sql
+from projections.audit_sweep import AuditSweep
+from projections.storage.checkpoint import ViewStore
+from projections.storage.database import Database
+from tests.projections.plans import reads_of
+from tests.projections.test_audit_plans import FILL
+
+RECORDS, ENVIRONMENTS = 3_000, 10
+EACH = RECORDS // ENVIRONMENTS
+GONE = '[{"id": "e3"}, {"id": "e7"}]'
+REMOVE: Any = sql["remove_environments"]
+LEFT = """
+SELECT environment_id, count(*) FROM audit_record
+WHERE environment_id IN ('e3', 'e7') GROUP BY 1 ORDER BY 1
+"""
+ASKED = {
+    "environment_ids": None,
+    "access_types": ["lock", "create"],
+    "accessed_by": None,
+    "first": 1,
+    "last": RECORDS,
+    "limit": RECORDS,
+    "offset": 0,
+}
+
+
+@pytest.fixture
+def log(own_journal_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(
+        own_journal_url, autocommit=True, cursor_factory=psycopg.ClientCursor
+    ) as connection:
+        connection.execute(FILL, {"environments": ENVIRONMENTS, "records": RECORDS})
+        yield connection
+
+
+def shown(log: psycopg.Connection, **asked: Any) -> set[str]:
+    """The environments whose records are."""
+    rows = log.execute(sql["audit_of_environments"], ASKED | asked).fetchall()
+    return {row[2] for row in rows}
+
+
+def test_no_record_is_touched_as_it_is_deleted(log: psycopg.Connection) -> None:
+    explain: Any = f"EXPLAIN (ANALYZE, FORMAT JSON) {REMOVE}"
+    [[[told]]] = log.execute(explain, {"rows": GONE}).fetchall()
+    reads = {table for table, _ in reads_of(told["Plan"])}
+    assert not any("audit_record" in table for table in reads)
+
+
+def test_it_is_not_shown_any_more(log: psycopg.Connection) -> None:
+    log.execute(REMOVE, {"rows": GONE})
+    others = {f"e{n}" for n in range(ENVIRONMENTS)} - {"e3", "e7"}
+    assert shown(log) == others
+    assert shown(log, environment_ids=["e3", "e4"]) == {"e4"}
+    assert shown(log, accessed_by="ci") == others
+
+
+def test_its_records_are_swept_out_some_at_a_time(
+    log: psycopg.Connection, own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_sweep, "AT_ONCE", EACH - 10)
+    with closing(Database(own_journal_url)) as database:
+        sweep = AuditSweep(ViewStore(database))
+        assert asyncio.run(sweep.run_once()) == 0
+        log.execute(REMOVE, {"rows": GONE})
+        numbers = [asyncio.run(sweep.run_once()) for _ in range(4)]
+    assert numbers == [EACH - 10, EACH - 10, 20, 0]
+    assert log.execute(LEFT).fetchall() == []
+    left = log.execute("SELECT count(*) FROM audit_record").fetchall()
+    assert left == [(RECORDS - 2 * EACH,)]
+    known = log.execute("SELECT count(*) FROM audited_environment").fetchall()
+    assert known == [(ENVIRONMENTS - 2,)]
