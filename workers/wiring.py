@@ -240,6 +240,7 @@ def _workers(services: Services) -> Sequence[Any]:
     recurring = TaskSchedule(partial(_due_schedules, services.reader), services.journal)
     stray = CredentialSweep(services.journal, services.vault, services.reader)
     audit = AuditSweep(services.views)
+    late = CatchUp([*VIEWS.values()], services.views)
     kept = TaskRetention(
         services.shelves,
         services.settings.task_result_days,
@@ -266,12 +267,7 @@ def _workers(services: Services) -> Sequence[Any]:
             history_keeper.EVERY_SECONDS,
             in_bulk=True,
         ),
-        run_forever(
-            "view-keeper",
-            CatchUp([*VIEWS.values()], services.views).run_once,
-            CATCH_UP_EVERY_SECONDS,
-            in_bulk=True,
-        ),
+        run_forever("view-keeper", late.run_once, CATCH_UP_EVERY_SECONDS, in_bulk=True),
     )
 
 
