@@ -64,31 +64,27 @@ LIMIT %(limit)s OFFSET %(offset)s;
 -- What goes on is counted up to now, or to when its time is over.
 WITH held AS (
     SELECT
-        one.environment_id, requested_by, application,
+        environment_id, requested_by, application,
         coalesce(cause, CASE WHEN expires_at <= clock_timestamp()
             THEN expiry_cause || '_expired' END) AS why,
-        extract(epoch FROM granted_at - requested_at)::float8 AS waited,
-        greatest(0, extract(epoch FROM
+        date_part('epoch', granted_at - requested_at) AS waited,
+        greatest(0, date_part('epoch',
             least(coalesce(ended_at, least(expires_at, clock_timestamp())), %(until)s)
             - greatest(granted_at, %(since)s)
-        ))::float8 AS seconds
-    FROM unnest(%(environment_ids)s::text[]) AS wanted (environment_id)
-    CROSS JOIN LATERAL (
-        (
-            SELECT * FROM hold
-            WHERE hold.environment_id = wanted.environment_id
-                AND granted_position BETWEEN %(first)s AND %(last)s
-        )
+        )) AS seconds
+    FROM (
+        -- Not one environment after the other: of many holds, all is read in a row.
+        SELECT * FROM hold
+        WHERE environment_id = ANY(%(environment_ids)s::text[])
+            AND granted_position BETWEEN %(first)s AND %(last)s
         UNION ALL
-        (
-            SELECT * FROM (
-                SELECT * FROM hold
-                WHERE hold.environment_id = wanted.environment_id
-                    AND granted_position < %(first)s
-                ORDER BY granted_position DESC LIMIT 1
-            ) AS earlier
-            WHERE coalesce(ended_at, expires_at) > %(since)s
-        )
+        SELECT earlier.* FROM unnest(%(environment_ids)s::text[]) AS wanted (id)
+        CROSS JOIN LATERAL (
+            SELECT * FROM hold
+            WHERE environment_id = wanted.id AND granted_position < %(first)s
+            ORDER BY granted_position DESC LIMIT 1
+        ) AS earlier
+        WHERE coalesce(ended_at, expires_at) > %(since)s
     ) AS one
 )
 SELECT
