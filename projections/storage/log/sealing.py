@@ -134,6 +134,11 @@ class SealStore:
             raise HistoryRefused(
                 f"the journal ends at {at.tip}, and {at.size} events were sealed"
             )
+        if self._edge is not None and at.size < self._edge.size:
+            self._edge = (
+                None  # Whoever was given that is asked first.
+            )
+            return 0
         if not at.is_due(self._apart_seconds):
             return 0
         edge = self._checked_edge(connection, at)

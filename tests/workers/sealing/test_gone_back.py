@@ -60,6 +60,20 @@ def test_it_asks_again_those_who_have_more(
     assert sizes_in(tmp_path / "checkpoints") == {2, 3}
 
 
+def test_what_was_lost_since_they_were_asked_is_not_sealed_over(stage: Stage) -> None:
+    signers = asyncio.run(stage.keys.signers())
+    with closing(stage.store.open()) as connection:
+        assert stage.store.lead(connection)
+        for news in 2, 1:
+            append(stage.url, story(news))
+            assert stage.store.seal(connection, signers) == news
+        stage.do_all(*FORGET)
+        append(stage.url, story(9)[4:])
+        assert stage.store.seal(connection, signers) == 0
+        # They have been asked by now, and none knew otherwise.
+        assert stage.store.seal(connection, signers) == 5
+
+
 def test_it_asks_those_to_whom_another_has_given_more(
     stage: Stage, tmp_path: Path
 ) -> None:
