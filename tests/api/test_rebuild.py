@@ -11,6 +11,7 @@ from projections.view import View
 from projections.views import VIEWS
 from tests.support.client import Caller, Json, made, unique
 from tests.support.running import Installation, until
+from tests.support.swept import swept
 from tests.support.tasks import HOURLY, submitted
 
 TABLES = (
@@ -77,9 +78,11 @@ def test_what_was_kept_up_live_comes_out_the_same(
     assert owner.get("/webhooks").is_success
     assert owner.get(f"/tasks/{hourly}/status").is_success
 
+    swept(installation.settings.database_url)
     before = [rows(installation, table) for table in view.tables]
     with installation.berth("rebuild", view.name) as command:
         until(lambda: command.exit_code is not None)
+    swept(installation.settings.database_url)
     assert [rows(installation, table) for table in view.tables] == before
     assert any(before)
 

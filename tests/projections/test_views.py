@@ -39,6 +39,7 @@ from tests.support.builders import (
     at,
     registered,
 )
+from tests.support.swept import swept
 
 each_view = pytest.mark.parametrize("view", VIEWS.values(), ids=lambda view: view.name)
 INSERT = """
@@ -86,6 +87,7 @@ def append(url: str, story: Sequence[tuple[str, Event]]) -> None:
 
 def rows_of(url: str, view: View) -> list[list[dict[str, Any]]]:
     """Every table of the view, its rows in an order of their own."""
+    swept(url)
     with psycopg.connect(url, row_factory=dict_row) as connection:
         return [
             connection.execute(

@@ -135,9 +135,7 @@ class SealStore:
                 f"the journal ends at {at.tip}, and {at.size} events were sealed"
             )
         if self._edge is not None and at.size < self._edge.size:
-            self._edge = (
-                None  # Whoever was given that is asked first.
-            )
+            self._edge = None  # Whoever was given that is asked first.
             return 0
         if not at.is_due(self._apart_seconds):
             return 0
