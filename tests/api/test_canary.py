@@ -27,6 +27,7 @@ from tests.support.canary_walk import MARK, Evidence, Walk, go
 from tests.support.client import unique
 from tests.support.every_route import BODIES, operations
 from tests.support.fake_org.server import FakeSalesforce
+from tests.support.flushed import flushed
 from tests.support.running import Installation, free_port
 from tests.support.salesforce import FULL
 from tests.support.servers import Servers, migrated
@@ -99,7 +100,7 @@ async def publish(url: str, needle: bytes) -> None:
     client = await nats.connect(url)
     await client.publish("planted", needle)
     await client.publish("planted", b"", headers={"planted": needle.decode()})
-    await client.flush()
+    await flushed(client)
     await client.close()
 
 

@@ -18,6 +18,8 @@ import psycopg
 from nats.aio.msg import Msg
 from psycopg import sql
 
+from tests.support.flushed import flushed
+
 CONNECT_SECONDS_MAX = 10
 LAST = "eavesdropper.stops"
 TABLES = """
@@ -129,7 +131,7 @@ class Eavesdropper:
     async def _listen(self) -> None:
         client = await nats.connect(self._url)
         await client.subscribe(">", cb=self._hear)
-        await client.flush()
+        await flushed(client)
         self._ready.set_result(None)
         await asyncio.to_thread(self._stop.wait)
         # What was published before this is heard before this.

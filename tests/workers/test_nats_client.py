@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from structlog.testing import capture_logs
 
 from domain.ids import new_id
+from tests.support.flushed import flushed
 from tests.support.nats_cluster import SERVERS, nats_cluster
 from tests.support.running import free_port
 from tests.support.servers import Servers
@@ -187,10 +188,10 @@ def test_a_message_that_cannot_be_read_does_not_keep_others_from_being_heard(
         await sender.connect(servers.nats_url)
         try:
             heard = await client.subscribe(f"{place}.*")
-            await client.flush()
+            await flushed(client)
             await sender._send_command(head + headers + b"\r\n")
             await sender.publish(f"{place}.good", b"sense")
-            await sender.flush()
+            await flushed(sender)
             return bytes((await heard.next_msg(timeout=5)).data)
         finally:
             await sender.close()

@@ -12,6 +12,7 @@ from nats.errors import NoRespondersError
 
 from domain.ids import new_id
 from tests.support.dispatching import until
+from tests.support.flushed import flushed
 from tests.support.servers import Servers
 from workers.loop import end
 from workers.tasks.broker import Broker
@@ -88,7 +89,7 @@ def test_nobody_has_an_answer_sent_where_berth_itself_speaks(
                 """What is asked on one connection is answered in turn."""
                 for reply in (inbox, good):
                     await client.publish(f"{line_of(here)}.ask", b"", reply)
-                await client.flush()
+                await flushed(client)
                 return good in heard
 
             await until(is_answered)
