@@ -20,9 +20,14 @@ EVERYWHERE = {"0.0.0.0": HOST, "::": "::1"}  # noqa: S104 - nobody listens here
 SECONDS_MAX = 3
 
 
+def listens_on() -> str:
+    """BERTH_HOST; without one, this machine alone."""
+    return os.environ.get("BERTH_HOST") or HOST
+
+
 def asked_at() -> str:
-    """The address by which this machine reaches who listens on BERTH_HOST."""
-    host = os.environ.get("BERTH_HOST") or HOST
+    """The address by which this machine reaches who listens there."""
+    host = listens_on()
     return EVERYWHERE.get(host, host)
 
 

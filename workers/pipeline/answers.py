@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
+TICKET = re.compile(r"ticket_[0-9a-f-]+")
 # Both become part of a path, and a ticket is printed: neither may be any other text.
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
-TicketId = Annotated[str, Meta(pattern=r"^ticket_[0-9a-f-]+\Z")]
+TicketId = Annotated[str, Meta(pattern=rf"^{TICKET.pattern}\Z")]
 # What a variable of the environment can hold.
 Text = Annotated[str, Meta(pattern=r"^[^\0]*\Z")]
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from domain.errors import Invalid
 from domain.ids import parse_id
-from workers.pipeline.answers import Found, Released
+from workers.pipeline.answers import TICKET, Found, Released
 from workers.pipeline.server import PipelineError, Refused, Server, Told
 
 SECONDS_MAX = 30.0  # So long may the server be away.
-TICKET = re.compile(r"ticket_[0-9a-f-]+")
 NO_SEGMENTS = {"", ".", ".."}  # Of a path: each is left out of it, or takes one away.
 UNKNOWN = "ENVIRONMENT_NOT_FOUND"
 

@@ -215,18 +215,21 @@ class Attempt:
                 attempt=self.lease.attempt,
             )
 
+    def _warn(self, of: str, ending: Failed) -> None:
+        log.warning(
+            of,
+            operation_id=self.lease.operation_id,
+            attempt=self.lease.attempt,
+            reason=ending.message,
+        )
+
     def _end(self, ending: Ending) -> Sequence[Step]:
         lease, by = self.lease, self.by
         match ending:
             case Completed():
                 return lease.ended(CompleteAttempt, by, result=ending.result)
             case Failed(kind=FailureKind.NOT_BEGUN):
-                log.warning(
-                    "an attempt was not begun",
-                    operation_id=lease.operation_id,
-                    attempt=lease.attempt,
-                    reason=ending.message,
-                )
+                self._warn("an attempt was not begun", ending)
                 seconds = self._pause_seconds
                 return lease.ended(AbandonAttempt, by, put_off_seconds=seconds)
             case _ if self._put_off_seconds is not None:
@@ -235,12 +238,7 @@ class Attempt:
             case _ if self.is_leaving:
                 return lease.ended(AbandonAttempt, by)
             case Failed(kind=FailureKind.LOST):
-                log.warning(
-                    "an attempt was lost",
-                    operation_id=lease.operation_id,
-                    attempt=lease.attempt,
-                    reason=ending.message,
-                )
+                self._warn("an attempt was lost", ending)
                 return lease.ended(AbandonAttempt, by)
             case Failed():
                 return lease.ended(
