@@ -9,6 +9,7 @@ interpreter.)
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import socket
@@ -16,9 +17,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import CDLL
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from signal import SIGKILL
 from tempfile import NamedTemporaryFile
@@ -160,13 +163,37 @@ def carry_out(request: Request, asking: int) -> NoReturn:
     os.environ.clear()
     os.environ.update(request.environment)
     sys.argv[1:] = request.arguments
-    main()
-    sys.exit()
+    code = exit_code_of(main)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in sys.stdout, sys.stderr:
+        stream.flush()
+    # To take all of the interpreter apart costs as much as to start a server.
+    os._exit(code)
+
+
+def exit_code_of(command: Callable[[], None]) -> int:
+    """What its process would end with; it has said what an interpreter would say."""
+    try:
+        command()
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - nobody else would show it
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
+    from litestar import Litestar
+
     from api.__main__ import app
 
     for name in app:
         app[name]  # Which loads it: what this is all about.
+    Litestar()  # Much of it is loaded by the first application.
+    for task in entry_points(group="berth.tasks"):
+        task.load()
     wait_for_requests(socket.socket(fileno=int(sys.argv[1])))
