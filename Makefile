@@ -45,7 +45,7 @@ faults: $(READY) ## kill everything under load for a quarter of an hour, then ch
 	$(BIN)/python -m tests.faults.tasks
 
 contract: $(READY) ## everything that the API document allows or forbids, for minutes
-	BERTH_CONTRACT_TIMES=20 $(BIN)/pytest tests/contract --timeout=3600
+	BERTH_CONTRACT_TIMES=30 $(BIN)/pytest tests/contract --timeout=3600
 
 fmt: $(READY) ## format, and mend what the linter can
 	$(BIN)/ruff format .

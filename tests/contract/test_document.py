@@ -34,8 +34,8 @@ from tests.contract.stage import Stage
 from tests.support.running import Api
 
 # Cases of each operation: as many as each kind of caller is good for.
-CASES = {Role.OWNER: 8, Role.APPLICATION: 4, Role.MEMBER: 3}
-REFUSED_CASES = 6
+CASES = {Role.OWNER: 5, Role.APPLICATION: 3, Role.MEMBER: 2}
+REFUSED_CASES = 4
 OPEN = {
     *("/sfp/api/ping", "/sfp/api/health/live", "/sfp/api/health/ready"),
     "/sfp/api/log/keys",

@@ -31,11 +31,11 @@ from tests.support.servers import Servers, fresh_database, migrated_database
 
 SEED = 20_260_105
 BEGIN = datetime(2026, 1, 5, 6, tzinfo=UTC)
-SPAN = timedelta(days=2, hours=9)
+SPAN = timedelta(days=1, hours=11)
 LOAD = Load(
     environments=20, deployments=260, tasks=1_500, looks=16_000, work_seconds=(20, 150)
 )
-EVENTS = 100_000
+EVENTS = 70_000
 LATE = 20_000  # So many of them come while the views are rebuilt.
 CHUNK = 1_500
 ALL = [*VIEWS.values()]

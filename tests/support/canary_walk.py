@@ -189,14 +189,14 @@ class Walk:
                 continue  # A key means nothing there: it would be a good request.
             self._ask(operation, self.owner, request)
 
-    def maliciously(self, endpoint: str, secret: str) -> None:
-        """The org echoes a secret that it was sent, in every way it can."""
+    def maliciously(self, endpoint: str) -> None:
+        """The org echoes the secrets that it was sent, in every way it can."""
         places, org = self.places(has_userinfo=endpoint != "identity")
         path = f"/environments/{places['id']}"
         lock = f"{path}/lock/{places['ticketId']}/acquire"
         query: dict[str, Any] = {"repositoryName": places["repositoryName"]}
         body = {"username": org.username, "sfdxAuthUrl": org.auth_url}
-        for reply in echoes(getattr(org, secret)):
+        for reply in echoes(f"{org.refresh_token}-{org.client_secret}"):
             org.always[endpoint] = reply
             org.end_sessions()
             asked = [
@@ -235,11 +235,7 @@ def echoes(secret: str) -> Iterator[Reply]:
 
 def go(walk: Walk) -> None:
     with ThreadPoolExecutor() as pool:  # Berth asks orgs again, after some time.
-        running = [
-            pool.submit(walk.maliciously, endpoint, secret)
-            for endpoint in ENDPOINTS
-            for secret in ("refresh_token", "client_secret")
-        ]
+        running = [pool.submit(walk.maliciously, endpoint) for endpoint in ENDPOINTS]
         for operation in walk.evidence.operations:
             places = walk.about(operation)
             walk.badly(operation, places)
