@@ -37,9 +37,8 @@ def project(records: Iterable[Recorded]) -> Iterable[Write]:
 
 release_history = View(
     "release_history",
-    ("release",),
+    ("release", "gone_environment"),
     project,
     get_args(Shown),
     erase=(sql["erase_releases"],),
-    used_indexes=("release_of_environment",),
 )

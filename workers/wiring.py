@@ -11,7 +11,6 @@ from typing import Any
 
 from domain.task.schedule import OPEN_MAX
 from domain.task.types import TaskType
-from projections.audit_sweep import AuditSweep
 from projections.catch_up import CatchUp
 from projections.environment_listing import sql
 from projections.gauges import Gauges
@@ -37,6 +36,7 @@ from projections.storage.subjects import Subjects
 from projections.storage.task_log import TaskLog
 from projections.storage.vault import Vault
 from projections.storage.vault_use import VaultUse
+from projections.sweep import Sweep
 from projections.views import VIEWS
 from workers import (
     credential_sweep,
@@ -239,7 +239,7 @@ def _workers(services: Services) -> Sequence[Any]:
     expiry = LockExpiry(partial(_due_locks, services.reader), services.journal)
     recurring = TaskSchedule(partial(_due_schedules, services.reader), services.journal)
     stray = CredentialSweep(services.journal, services.vault, services.reader)
-    audit = AuditSweep(services.views)
+    gone = Sweep(services.views)
     late = CatchUp([*VIEWS.values()], services.views)
     kept = TaskRetention(
         services.shelves,
@@ -258,7 +258,7 @@ def _workers(services: Services) -> Sequence[Any]:
         run_forever("lock-expiry", expiry.run_once, lock_expiry.EVERY_SECONDS),
         run_forever("task-schedule", recurring.run_once, task_schedule.EVERY_SECONDS),
         run_forever("answer-sweep", services.answers.sweep, SWEEP_EVERY_SECONDS),
-        run_forever("audit-sweep", audit.run_once, SWEEP_EVERY_SECONDS),
+        run_forever("sweep", gone.run_once, SWEEP_EVERY_SECONDS),
         run_forever("credential-sweep", stray.run_once, credential_sweep.EVERY_SECONDS),
         run_forever("task-retention", kept.run_once, task_retention.EVERY_SECONDS),
         run_forever(

@@ -13,10 +13,31 @@ FROM jsonb_to_recordset(%(rows)s::jsonb) AS new (
 );
 
 -- name: remove_environments
--- Deleting an environment takes its releases out of the ordinary routes, too.
-DELETE FROM release
-USING jsonb_to_recordset(%(rows)s::jsonb) AS old (id text)
-WHERE release.environment_id = old.id;
+-- Deleting an environment takes its releases out of the ordinary routes, too. That may be
+-- very many, for which no view is to wait: they are swept out later.
+INSERT INTO gone_environment (id)
+SELECT id FROM jsonb_to_recordset(%(rows)s::jsonb) AS old (id text);
+
+-- name: sweep
+-- What is left of environments that are gone, so many releases at a time.
+WITH swept AS (
+    DELETE FROM release AS old USING (
+        SELECT its.id
+        FROM gone_environment CROSS JOIN LATERAL (
+            SELECT id FROM release
+            WHERE environment_id = gone_environment.id
+            LIMIT %(limit)s
+        ) AS its
+        LIMIT %(limit)s
+    ) AS few
+    WHERE old.id = few.id
+    RETURNING old.id
+), forgotten AS (
+    DELETE FROM gone_environment WHERE NOT EXISTS (
+        SELECT FROM release WHERE environment_id = gone_environment.id
+    )
+)
+SELECT count(*) AS number FROM swept;
 
 -- name: releases_of_environment
 -- Newest first, and how many there are; with an empty page, one row without an id.

@@ -15,11 +15,11 @@ from domain.environment.events import Category, EnvironmentRetired
 from domain.event import Event
 from domain.person import ERASED
 from domain.project_events import DefaultChosen, EnvironmentsOrdered
-from projections.audit_sweep import AuditSweep
 from projections.storage.beside import Beside, RebuildError
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.rebuild import rebuild
+from projections.sweep import Sweep
 from projections.views import VIEWS
 from tests.projections.test_views import append
 from tests.support.builders import OWNER, registered
@@ -81,7 +81,7 @@ def test_who_left_the_order_as_it_was_deleted_has_none(
     append(own_journal_url, [*story, ordered(["a", "b"]), *end])
     while ViewStore(database).advance(VIEW, limit=batch):
         pass
-    asyncio.run(AuditSweep(ViewStore(database)).run_once())
+    asyncio.run(Sweep(ViewStore(database)).run_once())
     assert records(own_journal_url) == [(2, "b"), (3, "b"), (5, "b")]
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from projections import audit_sweep
+from projections import sweep as sweeping
 from projections.audit_log import sql
-from projections.audit_sweep import AuditSweep
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
+from projections.sweep import Sweep
 from tests.projections.plans import reads_of
 from tests.projections.test_audit_plans import FILL
 
@@ -70,9 +70,9 @@ def test_it_is_not_shown_any_more(log: psycopg.Connection) -> None:
 def test_its_records_are_swept_out_some_at_a_time(
     log: psycopg.Connection, own_journal_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_sweep, "AT_ONCE", EACH - 10)
+    monkeypatch.setattr(sweeping, "AT_ONCE", EACH - 10)
     with closing(Database(own_journal_url)) as database:
-        sweep = AuditSweep(ViewStore(database))
+        sweep = Sweep(ViewStore(database))
         assert asyncio.run(sweep.run_once()) == 0
         log.execute(REMOVE, {"rows": GONE})
         numbers = [asyncio.run(sweep.run_once()) for _ in range(4)]
