@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -93,6 +94,23 @@ def test_recovers_from_kill_9(postgres: EmbeddedPostgres) -> None:
         os.kill(postgres.pid, signal.SIGKILL)
         assert wait_for(lambda: postgres.exit_code is not None, 5)
         assert ask(postgres.start()) == 42
+
+
+def test_is_let_recover_however_long_that_takes(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it was ended, the next one would begin anew, and never come to an end."""
+    asked, may_go_on = postgres.folder / "asked", postgres.folder / "may-go-on"
+    waiting = f"touch {asked}; until test -e {may_go_on}; do sleep 0.01; done; false"
+    settings = {**postgres.settings, "restore_command": waiting}
+    monkeypatch.setattr(postgres, "settings", settings)
+    (postgres.folder / "data" / "recovery.signal").touch()
+    with ThreadPoolExecutor() as pool:
+        starting = pool.submit(postgres.start)
+        assert wait_for(asked.exists, 60)
+        monkeypatch.setattr("workers.embedded.postgres._START_SECONDS_MAX", 0)
+        may_go_on.touch()
+        assert ask(starting.result()) == 42
 
 
 def test_replaces_a_server_that_was_left_behind(postgres: EmbeddedPostgres) -> None:

@@ -22,6 +22,7 @@ from workers.embedded.process import (
 
 _SOCKET = ".s.PGSQL.5432"
 _START_SECONDS_MAX = 120
+_RECOVERING, _READY = "starting", "ready   "
 _SOCKET_LIMIT_BYTES = 107  # a kernel's limit on the path of a socket
 # The same for whoever asks: TMPDIR is another in another shell.
 SHORT = Path("/tmp")  # noqa: S108 - the folder in it is ours alone, or refused
@@ -63,13 +64,15 @@ class EmbeddedPostgres(ChildProcess):
     def start(self) -> str:
         """Run it, create what is missing, recover what a crash left; return the URL.
 
+        However long it recovers, it is let: the next one would begin with that anew.
         `ServerStartError` says why it did not start.
         """
-        deadline = time.monotonic() + _START_SECONDS_MAX
+        began = time.monotonic()
         if self.pid is None:
             self.launch()
-        while not self._is_ready():
-            if time.monotonic() > deadline:
+        while (status := self._status()) != _READY:
+            is_late = time.monotonic() - began > _START_SECONDS_MAX
+            if is_late and status != _RECOVERING:
                 self.kill()
                 raise self._failed(f"was not ready in {_START_SECONDS_MAX} s")
             if (code := self.exit_code) is not None:
@@ -106,13 +109,13 @@ class EmbeddedPostgres(ChildProcess):
             folder=Path("/"),
         )
 
-    def _is_ready(self) -> bool:
-        """Whether it says so in the file that `pg_ctl --wait`, too, goes by."""
+    def _status(self) -> str:
+        """What it says in the file that `pg_ctl --wait`, too, goes by; if it does."""
         try:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
-            return False
-        return lines[:1] == [str(self.pid)] and lines[7:8] == ["ready   "]
+            return ""
+        return "".join(lines[7:8]) if lines[:1] == [str(self.pid)] else ""
 
     def _last_words(self) -> str:
         with self.log.open("rb") as log:
