@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 
 from projections.storage.installation import InstallationId
 from workers.nats_client import SteadyClient, connect
+from workers.nats_servers import NatsServers
 
 Ring = Callable[[Collection[str]], None]
 
@@ -32,8 +33,10 @@ class Doorbell:
     Another process of the same `installation`: others may share that NATS.
     """
 
-    def __init__(self, url: str, installation: InstallationId, ring: Ring) -> None:
-        self._url = url
+    def __init__(
+        self, nats: NatsServers, installation: InstallationId, ring: Ring
+    ) -> None:
+        self._nats = nats
         self._installation = installation
         self._ring = ring
         self._client: Client | None = None
@@ -64,7 +67,7 @@ class Doorbell:
         client = self._client = SteadyClient()
         try:
             await connect(
-                client, self._url, when_closed=self._has_news.set, no_echo=True
+                client, self._nats, when_closed=self._has_news.set, no_echo=True
             )
             await client.subscribe(subject, cb=self._on_message)
             while True:

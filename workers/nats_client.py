@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from math import inf
 from time import monotonic
@@ -9,7 +10,9 @@ from typing import Any
 
 import structlog
 from nats.aio.client import Client
+from nats.errors import Error
 
+from workers.nats_servers import NatsServers
 from workers.nats_urls import credentials_in, nats_servers_from, secrets_in
 
 log = structlog.get_logger()
@@ -18,12 +21,45 @@ PING_SECONDS = 5
 TOLD_EVERY_SECONDS = 60
 
 
+class WithoutTls(Error):
+    """The server has no TLS, or somebody in between says so: it is told nothing."""
+
+    def __str__(self) -> str:
+        return "the server has no TLS"
+
+
 class SteadyClient(Client):
     """nats-py, which reads no further once it was sent a message that it cannot read.
 
-    It finds that out when two pings have stayed unanswered. Pinned with nats-py's minor
-    version, since the hook is its own.
+    It finds that out when two pings have stayed unanswered. Where TLS is asked for, it
+    takes a server's word that there is none, and sends it the token as it is. Pinned
+    with nats-py's minor version, since the hooks are its own.
     """
+
+    where: NatsServers
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """For each connection a new one: certificates are renewed meanwhile."""
+        return self.where.context()
+
+    async def _process_info(
+        self, info: dict[str, Any], initial_connection: bool = False
+    ) -> None:
+        if initial_connection and self._asks_for_tls:
+            if not (info.get("tls_required") or info.get("tls_available")):
+                assert self._transport is not None
+                self._transport.close()  # type: ignore[no-untyped-call]
+                raise WithoutTls
+            info["tls_required"] = True
+        await super()._process_info(info, initial_connection)
+
+    @property
+    def _asks_for_tls(self) -> bool:
+        """By hand: over WebSocket, that is `wss` and done with by now."""
+        assert self._current_server is not None
+        scheme = self._current_server.uri.scheme
+        return scheme == "tls" or (scheme == "nats" and self.where.has_files)
 
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
@@ -62,8 +98,8 @@ OUTAGE = Outage()
 
 
 async def connect(
-    client: Client,
-    url: str,
+    client: SteadyClient,
+    where: NatsServers,
     *,
     when_closed: Callable[[], None],
     when_back: Callable[[], None] = lambda: None,
@@ -71,8 +107,7 @@ async def connect(
 ) -> None:
     """Connect, however long NATS is away, and again whenever it has been.
 
-    `url` may be several, with commas between. `when_back` is called whenever it is
-    connected again.
+    `when_back` is called whenever it is connected again.
 
     `when_closed` is called once `client` has given up for good: nats-py does so at
     nearly every error that NATS tells of, such as an authentication that has expired
@@ -80,7 +115,8 @@ async def connect(
 
     `options` are further ones of nats-py.
     """
-    servers = nats_servers_from(url)
+    client.where = where
+    servers = nats_servers_from(where.url)
     secrets = secrets_in(servers)
 
     async def closed() -> None:

@@ -18,6 +18,7 @@ from domain.task.events import LOCAL
 from projections.storage.failures import is_url
 from projections.storage.keyring import Keyring
 from workers.events.limits import StreamLimits
+from workers.nats_servers import NatsServers, UnusableFile, servers_from
 from workers.nats_urls import nats_servers_from
 from workers.networks import Network, networks_from
 from workers.outgoing import check_url
@@ -75,7 +76,7 @@ class Settings(Struct, frozen=True):
     """
 
     database_url: str
-    nats_url: str
+    nats: NatsServers
     secret: bytes
     vault_keys: Keyring
     host: str = "127.0.0.1"
@@ -111,7 +112,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read and check everything at once; `SettingsError` names what is wrong."""
     return Settings(
         database_url=database_url_from(environment),
-        nats_url=_nats_url(environment),
+        nats=_nats(environment),
         secret=secret_from(environment),
         vault_keys=keyring_from(environment),
         host=environment.get("BERTH_HOST") or "127.0.0.1",
@@ -156,14 +157,17 @@ def database_url_from(environment: Mapping[str, str] = os.environ) -> str:
     return url
 
 
-def _nats_url(environment: Mapping[str, str]) -> str:
-    """`nats://token@one:4222,nats://token@two:4222`."""
+def _nats(environment: Mapping[str, str]) -> NatsServers:
+    """`nats://token@one:4222,nats://token@two:4222`, and files for TLS."""
     url = _required(environment, "BERTH_NATS_URL")
     try:
         nats_servers_from(url)
     except ValueError as error:
         raise SettingsError(f"BERTH_NATS_URL {error}") from None
-    return url
+    try:
+        return servers_from(url, environment)
+    except UnusableFile as error:
+        raise SettingsError(str(error)) from None
 
 
 def secret_from(environment: Mapping[str, str] = os.environ) -> bytes:

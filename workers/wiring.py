@@ -160,7 +160,7 @@ async def running(
         vault,
         Outgoing(settings.webhook_networks),
     )
-    relay = EventRelay(settings.nats_url, database, settings.events)
+    relay = EventRelay(settings.nats, database, settings.events)
     log_keys, replicas = LogKeys(secrets, vault), settings.events.replicas
     services = Services(
         settings=settings,
@@ -179,7 +179,7 @@ async def running(
         task_log=TaskLog(database),
         shelves=Shelves(database),
         dispatch=Dispatch(
-            settings.nats_url, secrets, journal, settings.task_types, replicas
+            settings.nats, secrets, journal, settings.task_types, replicas
         ),
         relay=relay,
         feed=Feed(EventsRead(database)),
@@ -218,7 +218,7 @@ def _always(services: Services) -> Sequence[Any]:
     """What every process runs: its writer, and both ways of being woken."""
     journal = services.journal
     here = services.dispatch.queues.installation
-    bell = Doorbell(services.settings.nats_url, here, services.ring)
+    bell = Doorbell(services.settings.nats, here, services.ring)
     journal.announce = partial(services.announce, bell)
     look = Lookout(services.reader.streams_since, services.found)
     given = services.settings.vault_keys.versions

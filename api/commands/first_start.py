@@ -24,6 +24,7 @@ from domain.clock import utc_now
 from domain.errors import Unauthenticated
 from domain.roles import Role
 from projections.storage.migrate import migrate
+from workers import nats_servers
 from workers.embedded import EmbeddedNats, EmbeddedPostgres, ServerStartError
 from workers.settings import database_url_from, from_environment
 from workers.supervisor import Command, Supervisor
@@ -61,6 +62,8 @@ def up(*, data_dir: DataDir = Path(".berth"), port: Port = 8080) -> None:
         if not os.environ.get("BERTH_NATS_URL"):
             nats = supervisor.keep(EmbeddedNats(data_dir / "nats", gives_way=True))
             environment["BERTH_NATS_URL"] = nats.url
+            # It is reached on this machine alone, and without TLS.
+            environment |= dict.fromkeys(nats_servers.FILES, "")
             nats_url = data_dir / NATS_URL
             _write(nats_url, nats.url)
         database_url = database_url_from(os.environ | environment)

@@ -72,7 +72,7 @@ def test_a_canary_that_is_planted_is_found(
     """Else the tests below could not fail."""
     planted = Canaries()
     needle = forms(planted.add("planted", unique("planted-secret")))[form]
-    nats_url = evidence.installation.settings.nats_url
+    nats_url = evidence.installation.settings.nats.url
     with Eavesdropper(nats_url) as ear:
         asyncio.run(publish(nats_url, needle))
     heard = [one for one in ear.heard if one[0] == "NATS planted"]

@@ -102,6 +102,11 @@ def test_it_is_ready_on_the_address_that_it_is_told(tmp_path: Path) -> None:
         assert said.startswith("Berth is ready: http://127.0.0.2:")
 
 
+def test_a_nats_of_its_own_needs_no_files_of_anothers(tmp_path: Path) -> None:
+    with up(tmp_path / "data", BERTH_NATS_CA_FILE=f"{tmp_path / 'missing'}") as said:
+        assert "URL of NATS:" in said
+
+
 def test_a_lost_key_of_the_vault_is_asked_for_and_not_made_up_anew(
     folder: Path,
 ) -> None:

@@ -173,7 +173,7 @@ def check_outlets(
             return False
         known = [*notes_in(text)]
         told = [request.body.decode() for request in hook.requests]
-        in_nats = last_in_nats(own.settings.nats_url, newest.origin)
+        in_nats = last_in_nats(own.settings.nats.url, newest.origin)
         return bool(told) and known[-1] == told[-1] == in_nats
 
     until(have_it, SEALED_SECONDS_MAX)

@@ -67,7 +67,7 @@ def served(installation: Installation) -> Iterator[Api]:
     with installation.api("elsewhere-api", **SERVED) as process:
         process.caller(Role.OWNER).repository()
         with installation.berth("worker", name="elsewhere-worker", **SERVED):
-            nobody = Worker(installation.settings.nats_url, "")
+            nobody = Worker(installation.settings.nats.url, "")
             until(lambda: answers(nobody))
             yield process
 
@@ -91,7 +91,7 @@ def token(ci: Caller) -> Json:
 
 @pytest.fixture
 def renderer(installation: Installation, token: Json) -> Worker:
-    return Worker(installation.settings.nats_url, token["token"])
+    return Worker(installation.settings.nats.url, token["token"])
 
 
 def task(ci: Caller, **body: Any) -> str:
@@ -147,7 +147,7 @@ def test_an_attempt_is_its_holders_alone(
 ) -> None:
     mine = renderer.begun(task(ci))
     other = Worker(
-        installation.settings.nats_url, served.caller(Role.APPLICATION).token
+        installation.settings.nats.url, served.caller(Role.APPLICATION).token
     )
     for what in "heartbeat", "complete", "cancelled", "abandon":
         is_refused(other.ask(what, mine), 403, "NOT_YOUR_ATTEMPT")
@@ -159,7 +159,7 @@ def test_a_token_counts_as_it_does_over_http(
     installation: Installation, served: Api, ci: Caller, renderer: Worker, token: Json
 ) -> None:
     operation = task(ci)
-    url = installation.settings.nats_url
+    url = installation.settings.nats.url
     member = Worker(url, served.caller(Role.MEMBER).token)
     is_refused(member.start(operation), 403, "FORBIDDEN")
     for bearer in "", "nonsense", token["token"][:-1] + "!":
@@ -228,7 +228,7 @@ def test_what_makes_no_sense_is_told_so(
 
 
 def node(installation: Installation, package: Path, token: Json) -> Command:
-    return example(package, installation.settings.nats_url, token["token"], TYPE)
+    return example(package, installation.settings.nats.url, token["token"], TYPE)
 
 
 def test_the_example_does_fails_and_stops_as_it_should(

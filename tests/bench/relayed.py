@@ -28,6 +28,7 @@ from workers.events.message import Message, message_of
 from workers.events.relay import EventRelay
 from workers.events.stream import NAME
 from workers.loop import end
+from workers.nats_servers import NatsServers
 
 MIB = 1 << 20
 COPY: LiteralString = """
@@ -68,7 +69,7 @@ async def relay(url: str, nats_url: str, count: int) -> float:
     All of it: to connect, to make the stream, to read and to publish.
     """
     with closing(Database(url, pool_max=2, durable=False)) as database:
-        relay = EventRelay(nats_url, database, StreamLimits())
+        relay = EventRelay(NatsServers(nats_url), database, StreamLimits())
 
         async def is_done() -> bool:
             return relay.tail.position >= count

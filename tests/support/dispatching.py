@@ -30,6 +30,7 @@ from projections.storage.journal import StoredJournal
 from projections.storage.mapper import recorded
 from workers.doorbell import Doorbell
 from workers.loop import end, run_forever
+from workers.nats_servers import NatsServers
 from workers.running.assignment import (
     Assignment,
     Cancelled,
@@ -243,13 +244,14 @@ async def hall(
     """A process with everything running but workers."""
     database = Database(database_url, pool_max=2, durable=False)
     journal = StoredJournal(Appender(Database(database_url, name="journal")))
-    dispatch = Dispatch(nats_url, database, journal, queues, replicas)
+    nats = NatsServers(nats_url)
+    dispatch = Dispatch(nats, database, journal, queues, replicas)
 
     def ring(streams: Any) -> None:
         journal.ring(streams)
         dispatch.nudge(streams)
 
-    bell = Doorbell(nats_url, dispatch.queues.installation, ring)
+    bell = Doorbell(nats, dispatch.queues.installation, ring)
 
     def announce(streams: Any) -> None:
         bell.announce(streams)

@@ -16,6 +16,7 @@ from tests.support.servers import Servers
 from workers import doorbell
 from workers.doorbell import NAMELESS_EVERY_SECONDS, Doorbell
 from workers.loop import end, run_forever
+from workers.nats_servers import NatsServers
 
 BURST = 200
 RETRY_SECONDS = 0.01
@@ -29,7 +30,7 @@ class Process:
     def __init__(self, url: str, installation: str) -> None:
         self.heard: list[list[str]] = []
         self._installation = installation
-        self.bell = Doorbell(url, self.its, self.hear)
+        self.bell = Doorbell(NatsServers(url), self.its, self.hear)
 
     async def its(self) -> str:
         return self._installation

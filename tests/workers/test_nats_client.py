@@ -22,6 +22,7 @@ from workers.embedded import EmbeddedNats
 from workers.embedded.process import wait_for
 from workers.loop import end
 from workers.nats_client import Outage, SteadyClient, connect
+from workers.nats_servers import NatsServers
 
 AWAY, BACK = "NATS cannot be reached", "NATS is reached again"
 
@@ -63,9 +64,9 @@ def test_however_often_and_many_try_it_is_told_once(
     tmp_path: Path, tries: Counting
 ) -> None:
     async def trial(server: EmbeddedNats) -> list[Any]:
-        one, two = Client(), Client()
+        one, two = SteadyClient(), SteadyClient()
         for client in one, two:
-            await connect(client, server.url, when_closed=lambda: None)
+            await connect(client, NatsServers(server.url), when_closed=lambda: None)
         with capture_logs() as logs:
             server.stop()
             await until(logs, AWAY)
@@ -95,7 +96,9 @@ def test_what_is_away_from_the_start_is_told_and_no_secret(
 
     async def trial(url: str) -> list[Any]:
         with capture_logs() as logs:
-            connecting = connect(Client(), url, when_closed=lambda: None)
+            connecting = connect(
+                SteadyClient(), NatsServers(url), when_closed=lambda: None
+            )
             trying = asyncio.create_task(connecting)
             await until(logs, AWAY, times=3)
             await end(trying)
@@ -109,13 +112,13 @@ def test_what_is_away_from_the_start_is_told_and_no_secret(
 
 
 def test_what_an_error_says_of_a_url_is_without_its_secrets() -> None:
-    class Odd(Client):
+    class Odd(SteadyClient):
         async def connect(self, servers: Any, **options: Any) -> None:  # type: ignore[override]
             await options["error_cb"](OSError(f"no way to {servers}"))
 
     async def trial() -> None:
         url = "ws://ada:5Aep861@one,ws://6Cep861@two"
-        await connect(Odd(), url, when_closed=lambda: None)
+        await connect(Odd(), NatsServers(url), when_closed=lambda: None)
 
     with capture_logs() as logs:
         asyncio.run(trial())
@@ -127,8 +130,8 @@ def test_when_the_one_server_that_was_named_is_killed_another_one_is_taken(
     tmp_path: Path,
 ) -> None:
     async def trial() -> None:
-        client, named = Client(), cluster.servers[0]
-        await connect(client, named.url, when_closed=lambda: None)
+        client, named = SteadyClient(), cluster.servers[0]
+        await connect(client, NatsServers(named.url), when_closed=lambda: None)
         await holds(lambda: len(client.discovered_servers) >= SERVERS - 1)
         await asyncio.to_thread(named.kill)
         await holds(lambda: client.stats["reconnects"] > 0)
@@ -141,9 +144,9 @@ def test_when_the_one_server_that_was_named_is_killed_another_one_is_taken(
 
 def test_a_token_with_a_slash_is_written_as_in_any_url(tmp_path: Path) -> None:
     async def trial(url: str) -> None:
-        client = Client()
+        client = SteadyClient()
         async with asyncio.timeout(30):
-            await connect(client, url, when_closed=lambda: None)
+            await connect(client, NatsServers(url), when_closed=lambda: None)
         await client.close()
 
     told = json.dumps({"authorization": {"token": "a/b@c"}})
@@ -184,7 +187,7 @@ def test_a_message_that_cannot_be_read_does_not_keep_others_from_being_heard(
 
     async def scene() -> bytes:
         client, sender = SteadyClient(), Client()
-        await connect(client, servers.nats_url, when_closed=lambda: None)
+        await connect(client, NatsServers(servers.nats_url), when_closed=lambda: None)
         await sender.connect(servers.nats_url)
         try:
             heard = await client.subscribe(f"{place}.*")

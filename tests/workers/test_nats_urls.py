@@ -40,7 +40,7 @@ BAD = (
 
 @pytest.mark.parametrize("url", GOOD)
 def test_whatever_nats_py_takes_is_taken(url: str) -> None:
-    assert settings(BERTH_NATS_URL=url).nats_url == url
+    assert settings(BERTH_NATS_URL=url).nats.url == url
     Client()._setup_server_pool(nats_servers_from(url))
 
 

@@ -14,6 +14,7 @@ from tests.support.client import Caller
 from tests.support.running import HOST, Installation, free_port, until
 from workers.doorbell import Doorbell
 from workers.loop import end
+from workers.nats_servers import NatsServers
 from workers.tasks.broker import Broker
 
 # Somewhere among these, the connection is refused just as the cancellation comes.
@@ -43,7 +44,8 @@ def nats_url(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_a_cancellation_that_is_lost_is_not_the_last(nats_url: str, part: str) -> None:
     async def stopping() -> None:
         for steps in range(STEPS_MAX):
-            bell, broker = Doorbell(nats_url, here, lambda _: None), Broker(nats_url)
+            nats = NatsServers(nats_url)
+            bell, broker = Doorbell(nats, here, lambda _: None), Broker(nats)
             run: Run = broker.run if part == "broker" else bell.run
             task = asyncio.ensure_future(run())
             for _ in range(steps):

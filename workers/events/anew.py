@@ -19,7 +19,7 @@ async def make_anew(settings: Settings) -> None:
 
     `StreamRefused` if it is another installation's, or NATS does not answer.
     """
-    broker = Broker(settings.nats_url)
+    broker = Broker(settings.nats)
     connecting = asyncio.create_task(broker.run())
     try:
         with closing(Database(settings.database_url)) as database:

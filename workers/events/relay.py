@@ -17,6 +17,7 @@ from workers.events.message import message_of
 from workers.events.publishing import Overtaken, batches, publish
 from workers.events.stream import NAME, EventStream, StreamRefused
 from workers.loop import run_forever
+from workers.nats_servers import NatsServers
 from workers.tasks.broker import Broker, BrokerUnavailable
 
 log = structlog.get_logger()
@@ -33,8 +34,10 @@ NEWER = "the journal has events of a kind that only a newer version of Berth kno
 class EventRelay:
     """The stream says how far it has got; the tail's place is but where to start."""
 
-    def __init__(self, nats_url: str, database: Database, limits: StreamLimits) -> None:
-        self.broker = Broker(nats_url)
+    def __init__(
+        self, nats: NatsServers, database: Database, limits: StreamLimits
+    ) -> None:
+        self.broker = Broker(nats)
         self.broker.when_back.append(self._doubt)
         self.stream = EventStream(self.broker, database, limits)
         events = get_args(AnyEvent)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from nats.js import JetStreamContext
 
 from workers.nats_client import connect
+from workers.nats_servers import NatsServers
 from workers.tasks.batch_client import BatchClient
 
 ANSWER_SECONDS_MAX = 1.5
@@ -23,9 +24,9 @@ class Broker:
     `when_back` is called at each connection after the first.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, nats: NatsServers) -> None:
         self.when_back: list[Callable[[], None]] = []
-        self._url = url
+        self._nats = nats
         self._client: BatchClient | None = None
         self._jetstream: JetStreamContext | None = None
         self._connected = asyncio.Event()
@@ -55,7 +56,7 @@ class Broker:
         client, closed = BatchClient(), asyncio.Event()
         try:
             await connect(
-                client, self._url, when_closed=closed.set, when_back=self._tell
+                client, self._nats, when_closed=closed.set, when_back=self._tell
             )
             self._client = client
             self._jetstream = client.jetstream(timeout=ANSWER_SECONDS_MAX)

@@ -12,6 +12,7 @@ from projections.storage.installation import Installation
 from projections.storage.journal import StoredJournal
 from projections.storage.tail import Tail
 from workers.loop import run_forever
+from workers.nats_servers import NatsServers
 from workers.tasks import relay
 from workers.tasks.broker import Broker
 from workers.tasks.owning import OwnStreams
@@ -26,13 +27,13 @@ class Dispatch:
 
     def __init__(
         self,
-        nats_url: str,
+        nats: NatsServers,
         database: Database,
         journal: StoredJournal,
         queues: Collection[str] = (),
         replicas: int = 1,
     ) -> None:
-        self.broker = Broker(nats_url)
+        self.broker = Broker(nats)
         here = Installation(database).id
         streams = OwnStreams(replicas)
         self.queues = TaskQueues(self.broker, here, (LOCAL, *queues), streams)

@@ -24,6 +24,7 @@ from workers.events.limits import StreamLimits
 from workers.events.relay import EventRelay
 from workers.events.stream import NAME
 from workers.loop import end
+from workers.nats_servers import NatsServers
 from workers.tasks.broker import BrokerUnavailable
 
 UNLIMITED = StreamLimits()
@@ -98,7 +99,7 @@ async def relaying(
     url: str, nats_url: str, limits: StreamLimits = UNLIMITED
 ) -> AsyncIterator[Stage]:
     with closing(Database(url, pool_max=2, durable=False)) as database:
-        relay = EventRelay(nats_url, database, limits)
+        relay = EventRelay(NatsServers(nats_url), database, limits)
         tasks = [asyncio.create_task(loop) for loop in relay.loops()]
         try:
             await relay.broker.connected()

@@ -25,6 +25,7 @@ from workers.events.publishing import _publish_all_but_last
 from workers.events.relay import TAIL, EventRelay
 from workers.events.stream import NAME
 from workers.loop import end
+from workers.nats_servers import NatsServers
 
 KNOWN = 10
 
@@ -33,7 +34,7 @@ KNOWN = 10
 async def idle(url: str, nats_url: str) -> AsyncIterator[Stage]:
     """A relay that follows nothing: it publishes what it is handed."""
     with closing(Database(url, pool_max=2, durable=False)) as database:
-        relay = EventRelay(nats_url, database, UNLIMITED)
+        relay = EventRelay(NatsServers(nats_url), database, UNLIMITED)
         connection = asyncio.create_task(relay.broker.run())
         try:
             await relay.broker.connected()

@@ -27,6 +27,7 @@ from tests.workers.events.stage import story
 from tests.workers.outgoing.setting import sending
 from workers.embedded import EmbeddedNats
 from workers.loop import end, run_forever
+from workers.nats_servers import NatsServers
 from workers.sealing.file import FileOutlet, notes_in
 from workers.sealing.nats import STREAM, NatsOutlet
 from workers.sealing.outlet import Outlet, OutletUnavailable
@@ -65,7 +66,7 @@ async def running(
 async def nats_outlet(
     nats: EmbeddedNats, stage: Stage, replicas: int = 1
 ) -> AsyncIterator[NatsOutlet]:
-    broker = Broker(nats.url)
+    broker = Broker(NatsServers(nats.url))
     connecting = asyncio.create_task(run_forever("broker", broker.run, 0.1))
     try:
         await broker.connected()

@@ -15,6 +15,7 @@ from tests.support.dispatching import until
 from tests.support.flushed import flushed
 from tests.support.servers import Servers
 from workers.loop import end
+from workers.nats_servers import NatsServers
 from workers.tasks.broker import Broker
 from workers.tasks.line import Headers, WorkerLine, line_of
 
@@ -24,7 +25,7 @@ QUESTIONS = 20
 @asynccontextmanager
 async def answering(url: str, *installations: str) -> AsyncIterator[Broker]:
     """A line for each, which answers with its installation's id and what was asked."""
-    broker = Broker(url)
+    broker = Broker(NatsServers(url))
 
     def line(installation: str) -> WorkerLine:
         async def here() -> str:

@@ -14,6 +14,7 @@ from domain.ids import new_id
 from domain.task.events import LOCAL, Priority
 from tests.support.servers import Servers
 from workers.loop import end
+from workers.nats_servers import NatsServers
 from workers.tasks.broker import Broker
 from workers.tasks.pull import Pull
 from workers.tasks.queues import Ready, TaskQueues, priority_of
@@ -53,7 +54,7 @@ async def of_the_tests() -> str:
 
 @asynccontextmanager
 async def bench(servers: Servers) -> AsyncIterator[Bench]:
-    broker = Broker(servers.nats_url)
+    broker = Broker(NatsServers(servers.nats_url))
     running = asyncio.create_task(broker.run())
     await broker.connected()
     queues = TaskQueues(broker, of_the_tests)
