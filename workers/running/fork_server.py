@@ -109,7 +109,10 @@ class ForkServer:
         key = (assignment.operation_id, assignment.attempt)
         if key in self._runs:
             raise ValueError(f"{assignment} runs here already")
-        run = Run(self._with_timeout(assignment), listener, self._grace_seconds)
+        try:
+            run = Run(self._with_timeout(assignment), listener, self._grace_seconds)
+        except OSError as error:
+            return Failed(FailureKind.NOT_BEGUN, f"the worker has no room: {error}")
         self._runs[key] = run
         try:
             ending = await run.carry_out(self._hand_over)

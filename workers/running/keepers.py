@@ -85,15 +85,21 @@ class Keepers:
                 self._idle.append(keeper)
 
     def _fork(self) -> None:
+        """One more, unless there is no room for it just now."""
+        try:
+            self._fork_one()
+        except OSError as error:
+            sys.stderr.write(f"no process for a task: {error}\n")
+            time.sleep(_AGAIN_SECONDS)
+
+    def _fork_one(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 keeper = os.fork()
-            except OSError as error:
+            except OSError:
                 ours.close()
-                sys.stderr.write(f"no process for a task: {error}\n")
-                time.sleep(_AGAIN_SECONDS)
-                return
+                raise
             if keeper == 0:
                 for other in (self._worker, ours, *self._links.values()):
                     other.close()
@@ -106,8 +112,9 @@ class Keepers:
         with suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
                 self._forget(ended[0])
-        for child in set(children()) - self._links.keys():
-            kill(child)
+        with suppress(OSError):  # no more files can be opened to look at them
+            for child in set(children()) - self._links.keys():
+                kill(child)
 
     def _forget(self, keeper: int) -> None:
         link = self._links.pop(keeper, None)

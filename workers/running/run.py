@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 import structlog
@@ -29,6 +29,7 @@ from workers.running.task_line import TaskLine
 
 log = structlog.get_logger()
 HandOver = Callable[[list[int]], Awaitable[None]]
+Pair = tuple[socket.socket, socket.socket]
 # A fork server that ended is back within a second, or something is wrong with it; and
 # with one that took a task, and has nobody say so.
 HAND_OVER_SECONDS_MAX: Final = 30
@@ -49,11 +50,13 @@ class Run:
     def __init__(
         self, assignment: Assignment, listener: Listener, grace_seconds: float
     ) -> None:
+        """`OSError` if this process, or the system, can open no more files."""
         self._assignment = assignment
         self._grace_seconds = grace_seconds
         self._masks = Masks()
         self._conversation = Conversation(assignment, listener, self._masks)
-        self._channel, self._keepers_channel = socket.socketpair()
+        channel, self._line, self._output = _connections()
+        self._channel, self._keepers_channel = channel
         self._channel.setblocking(False)
         self._stopped: Ending | None = None
         self._keeper: int | None = None  # its process
@@ -79,8 +82,8 @@ class Run:
 
     async def carry_out(self, hand_over: HandOver) -> Ending:
         """Give the descriptors to a fork server, and see the task to its end."""
-        ours, theirs = socket.socketpair()
-        reading, writing = os.pipe()
+        ours, theirs = self._line
+        reading, writing = self._output
         with self._keepers_channel, theirs:
             try:
                 async with self._patience:
@@ -202,6 +205,20 @@ class Run:
     def _later(self, seconds: float, do: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_later(seconds, do))
+
+
+def _connections() -> tuple[Pair, Pair, tuple[int, int]]:
+    """To a task's keeper, and to the task itself; and what it writes: all, or none."""
+    with ExitStack() as opened:
+        to_keeper, to_task = _pair(opened), _pair(opened)
+        written = os.pipe()
+        opened.pop_all()
+    return to_keeper, to_task, written
+
+
+def _pair(opened: ExitStack) -> Pair:
+    one, other = socket.socketpair()
+    return opened.enter_context(one), opened.enter_context(other)
 
 
 async def _reader_of(pipe: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:

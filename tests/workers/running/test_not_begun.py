@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -53,6 +56,62 @@ def test_where_no_process_can_be_had_for_it_a_task_has_not_begun(
     assert isinstance(without, Failed)
     assert without.kind == FailureKind.NOT_BEGUN
     assert ended == Completed({})
+
+
+STANDARD = 3  # descriptors, which every process has
+
+
+@contextmanager
+def no_more_files(left: int) -> Iterator[None]:
+    """This process may open `left` more inside."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + left, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("left", [0, 2, 4])
+def test_where_the_worker_can_open_no_more_files_a_task_has_not_begun(
+    left: int,
+) -> None:
+    async def scene() -> list[Ending]:
+        async with server() as forking:
+            with no_more_files(left):
+                without = await forking.run(assigned("echo"), Ear())
+            return [without, await forking.run(assigned("echo"), Ear())]
+
+    without, ended = asyncio.run(scene())
+    assert isinstance(without, Failed)
+    assert without.kind == FailureKind.NOT_BEGUN
+    assert ended == Completed({})
+
+
+def test_where_the_fork_server_can_open_no_more_files_it_stays() -> None:
+    async def scene() -> list[object]:
+        async with server() as forking:
+            pid = forking.pid
+            assert pid
+            await forking.run(assigned("echo"), Ear())
+            process = psutil.Process(pid)
+            before = process.rlimit(psutil.RLIMIT_NOFILE)
+            process.rlimit(psutil.RLIMIT_NOFILE, (STANDARD, before[1]))
+            for keeper in process.children():
+                keeper.kill()
+            without = await forking.run(assigned("echo"), Ear())
+            process.rlimit(psutil.RLIMIT_NOFILE, before)
+            while (ended := await forking.run(assigned("echo"), Ear())) == without:
+                pass
+            return [without, ended, forking.pid == pid]
+
+    without, ended, is_the_same = asyncio.run(scene())
+    assert isinstance(without, Failed)
+    assert without.kind == FailureKind.NOT_BEGUN
+    assert ended == Completed({})
+    assert is_the_same
 
 
 def test_one_that_stands_still_does_not_keep_a_task_for_ever(
