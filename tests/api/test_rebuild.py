@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from typing import LiteralString
 
 import pytest
 
@@ -90,11 +91,11 @@ def came_out_the_same(
         store = ViewStore(database)
         swept(url)
         _, tip, checkpoint = store.lag(view.name)
-        before = rows(installation, view)
+        before = shown(installation, view)
         with installation.berth("rebuild", view.name) as command:
             until(lambda: command.exit_code is not None)
         swept(url)
-        after = rows(installation, view)
+        after = shown(installation, view)
         if not checkpoint == tip == store.lag(view.name).tip:
             return False
     assert after == before
@@ -102,17 +103,13 @@ def came_out_the_same(
     return True
 
 
-def rows(installation: Installation, view: View) -> Sequence[Sequence[str]]:
-    """Of each table, in an order of their own."""
-    return [
-        sorted(
-            str(found["row"])
-            for found in installation.query(
-                f"SELECT to_jsonb(t) AS row FROM {table} AS t"
-            )
-        )
-        for table in view.tables
-    ]
+def shown(installation: Installation, view: View) -> Sequence[Sequence[str]]:
+    return [rows(installation, table) for table in view.tables]
+
+
+def rows(installation: Installation, table: LiteralString) -> Sequence[str]:
+    found = installation.query(f"SELECT to_jsonb(t) AS row FROM {table} AS t")
+    return sorted(str(row) for row in found)
 
 
 def facts(owner: Caller, environment: Json) -> Json:
