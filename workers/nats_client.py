@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from nats.aio.client import Client
+from nats.aio.transport import TcpTransport
 from nats.errors import Error
 
 from workers.nats_servers import NatsServers
@@ -48,11 +49,25 @@ class SteadyClient(Client):
     ) -> None:
         if initial_connection and self._asks_for_tls:
             if not (info.get("tls_required") or info.get("tls_available")):
-                assert self._transport is not None
-                self._transport.close()  # type: ignore[no-untyped-call]
                 raise WithoutTls
             info["tls_required"] = True
         await super()._process_info(info, initial_connection)
+
+    async def _attempt_reconnect(self) -> None:
+        """With no farewell: TLS waits 30 s for that of a server that is gone."""
+        self._hang_up()
+        await super()._attempt_reconnect()
+
+    async def _connect_to_server(self, s: Any) -> None:
+        """nats-py leaves a connection open of which nothing came."""
+        self._hang_up()
+        await super()._connect_to_server(s)
+
+    def _hang_up(self) -> None:
+        if isinstance(self._transport, TcpTransport):
+            writer = self._transport._io_writer  # noqa: SLF001 - the hook is its own
+            if writer is not None:
+                writer.transport.abort()
 
     @property
     def _asks_for_tls(self) -> bool:

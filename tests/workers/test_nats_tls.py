@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -201,4 +203,24 @@ def test_what_is_renewed_meanwhile_is_taken_at_the_next_connection(
             assert client.is_connected
 
     with nats(tmp_path, authority, verify=True) as server:
+        asyncio.run(trial(server))
+
+
+def test_a_server_that_has_gone_silent_is_left_without_a_farewell(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of TLS would be waited for, and meanwhile no other server be looked for."""
+    monkeypatch.setattr(nats_client, "PING_SECONDS", 0.1)
+
+    async def trial(server: SecureNats) -> None:
+        async with connected(server.servers()):
+            os.kill(server.pid or 0, signal.SIGSTOP)
+            try:
+                with capture_logs() as logs:
+                    await holds(lambda: AWAY in str(logs))
+            finally:
+                os.kill(server.pid or 0, signal.SIGCONT)
+            assert "shutdown" not in str(logs)
+
+    with nats(tmp_path, authority) as server:
         asyncio.run(trial(server))
