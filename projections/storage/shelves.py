@@ -5,7 +5,8 @@ A shelf is a partition, so that to drop what is old costs the same however much 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, LiteralString
@@ -27,7 +28,7 @@ INSERT INTO kept_shelf AS known (kind, oldest) VALUES (%s, %s)
 ON CONFLICT (kind) DO UPDATE SET oldest = excluded.oldest
 WHERE known.oldest < excluded.oldest
 """
-OLD: LiteralString = """
+OLDEST: LiteralString = """
 SELECT relname AS name
 FROM pg_inherits
 JOIN pg_class ON pg_class.oid = inhrelid
@@ -35,6 +36,7 @@ JOIN kept_shelf ON starts_with(relname, %(parent)s || '_' || kind || '_')
 WHERE inhparent = format('public.%%I', %(parent)s::text)::regclass
     AND relname < %(parent)s || '_' || oldest
 ORDER BY relname
+LIMIT 1
 """
 # Of these recurring tasks, no instance lies on any shelf any more.
 FORGET: LiteralString = """
@@ -80,9 +82,14 @@ class Shelves:
         when the view is built anew or more is to be kept from now on. Recurring tasks
         go when the last of what they fired has gone.
         """
-        return await in_thread(self._keep, days)
+        await in_thread(self._prepare, days)
+        number = 0
+        for parent in sorted({*PARENTS.values()}):
+            while await in_thread(self._drop_oldest, parent):
+                number += 1
+        return number
 
-    def _keep(self, days: Mapping[Kind, int]) -> int:
+    def _prepare(self, days: Mapping[Kind, int]) -> None:
         with self._database.transaction(commit=True) as cursor:
             [found] = cursor.execute(TODAY).fetchall()
             today: date = found["today"]
@@ -93,18 +100,24 @@ class Shelves:
             ends = [days[kind] for kind in ENDS if kind in days]
             if ends:
                 cursor.execute(FORGET, [today - timedelta(days=max(ends))])
-        with self._database.transaction(commit=True) as cursor:
-            cursor.execute(BE_QUICK)
-            # Nobody puts anything on a shelf while it is being dropped.
-            self._store.turn(cursor, VIEW)
+        with self._turn() as cursor:
             for kind, kept in days.items():
                 oldest = shelf_of(kind, today - timedelta(days=kept))
                 cursor.execute(KEEP, [kind, oldest])
-            return sum(_drop(cursor, parent) for parent in sorted({*PARENTS.values()}))
 
+    def _drop_oldest(self, parent: str) -> bool:
+        """Each by itself: hundreds at once would keep every reader away for long."""
+        with self._turn() as cursor:
+            found = cursor.execute(OLDEST, {"parent": parent}).fetchall()
+            for shelf in found:
+                name = Identifier("public", shelf["name"])
+                cursor.execute(SQL("DROP TABLE {}").format(name))
+        return bool(found)
 
-def _drop(cursor: Cursor[Any], parent: str) -> int:
-    found = cursor.execute(OLD, {"parent": parent}).fetchall()
-    for shelf in found:
-        cursor.execute(SQL("DROP TABLE {}").format(Identifier("public", shelf["name"])))
-    return len(found)
+    @contextmanager
+    def _turn(self) -> Iterator[Cursor[Any]]:
+        """Nobody puts anything on a shelf meanwhile."""
+        with self._database.transaction(commit=True) as cursor:
+            cursor.execute(BE_QUICK)
+            self._store.turn(cursor, VIEW)
+            yield cursor

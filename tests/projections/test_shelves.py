@@ -14,6 +14,7 @@ from eventsourcing.persistence import JSONTranscoder
 from psycopg.rows import dict_row
 
 from domain.clock import utc_now
+from domain.errors import JournalUnavailable
 from domain.event import Event
 from domain.record import Recorded, origin_of
 from domain.roles import Role
@@ -128,6 +129,23 @@ def test_what_is_old_is_dropped_by_the_day_and_failures_are_kept_longer(
         pass
     assert kept(own_journal_url) == ["0", "1", "3", "4", "7"]
     assert query(own_journal_url, "SELECT operation_id FROM task") == []
+
+
+def test_each_shelf_is_dropped_by_itself(
+    own_journal_url: str, database: Database
+) -> None:
+    for number, days in enumerate((12, 11, 10)):
+        append(own_journal_url, ended(number, ago(days), DONE))
+    while ViewStore(database).advance(task_board):
+        pass
+    retention = TaskRetention(Shelves(database), 7, 30)
+    with psycopg.connect(own_journal_url) as reader:
+        reader.execute(f"SELECT FROM ended_task_completed_{ago(10):%Y%m%d}".encode())
+        with pytest.raises(JournalUnavailable):
+            asyncio.run(retention.run_once())
+        assert kept(own_journal_url) == ["2"]
+    assert asyncio.run(retention.run_once()) == 1
+    assert kept(own_journal_url) == []
 
 
 def test_what_was_dropped_does_not_come_back_when_more_is_to_be_kept(
