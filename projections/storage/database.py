@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 from eventsourcing.persistence import PersistenceError
@@ -15,6 +15,8 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool.base import AttemptWithBackoff
 
+from domain.errors import JournalUnavailable
+
 if TYPE_CHECKING:
     from projections.storage.subjects import Subjects
 
@@ -22,6 +24,15 @@ CONNECT_TIMEOUT_SECONDS = 4
 LOCK_TIMEOUT_MS = 4_000
 STATEMENT_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_MS = 2_000
+LOCK_TIMEOUT: LiteralString = (
+    "SELECT setting::int AS ms FROM pg_settings WHERE name = 'lock_timeout'"
+)
+# Behind one that gives each transaction another session, statements that were prepared
+# get each other's parameters, and locks of a session are two processes' at once.
+POOLED = (
+    "a pooler is in between that drops the settings of a connection, such as PgBouncer:"
+    " connect to PostgreSQL itself"
+)
 
 # A pool that lost the database tries again after 1 s, then 2, 4, 8, ...: so late must
 # nobody be once it is back.
@@ -92,8 +103,18 @@ class Database(PostgresDatastore):
             raise
 
     def connect(self) -> Connection[DictRow]:
-        """A connection beside the pool, which commits when it is told to."""
-        return psycopg.connect(**self._params, autocommit=True, row_factory=dict_row)
+        """A connection beside the pool, which commits when it is told to.
+
+        `JournalUnavailable` if what it asks for does not reach PostgreSQL.
+        """
+        connection = psycopg.connect(
+            **self._params, autocommit=True, row_factory=dict_row
+        )
+        [row] = connection.execute(LOCK_TIMEOUT)
+        if row["ms"] != LOCK_TIMEOUT_MS:
+            connection.close()
+            raise JournalUnavailable(POOLED)
+        return connection
 
     async def connect_async(self) -> AsyncConnection:
         """The same, for the event loop."""

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from projections.storage.database import POOLED
 from projections.storage.log.signing import new_private_key, public_half
 from tests.support.loaded import said
+from tests.support.pooler import pooler
 from tests.support.running import Installation
 from tests.support.servers import Servers, fresh_database, named_database
 
@@ -74,3 +76,13 @@ def test_a_password_in_the_name_of_a_database_is_not_told(
     url = named_database(empty, "berth:5Aep861@host")
     variables = installation.environment | {"BERTH_DATABASE_URL": url}
     assert said(command, **variables) == (1, "berth: the database does not answer\n")
+
+
+@pytest.mark.parametrize("words", [["api"], ["worker"], ["rebuild", "audit_log"]])
+def test_a_pooler_that_drops_what_berth_asks_for_is_refused(
+    installation: Installation, words: Sequence[str]
+) -> None:
+    """It may as well give one process's session to another."""
+    with pooler(installation.environment["BERTH_DATABASE_URL"]) as url:
+        variables = installation.environment | {"BERTH_DATABASE_URL": url}
+        assert said(*words, **variables) == (1, f"berth: {POOLED}\n")
