@@ -21,9 +21,12 @@ MALLORY = Caller(
 PLACE = new_id()
 
 
-def asking(environment_id: str = PLACE, ip: str = "10.0.0.1") -> Connection:
-    """A request of Mallory's about the environment."""
-    caller = replace(MALLORY, actor=replace(MALLORY.actor, ip=ip))
+def asking(
+    environment_id: str = PLACE, ip: str = "10.0.0.1", application: str | None = None
+) -> Connection:
+    """A request of Mallory's about the environment, or of an application's."""
+    actor = replace(MALLORY.actor, ip=ip, application=application)
+    caller = replace(MALLORY, actor=actor)
     scope: Any = {
         "type": "http",
         "method": "POST",
@@ -35,13 +38,13 @@ def asking(environment_id: str = PLACE, ip: str = "10.0.0.1") -> Connection:
     return ASGIConnection(scope)
 
 
-def unknown(ip: str) -> Connection:
-    """A request without a token."""
+def unknown(ip: str, environment_id: str | None = None) -> Connection:
+    """A request without a token, perhaps about an environment."""
     scope: Any = {
         "type": "http",
         "method": "GET",
         "path": "/sfp/api/environments",
-        "path_params": {},
+        "path_params": {"environment_id": environment_id} if environment_id else {},
         "query_string": b"",
         "headers": [],
         "client": (ip, 1),

@@ -1,4 +1,4 @@
-"""What is put on record of reads and refusals, as the minutes pass."""
+"""What is put on record of refusals, as the minutes pass."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from api.access_log import WINDOW_SECONDS, AccessLog
-from domain.access import AccessRefused, EnvironmentRead
+from api.access_log import PATH_LENGTH_MAX, WINDOW_SECONDS, AccessLog
+from domain.access import AccessRefused
 from domain.decider import Outcome, Step
 from domain.errors import Forbidden, JournalUnavailable
 from domain.person import ERASED_AS
-from tests.api.refusals import MALLORY, PLACE, asking
+from tests.api.refusals import PLACE, asking
 from tests.support.memory import Hands, MemoryJournal
 
 Wait = Callable[[float], None]
@@ -32,34 +32,21 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Wait:
     return more
 
 
-def test_a_read_is_recorded_again_after_a_minute(
-    journal: MemoryJournal, wait: Wait
-) -> None:
-    async def reads() -> None:
-        log = AccessLog(journal, str)
-        for seconds in 0, WINDOW_SECONDS - 1, 1, 0:
-            wait(seconds)
-            await log.read(MALLORY, PLACE, "acme/shop")
-
-    asyncio.run(reads())
-    read = EnvironmentRead(PLACE, "acme/shop")
-    assert [record.event for record in journal.records] == [read, read]
-
-
 def test_a_flood_of_refusals_is_counted_when_it_is_over(
     journal: MemoryJournal, wait: Wait
 ) -> None:
     async def refusals() -> list[int]:
         log = AccessLog(journal, str)
-        for _ in range(1_000):
-            await log.refused(asking(), Forbidden("no"))
+        for number in range(1_000):
+            await log.refused(asking(), Forbidden(f"no {number}"))
         too_early = await log.flush_once()
         wait(WINDOW_SECONDS)
         return [too_early, await log.flush_once(), await log.flush_once()]
 
     assert asyncio.run(refusals()) == [0, 1, 0]
     events = [cast("AccessRefused", record.event) for record in journal.records]
-    assert [event.count for event in events] == [1, 999]
+    told = [(event.count, event.reason) for event in events]
+    assert told == [(1, "no 0"), (999, "no 999")]
     assert {event.environment_id for event in events} == {PLACE}
     assert {record.origin.by for record in journal.records} == {"mallory"}
 
@@ -160,8 +147,8 @@ def test_who_was_counted_while_the_first_was_not_recorded_is_on_record(
             away.setattr(journal, "execute", failing)
             asked = asyncio.create_task(log.refused(asking(), Forbidden("no")))
             await is_asked.wait()
-            for _ in range(3):
-                await log.refused(asking(), Forbidden("no"))
+            for number in range(3):
+                await log.refused(asking(), Forbidden(f"again {number}"))
             may_fail.set()
             with pytest.raises(JournalUnavailable):
                 await asked
@@ -169,7 +156,8 @@ def test_who_was_counted_while_the_first_was_not_recorded_is_on_record(
 
     asyncio.run(refusals())
     events = [cast("AccessRefused", record.event) for record in journal.records]
-    assert [event.count for event in events] == ([3] if is_first else [1, 3])
+    told = [(event.count, event.reason) for event in events]
+    assert told == [(1, "no"), (3, "again 2")][is_first:]
 
 
 @pytest.mark.parametrize("is_cut_off", [True, False])
@@ -207,6 +195,55 @@ def test_at_a_stop_nobody_is_forgotten_who_was_counted(
     assert [event.count for event in events] == ([1, 2] if is_cut_off else [1, 2, 1])
 
 
+def test_one_that_began_anew_meanwhile_goes_on(
+    journal: MemoryJournal, wait: Wait
+) -> None:
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for _ in range(3):
+            await log.refused(asking(), Forbidden("no"))
+        wait(WINDOW_SECONDS)
+        record = journal.execute
+
+        async def meanwhile(*steps: Step, wait_seconds: float = 0) -> Outcome:
+            once.undo()
+            await log.refused(asking(), Forbidden("no"))
+            return await record(*steps, wait_seconds=wait_seconds)
+
+        with pytest.MonkeyPatch.context() as once:
+            once.setattr(journal, "execute", meanwhile)
+            await log.flush_once()
+        await log.refused(asking(), Forbidden("no"))
+        assert len(journal.records) == 3
+        await log.close()
+
+    asyncio.run(refusals())
+    events = [cast("AccessRefused", record.event) for record in journal.records]
+    assert [event.count for event in events] == [1, 1, 2, 1]
+
+
+def test_an_application_is_not_taken_for_somebody_erased_of_its_name(
+    journal: MemoryJournal, wait: Wait
+) -> None:
+    async def refusals() -> None:
+        log = AccessLog(journal, lambda name: f"{ERASED_AS}{name}")
+        for _ in range(2):
+            await log.refused(asking(application="mallory"), Forbidden("no"))
+        await log.close()
+
+    wait(0)
+    asyncio.run(refusals())
+    assert [record.origin.by for record in journal.records] == ["mallory"] * 2
+    assert [record.origin.ip for record in journal.records] == ["10.0.0.1"] * 2
+
+
+def test_of_a_long_path_the_beginning_is_on_record(journal: MemoryJournal) -> None:
+    long = "x" * PATH_LENGTH_MAX
+    asyncio.run(AccessLog(journal, str).refused(asking(long), Forbidden("no")))
+    [event] = [cast("AccessRefused", record.event) for record in journal.records]
+    assert len(event.path) == PATH_LENGTH_MAX
+
+
 def test_one_that_was_evicted_meanwhile_is_no_error(
     journal: MemoryJournal, wait: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,3 +262,19 @@ def test_one_that_was_evicted_meanwhile_is_no_error(
         assert await log.flush_once() == 1
 
     asyncio.run(refusals())
+
+
+def test_one_that_could_not_begin_and_was_evicted_is_no_other_error(
+    journal: MemoryJournal, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked is told to come again, and not that something is wrong here."""
+
+    async def failing(*_: Step, **__: float) -> Outcome:
+        log._floods.drop_oldest()
+        raise JournalUnavailable("it does not answer")
+
+    wait(0)
+    log = AccessLog(journal, str)
+    monkeypatch.setattr(journal, "execute", failing)
+    with pytest.raises(JournalUnavailable):
+        asyncio.run(log.refused(asking(), Forbidden("no")))

@@ -12,7 +12,7 @@ from api.floods import NETWORKS_MAX, TOLD_APART_MAX
 from domain.access import AccessRefused
 from domain.errors import Forbidden, Unauthenticated
 from domain.ids import new_id
-from tests.api.refusals import asking, unknown
+from tests.api.refusals import MALLORY, asking, unknown
 from tests.support.memory import MemoryJournal
 
 NOBODY = Unauthenticated("no")
@@ -78,3 +78,107 @@ def test_nor_is_a_caller(journal: MemoryJournal) -> None:
     asyncio.run(refusals())
     counts = [cast("AccessRefused", record.event).count for record in journal.records]
     assert counts == [1] * (TOLD_APART_MAX + 1) + [899]
+
+
+def test_who_is_counted_already_stays_on_its_own_beside_so_many(
+    journal: MemoryJournal,
+) -> None:
+    places = [new_id() for _ in range(TOLD_APART_MAX)]
+
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for place in (*places, *places):
+            await log.refused(asking(place), Forbidden("no"))
+        await log.close()
+
+    asyncio.run(refusals())
+    assert told(journal) == [(place, 1) for place in (*places, *places)]
+
+
+def test_once_floods_are_over_others_are_told_apart(
+    journal: MemoryJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [new_id() for _ in range(2 * TOLD_APART_MAX)]
+
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for place in places[:TOLD_APART_MAX]:
+            await log.refused(asking(place), Forbidden("no"))
+        monkeypatch.setattr("api.access_log.monotonic", lambda: 60.0)
+        await log.flush_once()
+        for place in places[TOLD_APART_MAX:]:
+            await log.refused(asking(place), Forbidden("no"))
+
+    asyncio.run(refusals())
+    assert told(journal) == [(place, 1) for place in places]
+
+
+def test_a_flood_that_goes_on_for_hours_is_but_one(
+    journal: MemoryJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (new_id() for _ in range(3))
+
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for minute in range(TOLD_APART_MAX):
+            now = 60.0 * minute
+            monkeypatch.setattr("api.access_log.monotonic", lambda now=now: now)
+            await log.refused(asking(first), Forbidden("no"))
+        for place in second, third:
+            await log.refused(asking(place), Forbidden("no"))
+
+    asyncio.run(refusals())
+    assert told(journal)[TOLD_APART_MAX:] == [(second, 1), (third, 1)]
+
+
+def test_who_has_no_token_is_counted_together_whatever_he_asks_about(
+    journal: MemoryJournal,
+) -> None:
+    """Whoever makes up ids without a token is told apart by his network alone."""
+
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for _ in range(10):
+            await log.refused(unknown("10.0.0.1", new_id()), NOBODY)
+        await log.close()
+
+    asyncio.run(refusals())
+    counts = [cast("AccessRefused", record.event).count for record in journal.records]
+    assert counts == [1, 9]
+
+
+def test_what_is_refused_over_nats_is_counted_too(journal: MemoryJournal) -> None:
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for _ in range(5):
+            await log.refused_over_nats(MALLORY.actor, "berth.v1.x", Forbidden("no"))
+        await log.close()
+
+    asyncio.run(refusals())
+    events = [cast("AccessRefused", record.event) for record in journal.records]
+    asked = [(event.method, event.path, event.status) for event in events]
+    assert asked == [("NATS", "berth.v1.x", 403)] * 2
+    assert told(journal) == [(None, 1), (None, 4)]
+
+
+def test_of_too_many_the_one_that_began_first_is_put_on_record(
+    journal: MemoryJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all that was counted of it; the others go on."""
+    monkeypatch.setattr("api.access_log.REMEMBERED_MAX", 2)
+    first, second, third = (new_id() for _ in range(3))
+
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for place in first, second, first, second, third, second:
+            await log.refused(asking(place), Forbidden("no"))
+        assert told(journal) == [(first, 1), (second, 1), (first, 1), (third, 1)]
+        await log.close()
+
+    asyncio.run(refusals())
+    assert told(journal)[4:] == [(second, 2)]
+
+
+def told(journal: MemoryJournal) -> list[tuple[str | None, int]]:
+    events = [cast("AccessRefused", record.event) for record in journal.records]
+    return [(event.environment_id, event.count) for event in events]
