@@ -58,6 +58,7 @@ class Floods:
         if key not in self._by_key:
             self._of_caller[key[1]] += 1
         self._by_key[key] = flood
+        self._by_key.move_to_end(key)
 
     def drop(self, key: Key) -> None:
         del self._by_key[key]

@@ -179,6 +179,27 @@ def test_of_too_many_the_one_that_began_first_is_put_on_record(
     assert told(journal)[4:] == [(second, 2)]
 
 
+def test_one_that_goes_on_for_another_minute_is_not_the_first_any_more(
+    journal: MemoryJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its refusals would be put on record one by one."""
+    monkeypatch.setattr("api.access_log.REMEMBERED_MAX", 2)
+    first, second, third = (new_id() for _ in range(3))
+
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for place in first, second:
+            await log.refused(asking(place), Forbidden("no"))
+        monkeypatch.setattr("api.access_log.monotonic", lambda: 60.0)
+        for place in first, third, first, first:
+            await log.refused(asking(place), Forbidden("no"))
+        assert told(journal) == [(one, 1) for one in (first, second, first, third)]
+        await log.close()
+
+    asyncio.run(refusals())
+    assert told(journal)[4:] == [(first, 2)]
+
+
 def told(journal: MemoryJournal) -> list[tuple[str | None, int]]:
     events = [cast("AccessRefused", record.event) for record in journal.records]
     return [(event.environment_id, event.count) for event in events]
