@@ -169,9 +169,6 @@ class StoredJournal:
             log.warning("append failed", error=str(batch.error), calls=len(batch.calls))
         elif batch.records:
             self.announce(batch.unheard)
-        for call in batch.calls:
-            if call.is_overdue or call.answer.done():
-                self._give_up(call)  # Its time ran out while it was being parked.
         if self._stopping is not None:
             self._send_home(self._stopping)
         self._look_again_when_due(RETRY_SECONDS if batch.error else 0)
@@ -207,7 +204,7 @@ class StoredJournal:
         call.is_overdue = True
         if self._parking.discard(call):
             call.settle(StillWaiting(call.state, self.now()))
-        # Else it is being decided just now: `_settle` comes back to it.
+        # Else it is yet to be decided, and parks no more.
 
     def _forget(self, call: Call) -> None:
         """The caller has gone away."""

@@ -6,7 +6,9 @@ import asyncio
 from dataclasses import replace as variant
 from typing import Any
 
-from domain.decider import Step
+import pytest
+
+from domain.decider import Step, StillWaiting
 from domain.environment.environment import environment
 from domain.environment.events import LockAcquired
 from domain.roles import Role
@@ -17,6 +19,7 @@ from tests.projections.journal_contract import (
     do,
     kinds,
     parked,
+    stored,
     taken,
     wait_for,
 )
@@ -56,6 +59,21 @@ def test_what_was_woken_names_the_event_that_woke_it(open_rig: OpenRig) -> None:
             assert acquired.origin.cause == granted.position
             assert acquired.origin.by == "by-b"
             assert released.origin.cause is granted.origin.cause is None
+
+    asyncio.run(scenario())
+
+
+def test_whose_time_is_over_before_it_is_decided_is_not_parked(
+    journal_url: str,
+) -> None:
+    """It ends while the journal is read: there is nobody to send it home later."""
+
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await taken(rig, "b")
+        async with stored(journal_url) as rig, asyncio.timeout(20):
+            with pytest.raises(StillWaiting):
+                await wait_for(rig, "b", seconds=1e-6)
 
     asyncio.run(scenario())
 
