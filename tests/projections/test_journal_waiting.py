@@ -103,7 +103,7 @@ def test_only_the_one_whose_turn_it_is_is_woken(open_rig: OpenRig) -> None:
             asked.clear()
             await do(rig, release("a"))
             await waiting[0]
-            assert asked == ["t0"]
+            assert {*asked} == {"t0"}, "as often as the batch is decided"
             for call in waiting[1:]:
                 call.cancel()
             await asyncio.wait(waiting)
