@@ -57,8 +57,7 @@ WITH tip AS (
         AND notification_id <= %(after)s::bigint + %(limit)s AND topic = ANY(%(topics)s)
 )
 SELECT tip.position AS tip, news.*
-FROM tip LEFT JOIN news
-ON news.notification_id <= tip.position AND news.bytes_before < %(bytes)s
+FROM tip LEFT JOIN news ON news.bytes_before < %(bytes)s
 ORDER BY notification_id
 """
 MOVE: LiteralString = "UPDATE tail SET position = %s WHERE name = %s"
