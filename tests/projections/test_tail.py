@@ -191,15 +191,18 @@ def test_what_was_not_taken_is_offered_again_and_nothing_goes_before_it(
     play(reading(own_journal_url), scene)
 
 
-def test_what_was_lost_is_handed_on_once_more(own_journal_url: str) -> None:
+@pytest.mark.parametrize(("back_to", "again"), [(2, [3, 5]), (0, [1, 3, 5])])
+def test_what_was_lost_is_handed_on_once_more(
+    own_journal_url: str, back_to: int, again: Sequence[int]
+) -> None:
     append(own_journal_url, story(6))
 
     async def scene(one: Reading) -> None:
         await until(lambda: heard(one, 3))
         await until(lambda: is_at(one, 6))
-        one.tail.rewind(2)
-        await until(lambda: heard(one, 5))
-        assert one.heard == [1, 3, 5, 3, 5]
+        one.tail.rewind(back_to)
+        await until(lambda: heard(one, 3 + len(again)))
+        assert one.heard == [1, 3, 5, *again]
         await until(lambda: is_at(one, 6))
 
     play(reading(own_journal_url), scene)
