@@ -148,6 +148,37 @@ def test_each_shelf_is_dropped_by_itself(
     assert kept(own_journal_url) == []
 
 
+def test_each_kind_is_kept_for_its_own_time(
+    own_journal_url: str, database: Database
+) -> None:
+    """What a task wrote outlives the task, which may have begun long before its end."""
+    before = oldest_now(own_journal_url)
+    asyncio.run(TaskRetention(Shelves(database), 7, 30).run_once())
+    after = oldest_now(own_journal_url)
+    kept = query(own_journal_url, "SELECT oldest FROM kept_shelf ORDER BY 1")
+    assert kept in (before, after)
+
+
+def oldest_now(url: str) -> list[str]:
+    """The shelves that are kept by now, in the database's eyes."""
+    [today] = query(url, TODAY)
+    days = {"completed": 7, "failed": 30, "log": 37, "sent": 7}
+    return [f"{kind}_{today - timedelta(days=n):%Y%m%d}" for kind, n in days.items()]
+
+
+def test_the_oldest_that_is_to_be_kept_is_kept(
+    own_journal_url: str, database: Database
+) -> None:
+    shelves = Shelves(database)
+    asyncio.run(shelves.keep({Kind.SENT: 7}))
+    [oldest] = query(own_journal_url, "SELECT oldest FROM kept_shelf")
+    for name in oldest, "sent_20200101":
+        query(own_journal_url, f"SELECT make_shelf('webhook_attempt', '{name}')")
+    assert asyncio.run(shelves.keep({Kind.SENT: 90})) == 1
+    [there] = query(own_journal_url, f"SELECT to_regclass('webhook_attempt_{oldest}')")
+    assert there
+
+
 def test_what_was_dropped_does_not_come_back_when_more_is_to_be_kept(
     own_journal_url: str, database: Database
 ) -> None:
