@@ -31,6 +31,7 @@ from tests.projections.test_subjects import (
     process,
     read,
     request,
+    snapshots,
     states,
 )
 from tests.support.builders import OWNER, acquire, to
@@ -139,6 +140,18 @@ def test_who_was_erased_unnoticed_is_not_named_by_what_is_remembered_of_a_queue(
 
     asyncio.run(scenario())
     assert told(url, here) == [BOB.id, here.known(ADA.id).erased_as]
+
+
+def test_every_snapshot_that_has_the_name_is_dropped(
+    url: str, process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "SNAPSHOT_EVERY", 1)
+    happen(url, here := process(), request("c", BOB))
+    assert ADA.id.encode() in b"".join(snapshots(url))
+    erasure = Erasure(url, here)
+    assert erasure.destroy(here.known(ADA.id))
+    erasure.forget_snapshots(ADA.id)
+    assert snapshots(url) == []
 
 
 def test_a_snapshot_that_is_still_to_be_dropped_names_nobody(

@@ -46,6 +46,7 @@ def test_who_knows_of_an_erasure_that_is_gone_goes_on(
             await begin(rig, "e")
             known = knowing.erasures
             await watch.run_once()
+            assert not forgotten, "who looks for the first time has nothing to forget"
             go_back(journal_url)
             await watch.run_once()
             assert knowing.erasures == known - 1
