@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 import pytest
+from nats.aio.msg import Msg
 
 from domain.catalog import tag
 from domain.event import Event
@@ -14,10 +18,12 @@ from domain.outward.subject import KINDS
 from domain.record import Recorded
 from tests.golden.examples import EXAMPLES, recorded
 from workers.events.message import FRAME_BYTES, Message, message_of
-from workers.events.publishing import BATCH_BYTES_MAX, BATCH_MAX, batches
-from workers.events.stream import SUBJECTS
+from workers.events.publishing import BATCH_BYTES_MAX, BATCH_MAX, batches, publish
+from workers.events.stream import NAME, SUBJECTS
+from workers.tasks.batch_client import _lines
 
 MIB = 1 << 20
+LAST = 10**18
 
 
 def requested_by(request_id: str) -> Recorded:
@@ -68,6 +74,43 @@ def test_what_is_too_long_says_where_its_data_is() -> None:
     assert short.headers == whole.headers | {"ce-dataref": where}
 
 
+class Wire:
+    """Counts what NATS counts of each message: its headers, framed, and its data."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def count(self, headers: Mapping[str, str], data: bytes) -> None:
+        self.sizes.append(len(_lines(headers)) + len(data))
+
+    async def publish_all(
+        self, messages: Iterable[tuple[str, Mapping[str, str], bytes]]
+    ) -> None:
+        for _, headers, data in messages:
+            self.count(headers, data)
+
+    async def request(
+        self, _: str, data: bytes, *, headers: Mapping[str, str], **__: Any
+    ) -> Msg:
+        self.count(headers, data)
+        stored = msgspec.json.encode({"seq": LAST})
+        return Msg(_client=None, data=stored)  # type: ignore[arg-type]
+
+
+def test_no_message_is_longer_on_its_way_than_it_was_said_to_be() -> None:
+    """Else NATS refuses one that was thought to fit, whenever it is tried."""
+    first = LAST - len(EXAMPLES) + 1
+    batch = [
+        message_of(recorded(event), "here" * 9, MIB)._replace(position=position)
+        for position, event in enumerate(EXAMPLES, first)
+    ]
+    said, wire = [message.bytes for message in batch], Wire()
+    client: Any = wire
+    asyncio.run(publish(client, NAME, batch))
+    assert len(wire.sizes) == len(batch)
+    assert all(size <= most for size, most in zip(wire.sizes, said, strict=True))
+
+
 def test_batches_are_bounded_in_number_and_in_bytes() -> None:
     small = [Message(n, "s", {}, b"") for n in range(BATCH_MAX * 2 + 1)]
     assert [len(batch) for batch in batches(small)] == [BATCH_MAX, BATCH_MAX, 1]
@@ -76,4 +119,5 @@ def test_batches_are_bounded_in_number_and_in_bytes() -> None:
     assert [message for batch in cut for message in batch] == large
     most = BATCH_BYTES_MAX + MIB + FRAME_BYTES
     assert all(sum(m.bytes for m in batch) <= most for batch in cut)
+    assert [len(batch) for batch in cut] == [8, 8, 4]
     assert [*batches([])] == []
