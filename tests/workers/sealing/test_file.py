@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from domain.seal.note import Checkpoint, checkpoint_of, note_of, signed
-from projections.storage.log.signing import new_private_key, public_half
+from domain.seal.note import Checkpoint, checkpoint_of, note_of, opened, signed
+from projections.storage.log.signing import is_signed, new_private_key, public_half
 from workers.sealing.file import FileOutlet, notes_in
 from workers.sealing.outlet import OutletUnavailable
 
@@ -23,6 +24,12 @@ NOTES = [signed(Checkpoint(ORIGIN, n, bytes(32)).text, SIGNERS) for n in range(1
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "checkpoints"
+
+
+@pytest.fixture(autouse=True)
+def _unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here cuts the power: what was written need not wait for the disk."""
+    monkeypatch.setattr(os, "fsync", int)
 
 
 def publish(path: Path, *notes: str) -> None:
@@ -56,7 +63,8 @@ def test_where_one_broke_off_the_next_begins_below(path: Path) -> None:
         publish(path, NOTES[0])
         with path.open("ab") as file:
             file.write(NOTES[1].encode()[:end])
-        assert size_of(last(path)) in {1, 2}  # With one signature it is whole.
+        whole, _ = opened(last(path) or "", [SIGNERS[0][0]], is_signed)
+        assert whole.size in {1, 2}  # With one signature it is whole.
         publish(path, NOTES[2], NOTES[3])
         sizes = [*map(size_of, notes_in(path.read_text(errors="replace")))]
         assert [size for size in sizes if size != 2] == [1, 3, 4], end
@@ -68,6 +76,23 @@ def test_of_a_long_file_only_the_end_is_read(path: Path) -> None:
     path.write_text(path.read_text() * 200)
     assert path.stat().st_size > 100_000
     assert last(path) == NOTES[3]
+
+
+def test_what_is_told_to_be_there_is_on_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it had been written when the disk was waited for."""
+    synced: list[str] = []
+
+    def sync(handle: int) -> None:
+        del handle
+        synced.append(path.read_text())
+
+    monkeypatch.setattr(os, "fsync", sync)
+    for number, note in enumerate(NOTES, 1):
+        publish(path, note)
+        assert [*notes_in(synced[-1])] == NOTES[:number]
+        assert len(synced) == number
 
 
 def test_a_file_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> None:

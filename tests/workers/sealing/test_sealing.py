@@ -228,6 +228,8 @@ def test_nats_has_the_newest_and_is_given_it_again(
                 await sealed(stage, 5)  # NATS is not needed for it.
                 nats.start()
                 await has(outlet, 5)
+                kept = await outlet._broker.jetstream.stream_info(STREAM)
+                assert kept.state.messages == 1
 
     with EmbeddedNats(tmp_path / "nats") as nats:
         asyncio.run(scene(nats))
