@@ -77,6 +77,28 @@ def test_it_is_sent_as_its_owner_says_and_signed_by_us() -> None:
     assert headers["webhook-timestamp"] == str(int(at(0).timestamp()))
 
 
+def test_no_header_of_an_owner_takes_the_place_of_what_signs() -> None:
+    ours = {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    outside = Outside(answer(204))
+    sent(outside, receiver(dict.fromkeys(map(str.title, ours), "forged")))
+    headers = outside.asked["headers"]
+    assert ours <= headers.keys()
+    assert "forged" not in headers.values()
+
+
+@pytest.mark.parametrize("is_probe", [True, False])
+def test_what_came_of_it_is_told_of_what_was_claimed(*, is_probe: bool) -> None:
+    to = receiver(config_id="c1")
+    claimed = Claimed("a", 4, 2, claim=7, is_probe=is_probe)
+    attempt = attempt_of(claimed, to, RECORD, sent(Outside(answer(204)), to))
+    assert (attempt.webhook_id, attempt.position) == ("a", 4)
+    assert (attempt.is_probe, attempt.config_id) == (is_probe, "c1")
+    assert (attempt.event_id, attempt.event_type) == (
+        RECORD.id,
+        "environment.registered",
+    )
+
+
 @pytest.mark.parametrize("status", [200, 299])
 def test_what_begins_with_two_is_a_delivery(status: int) -> None:
     attempt, again = tried(answer(status))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 
 import psycopg
@@ -70,12 +70,13 @@ def fan_out(
     database: Database,
     past: Past | None = None,
     deliveries: Deliveries | None = None,
+    on_new: Callable[[], None] = lambda: None,
 ) -> FanOut:
     """One that has just begun."""
     past = past or Past(database)
     selection = Selection(Descriptions(database), Belongings(database))
     deliveries = deliveries or Deliveries(database)
-    return FanOut(deliveries, past, Reader(database), selection, lambda: None)
+    return FanOut(deliveries, past, Reader(database), selection, on_new)
 
 
 def rows(url: str) -> list[tuple[str, int]]:

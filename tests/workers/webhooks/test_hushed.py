@@ -97,4 +97,19 @@ def test_a_query_that_is_a_padded_token_is_one() -> None:
     token = base64.b64encode(b"a token!").decode()
     secrets = secrets_in(f"https://a.example/?{token}", {}, is_chat=False)
     assert hushed(f"bad token {token}", secrets) == f"bad token {STARS}"
-    assert hushed(f"bad token {token.rstrip('=')}", secrets) == f"bad token {STARS}"
+    bare = token.rstrip("=")
+    assert hushed(f"bad token {bare}, sorry", secrets) == f"bad token {STARS}, sorry"
+
+
+def test_what_is_cut_off_is_found_behind_what_only_begins_like_it() -> None:
+    secrets = secrets_in("https://a.example/?abcdef", {}, is_chat=False)
+    assert hushed("abcd, or abcde", secrets) == f"abcd, or {STARS}"
+
+
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_json_may_spell_what_is_beyond_ascii_in_either_way(*, is_ascii: bool) -> None:
+    value = '\u00e4"\u00f6'
+    url = f"https://a.example/?key={quote(value)}"
+    said = json.dumps({"key": value, "ok": False}, ensure_ascii=is_ascii)
+    heard = hushed(said, secrets_in(url, {}, is_chat=False))
+    assert json.loads(heard) == {"key": STARS, "ok": False}

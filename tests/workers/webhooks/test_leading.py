@@ -1,4 +1,4 @@
-"""Who leads the fan-out again knows of webhooks added while another one led."""
+"""Who leads the fan-out knows of each webhook from the moment that it is added."""
 
 from __future__ import annotations
 
@@ -90,5 +90,45 @@ def test_who_leads_again_reads_what_only_those_want_who_came_while_another_led(
             happens("tokens/1", ISSUED)
             await until(passes(one, 3))
         assert rows(url) == [("b", 3)]
+
+    asyncio.run(scene())
+
+
+def test_what_happens_right_after_a_webhook_was_added_is_not_passed_over(
+    own_journal_url: str,
+) -> None:
+    """Nobody wanted it when it was asked what is of interest in the journal."""
+    url = own_journal_url
+    append(url, [("webhooks/a", created(pattern="token.revoked"))])
+
+    async def scene() -> None:
+        async with process(url) as one:
+            await until(passes(one, 1))
+            b, c = created(pattern="token.issued"), created(pattern="token.issued")
+            issued = ("tokens/1", ISSUED)
+            append(url, [("webhooks/b", b), issued, ("webhooks/c", c), issued])
+            await until(passes(one, 5))
+        assert rows(url) == [("b", 3), ("b", 5), ("c", 5)]
+
+    asyncio.run(scene())
+
+
+def test_who_has_nobody_to_tell_looks_up_when_a_webhook_is_added(
+    own_journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tails, "LOOK_EVERY_SECONDS", 600.0)
+    url = own_journal_url
+    append(url, [("webhooks/a", created(is_active=False))])
+
+    async def scene() -> None:
+        async with process(url) as one:
+            is_wanted = [one.fan_out.is_wanted]  # It does not know yet.
+            await until(passes(one, 1))
+            is_wanted.append(one.fan_out.is_wanted)
+            append(url, [("webhooks/b", created())])
+            one.nudge(["e-1", "webhooks/b"])
+            await until(passes(one, 2))
+            is_wanted.append(one.fan_out.is_wanted)
+        assert is_wanted == [True, False, True]
 
     asyncio.run(scene())

@@ -18,6 +18,7 @@ from domain.environment.events import (
     LockAcquired,
     LockExpired,
     LockReleased,
+    LockRequested,
 )
 from domain.environment.review_events import ReviewStatus, ReviewTransitioned
 from domain.event import Event
@@ -31,7 +32,7 @@ from workers.webhooks.bodies import (
     Bodies,
     trial,
 )
-from workers.webhooks.discord import CONTENT_LENGTH_MAX, discord
+from workers.webhooks.discord import CONTENT_LENGTH_MAX, cut, discord
 from workers.webhooks.slack import slack
 from workers.webhooks.teams import teams
 from workers.webhooks.telling import NAME_LENGTH_MAX, TEXT_LENGTH_MAX, Told, told
@@ -206,3 +207,31 @@ def test_what_happened_where_another_event_was_is_told_as_it_is() -> None:
     for event in (record(ACQUIRED), replace(record(ACQUIRED), id="another")):
         body = json.loads(bodies.of(Provider.GENERIC, event, None))
         assert body["event"]["id"] == event.id
+
+
+def test_what_was_written_before_somebody_was_erased_is_written_anew() -> None:
+    """The record says so by then, and the body that is remembered does not."""
+    erasures = 0
+    bodies = Bodies("here", lambda: erasures)
+    assert b'"by-ada"' in bodies.of(Provider.GENERIC, said_by("by-ada"), None)
+    erasures = 1
+    body = bodies.of(Provider.GENERIC, said_by("erased:0123"), None)
+    assert b'"by-ada"' not in body
+    assert b'"erased:0123"' in body
+
+
+def said_by(name: str) -> Recorded:
+    asked = next(one for one in EXAMPLES if isinstance(one, LockRequested))
+    return record(replace(asked, requested_by=name))
+
+
+def test_an_escape_is_not_cut_in_two() -> None:
+    whole = "a" * (CONTENT_LENGTH_MAX - 3)
+    assert cut(whole + r"\*\*\*") == whole + "\N{HORIZONTAL ELLIPSIS}"
+    assert cut(whole + "abc") == whole + "abc"
+
+
+def test_who_came_with_an_applications_token_is_called_by_its_name() -> None:
+    found = record(ACQUIRED)
+    by = replace(found.origin, application="pipeline")
+    assert "locked by pipeline " in told(replace(found, origin=by), UAT).sentence
