@@ -131,12 +131,11 @@ class Batch:
         while self._to_do:
             call = self._to_do.popleft()
             self.calls.append(call)
-            if call.answer.done():
-                continue  # The caller has gone away.
             if new := self._not_seen(call.steps):
                 yield new
                 self._let_time_pass(new)
-            self._settle(call)
+            if not call.answer.done():  # Else the caller has gone away.
+                self._settle(call)
 
     def join(self, calls: Sequence[Call]) -> Sequence[Call]:
         """The same, which are decided along with those that are being decided."""

@@ -12,6 +12,8 @@ from domain.decider import Step, StillWaiting
 from domain.environment.environment import environment
 from domain.environment.events import LockAcquired
 from domain.roles import Role
+from projections.storage.batch import Batch
+from projections.storage.parking import Call
 from tests.projections.journal_contract import (
     LONG_SECONDS,
     OpenRig,
@@ -74,6 +76,21 @@ def test_whose_time_is_over_before_it_is_decided_is_not_parked(
         async with stored(journal_url) as rig, asyncio.timeout(20):
             with pytest.raises(StillWaiting):
                 await wait_for(rig, "b", seconds=1e-6)
+
+    asyncio.run(scenario())
+
+
+def test_who_goes_away_while_a_stream_is_read_is_not_parked(journal_url: str) -> None:
+    async def scenario() -> None:
+        async with stored(journal_url) as rig:
+            await taken(rig, "b")
+            answer = asyncio.get_running_loop().create_future()
+            call = Call([to("e", acquire("b"))], answer, may_wait=True)
+            batch = Batch(rig.appender.heads, rig.parking)
+            batch.open(rig.journal.now(), 0, {})
+            read = [answer.cancel() for _ in batch.decide([call])]
+            assert read == [True]
+            assert not rig.parking
 
     asyncio.run(scenario())
 
