@@ -46,17 +46,32 @@ WITH swept AS (
 SELECT count(*) AS number FROM swept;
 
 -- name: audit_of_environments
--- Newest first, of the environments given, or else of all: for each of them and each type
--- of access, an index alone says which records are the newest, of one caller if one is
--- given; of all these, the page is cut, and only then are records read. Those of one event
--- are in the order of their environments' ids, so that pages meet.
+-- Newest first, of the environments given, or else of those that one caller had to do
+-- with, from each of which an index leads to the next: for each of them and each type of
+-- access, an index alone says which records are the newest, of one caller if one is given;
+-- of all these, the page is cut, and only then are records read. Those of one event are in
+-- the order of their environments' ids, so that pages meet.
 -- Equalities in place of BETWEEN would let PostgreSQL walk the whole log by position.
 SELECT record.*, known.repository
 FROM (
     SELECT newest.position, wanted.environment_id
     FROM unnest(coalesce(
         %(environment_ids)s::text[],
-        ARRAY(SELECT id FROM audited_environment WHERE NOT is_gone)
+        ARRAY(
+            WITH RECURSIVE his (environment_id) AS (
+                SELECT ''
+                UNION ALL
+                SELECT next.environment_id FROM his CROSS JOIN LATERAL (
+                    SELECT accessed_by, environment_id FROM audit_record
+                    WHERE (accessed_by, environment_id)
+                        > (%(accessed_by)s::text, his.environment_id)
+                    ORDER BY accessed_by, environment_id LIMIT 1
+                ) AS next
+                WHERE next.accessed_by = %(accessed_by)s::text
+            )
+            SELECT environment_id FROM his
+            JOIN audited_environment ON id = environment_id AND NOT is_gone
+        )
     )) AS wanted (environment_id)
     CROSS JOIN unnest(%(access_types)s::text[]) AS kind (access_type)
     CROSS JOIN LATERAL (

@@ -62,7 +62,6 @@ def test_no_record_is_touched_as_it_is_deleted(log: psycopg.Connection) -> None:
 def test_it_is_not_shown_any_more(log: psycopg.Connection) -> None:
     log.execute(REMOVE, {"rows": GONE})
     others = {f"e{n}" for n in range(ENVIRONMENTS)} - {"e3", "e7"}
-    assert shown(log) == others
     assert shown(log, environment_ids=["e3", "e4"]) == {"e4"}
     assert shown(log, accessed_by="ci") == others
 
