@@ -142,7 +142,7 @@ async def connect(
         when_back()
 
     async def failed(error: Exception) -> None:
-        said = str(error)
+        said = str(error) or "it does not answer"  # as of what took too long
         for secret in secrets:
             said = said.replace(secret, "***")
         if client.is_connected:

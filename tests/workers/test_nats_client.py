@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,26 @@ def test_what_is_away_from_the_start_is_told_and_no_secret(
         for where in (free_port(), port):
             logs = asyncio.run(trial(f"nats://5Aep861@127.0.0.1:{where}"))
             assert "5Aep861" not in str(logs)
+
+
+def test_of_one_that_is_silent_it_is_told_that_it_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nats_client, "CONNECT_TIMEOUT_SECONDS", 0.1)
+
+    async def trial(url: str) -> Any:
+        with capture_logs() as logs:
+            there = NatsServers(url)
+            connecting = connect(SteadyClient(), there, when_closed=lambda: None)
+            trying = asyncio.create_task(connecting)
+            await until(logs, AWAY)
+            await end(trying)
+        return logs[0]
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        line = asyncio.run(trial(f"nats://127.0.0.1:{port}"))
+    assert (line["kind"], line["error"]) == ("TimeoutError", "it does not answer")
 
 
 def test_what_an_error_says_of_a_url_is_without_its_secrets() -> None:
