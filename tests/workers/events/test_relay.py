@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import uvloop
+from structlog.testing import capture_logs
 
 from domain.event import Event
 from domain.task.events import TaskCompleted
@@ -45,6 +46,10 @@ def test_what_there_is_and_what_comes_is_published_in_order(
             assert (await stage.stored())[-1].subject == (
                 "berth.v1.environment.e-1.lock.granted"
             )
+            await until(lambda: is_done(stage, 1_120))
+            with capture_logs() as logs:
+                await stage.watched()
+            assert logs == []
         async with relaying(journal_of_some, nats.url) as later:
             await more(later, story(1))
             await later.completed()
@@ -171,6 +176,10 @@ def test_an_event_of_a_newer_version_is_waited_for_and_never_passed_over(
 
 async def has(stage: Stage, count: int) -> bool:
     return (await stage.relay.stream.look()) == count
+
+
+async def is_done(stage: Stage, position: int) -> bool:
+    return stage.relay.tail.position == position
 
 
 async def says(stage: Stage, why: str) -> bool:

@@ -88,6 +88,22 @@ def test_somebodys_own_stream_of_that_name_is_left_alone(
     uvloop.run(scene())
 
 
+def test_nor_is_it_removed_once_its_owner_has_emptied_it(
+    journal_of_some: str, nats: EmbeddedNats
+) -> None:
+    async def scene() -> None:
+        async with published(journal_of_some, nats.url) as stage:
+            await stage.jetstream.delete_stream(NAME)
+            await stage.jetstream.add_stream(StreamConfig(name=NAME, subjects=["mine"]))
+            await stage.jetstream.publish("mine", b"precious")
+            await stage.jetstream.purge_stream(NAME)
+            await stage.watched()
+            assert await is_refused(stage, FOREIGN)
+            assert (await info_of(stage)).config.subjects == ["mine"]
+
+    uvloop.run(scene())
+
+
 def test_an_empty_stream_that_somebody_prepared_is_taken_over(
     journal_of_some: str, nats: EmbeddedNats
 ) -> None:
@@ -96,9 +112,10 @@ def test_an_empty_stream_that_somebody_prepared_is_taken_over(
             await stage.jetstream.delete_stream(NAME)
         async with relaying(journal_of_some, nats.url) as stage:
             await stage.jetstream.add_stream(
-                StreamConfig(name=NAME, subjects=SUBJECTS, description="prepared")
+                StreamConfig(name=NAME, subjects=SUBJECTS, metadata={"team": "core"})
             )
             await stage.completed()
+            assert ((await info_of(stage)).config.metadata or {})["team"] == "core"
             here = await installation_id(stage.relay.stream.database)
             assert owner_of(await info_of(stage)) == here
 
@@ -131,17 +148,36 @@ def test_a_database_from_a_backup_does_not_rewrite_what_was_told_unless_so_order
 def test_a_stream_that_was_emptied_is_made_anew(
     journal_of_some: str, nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def unprotected(self: streams.EventStream) -> dict[str, Any]:
-        return await settings(self) | {"deny_purge": False}
-
-    settings = streams.EventStream._settings
-    monkeypatch.setattr(streams.EventStream, "_settings", unprotected)
+    unprotect(monkeypatch, "deny_purge")
 
     async def scene(stage: Stage) -> None:
         await stage.jetstream.purge_stream(NAME)
         await stage.completed()
 
     play(published(journal_of_some, nats.url), scene)
+
+
+def test_a_stream_with_a_gap_is_made_anew(
+    journal_of_some: str, nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads it would take the gap for events that Berth has lost."""
+    unprotect(monkeypatch, "deny_delete")
+
+    async def scene(stage: Stage) -> None:
+        await stage.jetstream.delete_msg(NAME, 7)
+        await stage.completed()
+
+    play(published(journal_of_some, nats.url), scene)
+
+
+def unprotect(monkeypatch: pytest.MonkeyPatch, protection: str) -> None:
+    """As somebody can who may change the stream's settings."""
+
+    async def unprotected(self: streams.EventStream) -> dict[str, Any]:
+        return await settings(self) | {protection: False}
+
+    settings = streams.EventStream._settings
+    monkeypatch.setattr(streams.EventStream, "_settings", unprotected)
 
 
 def test_a_relay_that_was_overtaken_can_publish_nothing(
