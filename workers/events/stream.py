@@ -34,7 +34,7 @@ from projections.storage.installation import Installation, InstallationId
 from projections.storage.instants import first_since
 from workers.events.limits import StreamLimits
 from workers.tasks.broker import Broker, BrokerUnavailable
-from workers.tasks.owning import OWNER, owner_of
+from workers.tasks.owning import OWNER, TOO_FEW_SERVERS, owner_of
 
 log = structlog.get_logger()
 NAME = "BERTH_EVENTS"
@@ -144,9 +144,14 @@ class EventStream:
         max_age, first = self.limits.max_age, 1
         if max_age:
             first = await first_since(self.database, utc_now() - max_age)
-        info = await context.add_stream(
-            StreamConfig(name=NAME, first_seq=first, **await self._settings())
-        )
+        wanted = StreamConfig(name=NAME, first_seq=first, **await self._settings())
+        try:
+            info = await context.add_stream(wanted)
+        except APIError as error:
+            if error.err_code not in TOO_FEW_SERVERS:
+                raise
+            # The next look tells of it, and whoever looks then asks for more.
+            info = await context.add_stream(wanted.evolve(num_replicas=1))
         log.info("the event stream was made", first=first)
         return _recent(info)
 

@@ -78,6 +78,23 @@ def test_settings_that_cannot_be_had_are_named_once_and_events_go_on(
     assert said["why"].startswith("num_replicas: replicas > 1 not supported")
 
 
+def test_a_new_stream_has_as_many_replicas_as_there_may_be(
+    journal_of_some: str, nats: EmbeddedNats
+) -> None:
+    async def scene() -> Sequence[Mapping[str, Any]]:
+        with capture_logs() as logs:
+            limits = StreamLimits(replicas=3)
+            async with relaying(journal_of_some, nats.url, limits) as stage:
+                await stage.completed()
+                await stage.watched()
+        return logs
+
+    told = uvloop.run(scene())
+    [said] = [log for log in told if "other settings" in log["event"]]
+    assert said["why"].startswith("num_replicas: replicas > 1 not supported")
+    assert "events are not published" not in {log["event"] for log in told}
+
+
 def test_settings_that_could_not_be_had_are_had_once_they_can(
     journal_of_some: str, nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
