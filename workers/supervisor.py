@@ -161,7 +161,8 @@ class Supervisor:
 
     def _lock(self) -> None:
         path = self._data_dir / "berth.lock"
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        # Whosever folder it is, he must not have root empty a file elsewhere.
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         self._undo.callback(os.close, handle)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

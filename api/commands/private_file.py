@@ -10,14 +10,17 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import BinaryIO
 
+from workers.embedded.links import check_link
+
 
 @contextmanager
 def private_file(path: Path) -> Iterator[BinaryIO]:
     """Opened for bytes, which are under `path` once all are on disk: mode 0600.
 
     Until then, and if it fails, what was there stays as it was. A pipe or a device is
-    written to as it is. `OSError` if `path` cannot be written.
+    written to as it is. `OSError` if `path` cannot be written, or is another's link.
     """
+    check_link(path)
     if path.exists() and not path.is_file():
         with path.open("wb") as file:
             yield file

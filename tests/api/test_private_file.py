@@ -77,6 +77,18 @@ def test_a_link_goes_on_leading_to_it(tmp_path: Path) -> None:
         assert (path.read_bytes(), mode_of(path)) == (text, 0o600)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_another_user_s_link_leads_nowhere(tmp_path: Path) -> None:
+    """Or who owns the folder of `berth up` could have root write any file."""
+    path, link = tmp_path / "passwd", tmp_path / "owner-token"
+    path.write_text("root")
+    link.symlink_to(path)
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    with pytest.raises(OSError, match="another user"), private_file(link):
+        pass
+    assert path.read_text() == "root"
+
+
 def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
     pipe, read = tmp_path / "pipe", []
     os.mkfifo(pipe)

@@ -17,7 +17,7 @@ import psutil
 import psycopg
 import pytest
 
-from workers.embedded import EmbeddedPostgres, ServerStartError
+from workers.embedded import EmbeddedNats, EmbeddedPostgres, ServerStartError
 from workers.embedded.postgres_folder import take
 from workers.embedded.privileges import Account, account_for, capability_for
 from workers.embedded.process import launcher, wait_for
@@ -276,3 +276,18 @@ def test_runs_as_an_ordinary_user(public_folder: Path) -> None:
 
 def effective_capabilities(status: str) -> int:
     return int(status.partition("CapEff:")[2].split()[0], 16)
+
+
+@as_root
+@pytest.mark.parametrize("server", [EmbeddedPostgres, EmbeddedNats])
+def test_root_follows_no_link_that_another_has_put_in_the_place_of_its_folder(
+    tmp_path: Path, server: type[EmbeddedPostgres | EmbeddedNats]
+) -> None:
+    """It would hand over, or close, whatever that leads to."""
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "folder"
+    elsewhere.mkdir()
+    folder.symlink_to(elsewhere)
+    assert server(folder).folder == elsewhere
+    os.chown(folder, 65534, 65534, follow_symlinks=False)
+    with pytest.raises(OSError, match="another user"):
+        server(folder)

@@ -224,6 +224,16 @@ def test_a_second_ctrl_c_kills_at_once(tmp_path: Path, ups: list[Up]) -> None:
     assert all_end(children)
 
 
+def test_what_is_locked_is_no_link(tmp_path: Path) -> None:
+    """Or who owns the folder could have root empty any file."""
+    elsewhere = tmp_path / "passwd"
+    elsewhere.write_text("root")
+    (tmp_path / "berth.lock").symlink_to(elsewhere)
+    with pytest.raises(OSError, match=r"berth\.lock"), Supervisor(tmp_path):
+        pass
+    assert elsewhere.read_text() == "root"
+
+
 def test_a_folder_has_one_supervisor(tmp_path: Path) -> None:
     """A second one is refused, and told who holds the folder."""
     with Supervisor(tmp_path):

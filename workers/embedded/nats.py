@@ -13,6 +13,7 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
+from workers.embedded.links import check_link
 from workers.embedded.process import (
     ChildProcess,
     Ending,
@@ -41,6 +42,7 @@ class EmbeddedNats(ChildProcess):
     def __init__(self, folder: Path, *, gives_way: bool = False) -> None:
         super().__init__()
         self.gives_way = gives_way
+        check_link(folder)
         self.folder = folder.resolve()
         self.log = self.folder / "log"
         self._config_file = self.folder / "nats.json"

@@ -12,6 +12,7 @@ from signal import SIGINT, SIGQUIT
 from urllib.parse import quote
 
 from workers.embedded import postgres_folder
+from workers.embedded.links import check_link
 from workers.embedded.privileges import Account
 from workers.embedded.process import (
     ChildProcess,
@@ -49,6 +50,7 @@ class EmbeddedPostgres(ChildProcess):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
+        check_link(folder)
         self.folder = folder.resolve()
         self.log = self.folder / "log"
         self._data = self.folder / "data"
