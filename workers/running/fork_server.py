@@ -11,7 +11,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
@@ -29,6 +28,7 @@ from workers.running.assignment import (
 )
 from workers.running.folders import remove, remove_of
 from workers.running.handlers import Handlers
+from workers.running.held import made_in, sweep
 from workers.running.run import Run
 from workers.running.wire import LENGTH, Ready, Setting, frame
 
@@ -80,12 +80,13 @@ class ForkServer:
         return self._process.pid if self._process and self._up.is_set() else None
 
     async def __aenter__(self) -> Self:
-        self._root = tempfile.mkdtemp(prefix="berth-tasks-", dir=self._folder)
+        await asyncio.to_thread(sweep, self._folder)
+        self._root, self._holding = made_in(self._folder)
         try:
             await self._start_first()
         except BaseException:
             self._forget()
-            remove(Path(self._root))
+            self._remove_root()
             raise
         self._watching = asyncio.create_task(self._watch())
         return self
@@ -97,7 +98,7 @@ class ForkServer:
             run.kill(_CLOSED)
         await self._leave()
         self._forget()
-        await asyncio.to_thread(remove, Path(self._root))
+        await asyncio.to_thread(self._remove_root)
 
     async def run(self, assignment: Assignment, listener: Listener) -> Ending:
         """Carry it out in a process of its own; return how it ended.
@@ -209,6 +210,10 @@ class ForkServer:
             cwd="/",
             start_new_session=True,
         )
+
+    def _remove_root(self) -> None:
+        remove(Path(self._root))
+        os.close(self._holding)
 
     async def _leave(self) -> None:
         """Wait until it has ended all its processes, and they their folders."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from workers.running.folders import made, remove
+from workers.running.held import hold
 from workers.running.system import adopt_orphans, children, kill, ring_on_child
 from workers.running.task import Loaded, carry_out
 
@@ -60,6 +61,7 @@ def _see_to_one(handlers: Loaded, link: socket.socket, root: str, bell: int) -> 
     False if there is none, for the fork server has ended or needs us no more.
     """
     folder = made(root)
+    holding = hold(Path(folder).parent)
     keeper = os.getpid()
     try:
         to_task, from_keeper = socket.socketpair()
@@ -78,6 +80,7 @@ def _see_to_one(handlers: Loaded, link: socket.socket, root: str, bell: int) -> 
             _tell(channel, status)
     finally:
         remove(Path(folder))
+        os.close(holding)
     if channel:
         channel.close()
     return channel is not None

@@ -24,6 +24,7 @@ from workers.running.assignment import Assignment, FailureKind
 from workers.running.context import Context, Interrupted, Line
 from workers.running.folders import is_safe
 from workers.running.handlers import Handler
+from workers.running.held import hold
 from workers.running.wire import (
     MESSAGE_CHARACTERS_MAX,
     RESULT_BYTES_MAX,
@@ -117,6 +118,7 @@ def _settle_in(folder: str) -> None:
     for place in (Path(folder).parent, Path(folder)):
         with suppress(FileExistsError):
             place.mkdir(mode=0o700)
+            hold(Path(folder).parent)  # as its keeper did with what is gone
         if not is_safe(place):
             raise PermissionError(f"{place} is not ours alone")
     os.chdir(folder)
