@@ -15,10 +15,10 @@ from litestar.exceptions import (
 )
 from msgspec import UNSET, DecodeError, Struct, UnsetType, ValidationError
 
-from api.choices import explained
 from api.methods import allowed
 from api.requests import request_id_of
 from domain import errors
+from domain.choices import explained
 from domain.field_path import told
 from domain.task import errors as task_errors
 

@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import Empty, Scope
 from uuid_utils import uuid4
 
-from api.choices import explained
+from domain.choices import explained
 from domain.errors import Invalid
 from domain.field_path import within
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from domain.choices import explained
 from domain.errors import Invalid
 from domain.naming import fold, name_of
 from domain.roles import Role
@@ -90,7 +91,7 @@ def load_trust(path: Path) -> Sequence[Issuer]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TrustError(f"is not TOML: {error}") from None
     except msgspec.ValidationError as error:
-        raise TrustError(str(error)) from None
+        raise TrustError(str(explained(error, Trust))) from None
     for issuer in trust.issuers:
         _check(issuer)
     _once("issuer", [issuer.issuer for issuer in trust.issuers])

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import fields, force_setattr
 
+from domain.choices import explained
 from domain.environment.review import LEASE_SECONDS_MAX
 from domain.environment.review_events import ReviewStatus
 from domain.errors import Invalid
@@ -73,7 +74,7 @@ class ReviewData(
         try:
             inside = msgspec.convert(value, type(self))
         except msgspec.ValidationError as error:
-            raise ValueError(retold(error, "value")) from None
+            raise ValueError(retold(explained(error, type(self)), "value")) from None
         except Invalid as refusal:
             raise refusal.of(within("value", refusal.field)) from None
         for name in self.__struct_fields__:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from domain.choices import explained
 from domain.decider import Journal, Look, Step
 from domain.environment.environment import Environment, environment
 from domain.environment.review import (
@@ -62,7 +63,8 @@ class ReviewDesk:
         try:
             data = msgspec.convert(arguments.get("data"), data_type)
         except msgspec.ValidationError as error:
-            raise Invalid(f"data: {error}", field="data") from None
+            told = explained(error, data_type)
+            raise Invalid(f"data: {told}", field="data") from None
         operation_id = str(arguments.get("operation_id", ""))
         asked = asked_by(operation_id, kind, data)
         acting = Acting(self.journal, by, operation_id, asked)

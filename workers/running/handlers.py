@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import msgspec
 
+from domain.choices import explained
 from domain.errors import Invalid
 from domain.field_path import told, within
 
@@ -46,7 +47,7 @@ class Handler:
         try:
             return msgspec.convert(data, self.data_type)
         except msgspec.ValidationError as error:
-            what, path = told(error)
+            what, path = told(explained(error, self.data_type))
             name = within("data", path)
             raise Invalid(f"{name}: {what}", field=name) from None
         except Invalid as refusal:

@@ -17,6 +17,7 @@ from domain.access import (
     access,
     stream_of,
 )
+from domain.choices import explained
 from domain.decider import Journal, Look, Step, check_reach
 from domain.environment.details import Details
 from domain.environment.environment import Environment, environment
@@ -53,7 +54,8 @@ class CredentialsDesk:
         try:
             wanted = msgspec.convert(arguments, Wanted)
         except msgspec.ValidationError as error:
-            raise Invalid(f"credentials: {error}", field="credentials") from None
+            what = f"credentials: {explained(error, Wanted)}"
+            raise Invalid(what, field="credentials") from None
         if not by.role.includes(Role.APPLICATION):
             raise Forbidden("credentials are for an application or an owner")
         only_tokens = self.handed_out is Credentials.ACCESS_TOKEN

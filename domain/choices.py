@@ -57,7 +57,7 @@ def _alternatives(kind: inspect.Type) -> Iterator[inspect.Type]:
 
 def _within(kind: inspect.Type, part: str) -> Iterator[inspect.Type]:
     match kind:
-        case inspect.StructType():
+        case inspect.StructType() | inspect.DataclassType() | inspect.TypedDictType():
             yield from (
                 field.type for field in kind.fields if field.encode_name == part
             )
