@@ -9,10 +9,11 @@ from litestar.params import QueryParameter
 from msgspec.structs import asdict
 
 from api.auth import allow
-from api.credentials import org_of, refusing
+from api.credentials import refusing
 from api.place import BY_ID, BY_NAME, AtPlace
 from api.schemas import ArtifactAnswer, ArtifactsAnswer
 from domain.roles import Role
+from workers.salesforce.registered import org_of
 
 ForceRefresh = Annotated[
     bool,
@@ -37,7 +38,7 @@ class ArtifactRoutes(Controller):
         desk, details = place.desk, found.details
         await desk.note_read(found.id, details.repository)
         with refusing("retrieve artifacts"):
-            org = await org_of(desk, details.salesforce_username)
+            org = await org_of(desk, details.salesforce_username, desk.actor)
             inventory = desk.services.inventory
             said = await inventory.of(org.credential_id, force=force_refresh)
         return ArtifactsAnswer(

@@ -15,16 +15,15 @@ from msgspec import Struct
 from api.deps import Desk
 from api.place import Place
 from domain.access import CredentialKind, CredentialsRead
-from domain.decider import Step
 from domain.environment.details import Details
 from domain.environment.environment import Environment
 from domain.environment.lock import AcquireLock
 from domain.environment.queue import Ticket
 from domain.errors import Forbidden, OrgNotFound, SalesforceRefused
-from domain.naming import fold
-from domain.org import STREAM, OrgRegistered, Orgs, RequireOrg, orgs
+from domain.org import OrgRegistered
 from domain.roles import Role
 from workers.salesforce import Session
+from workers.salesforce.registered import org_of
 from workers.salesforce.wire import within
 from workers.settings import Credentials
 
@@ -48,21 +47,11 @@ class Told(Struct):
         return "Told(...)"
 
 
-async def org_of(desk: Desk, username: str | None) -> OrgRegistered:
-    """The org registered under `username` now; `OrgNotFound` if there is none."""
-    if username is None:
-        raise OrgNotFound("this environment has no Salesforce org")
-    require = RequireOrg(by=desk.actor, usernames={"salesforceUsername": username})
-    outcome = await desk.execute(Step(orgs, STREAM, require))
-    known: Orgs = outcome.states[0]
-    return known.known[fold(username)]
-
-
 async def for_holder(desk: Desk, username: str) -> Told:
     """As much as can be had: the lock is worth having without it."""
     services, told = desk.services, Told()
     try:
-        org = await org_of(desk, username)
+        org = await org_of(desk, username, desk.actor)
     except OrgNotFound:
         return told
     handed_out = services.settings.credentials
@@ -97,7 +86,7 @@ async def for_reader(
         async with desk.refusals_on_record():
             _check_handed_out(services.settings.credentials)
     with refusing("read the credentials"):
-        org = await org_of(desk, details.salesforce_username)
+        org = await org_of(desk, details.salesforce_username, desk.actor)
         if kind is CredentialKind.AUTH_URL:
             told.sfdx_auth_url = await services.vault.get(org.credential_id)
         else:

@@ -10,12 +10,13 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
 from api.auth import allow
-from api.credentials import org_of, refusing
+from api.credentials import refusing
 from api.place import BY_ID, AtPlace
 from api.schemas import FrontDoorAnswer
 from domain.access import FrontDoorOpened
 from domain.local_path import local_path
 from domain.roles import Role
+from workers.salesforce.registered import org_of
 
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 RETURN_URL = "retURL"
@@ -61,7 +62,7 @@ class FrontDoorController(Controller):
         desk, details = place.desk, found.details
         await desk.require_reach(details.repository)
         with refusing("generate frontdoor URL"):
-            org = await org_of(desk, details.salesforce_username)
+            org = await org_of(desk, details.salesforce_username, desk.actor)
             url = await desk.services.salesforce.front_door(org.credential_id, path)
         await desk.require_again(Role.APPLICATION)
         await desk.record(FrontDoorOpened(found.id, details.repository, org.username))
@@ -81,6 +82,7 @@ class FrontDoorController(Controller):
         """As GET, but nobody is let in: Salesforce is not asked, nothing is opened."""
         local_path(ret_url, RETURN_URL)
         found = await place.listed()
-        await place.desk.require_reach(found.details.repository)
+        desk, details = place.desk, found.details
+        await desk.require_reach(details.repository)
         with refusing("generate frontdoor URL"):
-            await org_of(place.desk, found.details.salesforce_username)
+            await org_of(desk, details.salesforce_username, desk.actor)

@@ -21,15 +21,15 @@ from domain.choices import explained
 from domain.decider import Journal, Look, Step, check_reach
 from domain.environment.details import Details
 from domain.environment.environment import Environment, environment
-from domain.errors import EnvironmentNotFound, Forbidden, Invalid, OrgNotFound
+from domain.errors import EnvironmentNotFound, Forbidden, Invalid
 from domain.event import Actor
 from domain.ids import new_id
-from domain.naming import fold
-from domain.org import STREAM, OrgRegistered, Orgs, RequireOrg, orgs
+from domain.org import OrgRegistered
 from domain.roles import Role
 from domain.task.submitter import guard_of
 from projections.storage.vault import Vault
 from workers.salesforce import Salesforce
+from workers.salesforce.registered import org_of
 from workers.settings import Credentials
 
 
@@ -63,7 +63,7 @@ class CredentialsDesk:
             raise Forbidden("this installation hands out access tokens only")
         environment_id = str(wanted.environment_id)
         details = await self._details(environment_id, by)
-        org = await self._org(details, by)
+        org = await org_of(self.journal, details.salesforce_username, by)
         told = await self._told(wanted.auth_type, org)
         event = CredentialsRead(
             environment_id, details.repository, org.username, wanted.auth_type
@@ -82,16 +82,6 @@ class CredentialsDesk:
             raise EnvironmentNotFound("no such environment")
         check_reach(by, found.details.repository)
         return found.details
-
-    async def _org(self, details: Details, by: Actor) -> OrgRegistered:
-        username = details.salesforce_username
-        if username is None:
-            raise OrgNotFound("this environment has no Salesforce org")
-        require = RequireOrg(by=by, usernames={"salesforceUsername": username})
-        known: Orgs = (await self.journal.execute(Step(orgs, STREAM, require))).states[
-            0
-        ]
-        return known.known[fold(username)]
 
     async def _told(self, kind: CredentialKind, org: OrgRegistered) -> dict[str, Any]:
         if kind is CredentialKind.AUTH_URL:
