@@ -18,6 +18,7 @@ from domain.task.events import LOCAL
 from projections.storage.failures import is_url
 from projections.storage.keyring import Keyring
 from workers.events.limits import StreamLimits
+from workers.listening import ONLY_HERE, host_from
 from workers.nats_servers import NatsServers, UnusableFile, servers_from
 from workers.nats_urls import nats_servers_from
 from workers.networks import Network, networks_from
@@ -79,7 +80,7 @@ class Settings(Struct, frozen=True):
     nats: NatsServers
     secret: bytes
     vault_keys: Keyring
-    host: str = "127.0.0.1"
+    host: str = ONLY_HERE
     port: int = 8080
     issuers: Sequence[Issuer] = ()
     trusted_proxies: Sequence[Network] = ()
@@ -115,7 +116,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         nats=_nats(environment),
         secret=secret_from(environment),
         vault_keys=keyring_from(environment),
-        host=environment.get("BERTH_HOST") or "127.0.0.1",
+        host=host_from(environment),
         port=_whole(environment, "BERTH_PORT", 8080, PORTS),
         issuers=_issuers(environment),
         trusted_proxies=_networks(environment, "BERTH_TRUSTED_PROXIES"),

@@ -17,7 +17,7 @@ from cyclopts.validators import Number
 from api.commands.data_dir import DataDir
 from api.commands.log_commands import ensured_keys
 from api.commands.private_file import private_file
-from api.commands.readiness import asked_at, is_ready, listens_on
+from api.commands.readiness import asked_at, is_ready
 from api.commands.vault_file import ensured_vault_keys
 from api.person_tokens import Signer
 from domain.clock import utc_now
@@ -26,6 +26,7 @@ from domain.roles import Role
 from projections.storage.migrate import migrate
 from workers import nats_servers
 from workers.embedded import EmbeddedNats, EmbeddedPostgres, ServerStartError
+from workers.listening import host_from
 from workers.settings import database_url_from, from_environment
 from workers.supervisor import Command, Supervisor
 
@@ -51,7 +52,7 @@ def up(*, data_dir: DataDir = Path(".berth"), port: Port = 8080) -> None:
     data_dir = data_dir.expanduser().resolve()
     nats_url: Path | None = None
     with Supervisor(data_dir) as supervisor:
-        _check_is_free(listens_on(), port)
+        _check_is_free(host_from(), port)
         environment = {
             "BERTH_SECRET": _kept(data_dir / "secret", _new_secret),
             "BERTH_PORT": str(port),

@@ -14,20 +14,16 @@ from contextlib import closing
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 
-HOST = "127.0.0.1"
+from workers.listening import ONLY_HERE, host_from
+
 # Of BERTH_HOST, those that are no address to ask.
-EVERYWHERE = {"0.0.0.0": HOST, "::": "::1"}  # noqa: S104 - nobody listens here
+EVERYWHERE = {"0.0.0.0": ONLY_HERE, "::": "::1"}  # noqa: S104 - nobody listens here
 SECONDS_MAX = 3
-
-
-def listens_on() -> str:
-    """BERTH_HOST; without one, this machine alone."""
-    return os.environ.get("BERTH_HOST") or HOST
 
 
 def asked_at() -> str:
     """The address by which this machine reaches who listens there."""
-    host = listens_on()
+    host = host_from()
     return EVERYWHERE.get(host, host)
 
 
