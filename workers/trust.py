@@ -94,7 +94,8 @@ def load_trust(path: Path) -> Sequence[Issuer]:
         raise TrustError(str(explained(error, Trust))) from None
     for issuer in trust.issuers:
         _check(issuer)
-    _once("issuer", [issuer.issuer for issuer in trust.issuers])
+    # Whoever is one's "subject" at http would be the same at https.
+    _once("issuer", [issuer.host for issuer in trust.issuers])
     return trust.issuers
 
 

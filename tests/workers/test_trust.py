@@ -10,6 +10,7 @@ from domain.roles import Role
 from workers.settings import SettingsError, from_environment
 from workers.trust import Issuer, load_trust
 
+GITHUB = "token.actions.githubusercontent.com"
 GOOD = """
 [[issuer]]
 issuer = "https://token.actions.githubusercontent.com"
@@ -59,6 +60,11 @@ WRONG = {
     "an odd name": ('"shop deploys"', '"shop/deploys"', "name"),
     "two rules of a name": ('"platform team"', '"shop deploys"', "named twice"),
     "an issuer twice": (GOOD, GOOD + GOOD, "issuer is named twice"),
+    "one at http and at https": (
+        GOOD,
+        (GOOD + GOOD.replace("https", "http")).replace(GITHUB, "localhost"),
+        "issuer is named twice",
+    ),
 }
 
 
