@@ -10,7 +10,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from api.or_null import OrNull, take_defaults
 from api.patience import InBody
 from domain.environment.events import Category
-from domain.environment.lock import LEASE_SECONDS_MAX, MAX_WAIT_SECONDS
+from domain.environment.lock import (
+    LEASE_SECONDS_MAX,
+    MAX_WAIT_SECONDS,
+    REASON_LENGTH_MAX,
+)
 from domain.environment.queue import TicketStatus
 from domain.environment.review_events import ReviewStatus
 
@@ -21,7 +25,7 @@ Seconds = Annotated[int, Meta(ge=1, le=LEASE_SECONDS_MAX)]
 Minutes = Annotated[int, Meta(ge=1, le=LEASE_SECONDS_MAX // 60)]
 ClaimWindow = Annotated[int, Meta(ge=1, le=86_400)]
 MaxWait = Annotated[int, Meta(ge=1, le=MAX_WAIT_SECONDS)]
-Reason = Annotated[str, Meta(max_length=1_000)]
+Reason = Annotated[str, Meta(max_length=REASON_LENGTH_MAX)]
 
 
 class Body(

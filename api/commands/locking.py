@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from api.commands.elsewhere import Said, repository_of, tell, with_server
+from domain.environment.lock import REASON_LENGTH_MAX
 from workers.pipeline.holding import lock_alone, run_locked
 from workers.pipeline.place import Wanted, find, release
 from workers.pipeline.server import Server
@@ -70,6 +71,9 @@ def lock(
         return NO_SENSE
     if command and command[0].startswith("-"):
         tell(f"{command[0]} is no option; a command begins after {END_OF_OPTIONS}")
+        return NO_SENSE
+    if reason is not None and len(reason) > REASON_LENGTH_MAX:
+        tell(f"--reason has more than {REASON_LENGTH_MAX:,} characters")
         return NO_SENSE
     program = shutil.which(command[0]) if command else None
     if command and program is None:

@@ -45,6 +45,7 @@ QUEUED_MAX = 1_000
 LEASE_SECONDS = 3_600
 LEASE_SECONDS_MAX = 604_800
 MAX_WAIT_SECONDS = 604_800
+REASON_LENGTH_MAX = 1_000
 
 
 class RequestLock(EnvironmentCommand, frozen=True, kw_only=True):

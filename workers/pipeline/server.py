@@ -77,7 +77,7 @@ class Server:
     def __init__(self, url: str, bearer: Bearer, tell: Tell) -> None:
         self._bearer = bearer
         self._tell = tell
-        self._http = _client(_checked(url.rstrip("/").removesuffix(PREFIX) + PREFIX))
+        self._http = _client(_checked(_root(url) + PREFIX))
         self._is_berth = False
 
     async def close(self) -> None:
@@ -154,6 +154,12 @@ class _NotNow(Exception):
         super().__init__(str(refusal))
         told = headers.get("Retry-After", "")
         self.rest = min(float(told), PAUSE_SECONDS_MAX) if told.isdecimal() else 0.0
+
+
+def _root(url: str) -> str:
+    """Without what is the API's, of which some may have been given as well."""
+    whole, part = PREFIX, PREFIX.rpartition("/")[0]
+    return url.rstrip("/").removesuffix(whole).removesuffix(part)
 
 
 def _client(url: httpx2.URL) -> httpx2.AsyncClient:

@@ -95,7 +95,7 @@ def test_what_is_given_empty_is_not_taken_from_elsewhere(
     assert option in done.told
 
 
-@pytest.mark.parametrize("end", ["/", "/sfp/api", "/sfp/api/"])
+@pytest.mark.parametrize("end", ["/", "/sfp", "/sfp/api", "/sfp/api/"])
 def test_the_url_may_be_that_of_the_api(
     pipeline: Pipeline, prod: Json, end: str
 ) -> None:
@@ -128,6 +128,17 @@ def test_a_way_to_the_server_that_cannot_be_had_is_told_in_a_line(
     [line] = done.told.splitlines()
     assert told in line
     assert "s3cret" not in line
+
+
+def test_a_reason_that_is_too_long_is_refused_before_anything_is_asked(
+    pipeline: Pipeline, owner: Caller, prod: Json
+) -> None:
+    done = pipeline.run("lock", prod, "--reason", 1_001 * "x", "--", "echo", "ran")
+    assert (done.code, done.printed) == (NO_SENSE, "")
+    assert done.told == "berth: --reason has more than 1,000 characters\n"
+    assert owner.audit(prod, accessType="lock") == []
+    done = pipeline.run("lock", prod, "--reason", 1_000 * "x", "--", "true")
+    assert done.code == 0
 
 
 def test_words_that_are_no_text_are_refused_in_a_line(
