@@ -36,6 +36,7 @@ from domain.errors import (
     JournalUnavailable,
     VaultClosed,
 )
+from domain.roles import Role
 from projections.storage.answers import TAKEN_SECONDS, Answer, Answers, Taken
 
 NAME = "Idempotency-Key"
@@ -72,9 +73,9 @@ class IdempotencyKeys:
             await self._app(scope, receive, send)
             return
         try:
-            name = await self._name(scope, keys)
-            body = await _body(receive)
-            found = await self._answers.take(name, _fingerprint(scope, body))
+            if (name := await self._name(scope, keys)) is not None:
+                body = await _body(receive)
+                found = await self._answers.take(name, _fingerprint(scope, body))
         except ClientGoneError:
             return
         except (
@@ -88,19 +89,28 @@ class IdempotencyKeys:
             scope["state"]["refusal"] = refusal
             await self._app(scope, receive, send)
             return
+        if name is None:
+            await self._app(scope, receive, send)
+            return
         if isinstance(found, Answer):
             headers = [*found.headers, REPLAYED]
             await send_whole(send, found.status, headers, found.body)
             return
         await self._carry_out(found, scope, _again(body, receive), send)
 
-    async def _name(self, scope: Scope, keys: list[bytes]) -> bytes:
-        """What this caller's key is called, whatever token it comes with."""
+    async def _name(self, scope: Scope, keys: list[bytes]) -> bytes | None:
+        """What this caller's key is called, whatever token it comes with.
+
+        None of a member's, to whom no POST is open: nothing of his could be done twice,
+        and what is kept of it would be at the cost of the others'.
+        """
         if len(keys) > 1 or not KEY.fullmatch(keys[0]):
             raise Invalid(
                 f"{NAME} must be 1 to 255 visible ASCII characters, once", field=NAME
             )
         who = await self._authenticator.identity(ASGIConnection(scope))
+        if not who.role.includes(Role.APPLICATION):
+            return None
         whole = (who.id, who.application, who.role, keys[0])
         return sha256(msgspec.msgpack.encode(whole)).digest()
 

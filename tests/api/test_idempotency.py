@@ -17,6 +17,7 @@ from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.running import Api, Installation, until
 
 NAME = "Idempotency-Key"
+NO_BRACES = str.maketrans("", "", "{}")
 
 
 def post(
@@ -163,7 +164,9 @@ def test_two_keys_are_no_key(api: Api, owner: Caller) -> None:
     assert body["field"] == NAME
 
 
-def test_a_refusal_is_an_answer_too(owner: Caller, member: Caller, key: str) -> None:
+def test_a_refusal_is_an_answer_too(
+    owner: Caller, application: Caller, key: str
+) -> None:
     name = unique("acme/shop")
     body = {"repositoryIdentifier": name, "name": "uat", "category": "dev"}
     first = post(owner, "/environments", body, key=key)
@@ -171,9 +174,9 @@ def test_a_refusal_is_an_answer_too(owner: Caller, member: Caller, key: str) -> 
     made(owner.post("/projects", {"identifier": name, "remoteUrl": "https://a.b"}))
     assert is_the_same(post(owner, "/environments", body, key=key), first)
     made(post(owner, "/environments", body, key=unique("key")))
-    forbidden = post(member, "/projects", {}, key=key)
+    forbidden = post(application, "/projects", {}, key=key)
     refused(forbidden, 403, "FORBIDDEN")
-    assert is_the_same(post(member, "/projects", {}, key=key), forbidden)
+    assert is_the_same(post(application, "/projects", {}, key=key), forbidden)
 
 
 def test_a_secret_that_is_shown_once_is_shown_once_more_to_the_same_request(
@@ -277,3 +280,18 @@ def test_what_comes_with_a_key_is_not_too_large(owner: Caller, key: str) -> None
     large = b" " * 300_000
     refused(owner.ask("POST", path, large, headers={NAME: key}), 413)
     refused(owner.ask("POST", path, large), 404, "TASK_NOT_FOUND")
+
+
+def test_a_member_s_key_takes_no_room_from_those_of_others(
+    api: Api, member: Caller, key: str
+) -> None:
+    """No POST is open to him."""
+    document = api.http.get(f"{api.url}/sfp/apidocs-json").json()
+    paths = [path for path, item in document["paths"].items() if "post" in item]
+    assert len(paths) > 10
+    for path in paths:
+        for _ in range(2):
+            route = path.removeprefix("/sfp/api").translate(NO_BRACES)
+            answer = post(member, route, {}, key=key)
+            refused(answer, 403, "FORBIDDEN")
+            assert "idempotent-replayed" not in answer.headers
