@@ -234,7 +234,10 @@ class TasksController(Controller):
     async def cancel_task(
         self, operation_id: FromPath[str], desk: AtDesk, views: Views
     ) -> TaskCancelledAnswer:
-        """A running one is told to stop. 400 when it is completed or failed."""
+        """A running one is told to stop. 400 when it is completed or failed.
+
+        Of a recurring one, nothing is fired any more; what runs is left alone.
+        """
         if row := await visible_schedule(desk, views, operation_id):
             return await stop(desk, row)
         found = await visible_task(desk, views, operation_id)
