@@ -16,7 +16,7 @@ from projections.storage.migrate import ADVISORY_LOCK
 from tests.projections.log_stage import Stage, sealing_stage
 from tests.projections.test_views import append
 from tests.workers.events.stage import story
-from tests.workers.sealing.test_sealing import has, refused, running, told
+from tests.workers.sealing.scene import has, refused, running, told
 from workers.sealing.file import FileOutlet, notes_in
 
 FORGET: Sequence[LiteralString] = (
