@@ -6,9 +6,8 @@ const { NATS_URL, BERTH_TOKEN, TASK_TYPE } = process.env;
 const QUEUES = ["CRITICAL", "HIGH", "NORMAL", "LOW"]; // a hand for each: none waits for another
 const LATER = new Set(["TASK_NOT_READY", "CONCURRENCY_KEY_BUSY", "UNAVAILABLE"]);
 const { protocol, host, username, password } = new URL(NATS_URL); // nats://token@host:port, or tls://user:password@
-const tls = protocol === "tls:" ? {} : undefined; // asked for: no login without
 const login = password ? { user: username, pass: password } : username ? { token: username } : {};
-const nats = await connect({ servers: host, maxReconnectAttempts: -1, tls, ...login });
+const tls = protocol === "tls:" ? {} : undefined, nats = await connect({ servers: host, maxReconnectAttempts: -1, tls, ...login });
 let leaving = false; // told to stop: what runs is handed back
 for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => (leaving = true));
 
