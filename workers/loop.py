@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import structlog
 
 from domain.errors import JournalUnavailable
+from projections.storage.failures import words_of
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -49,7 +50,7 @@ async def run_forever(
             log.warning(
                 "worker failed",
                 worker=name,
-                error=str(error),
+                error=words_of(error),
                 again_in=rest,
                 **_told(error),
             )

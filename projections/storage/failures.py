@@ -66,6 +66,11 @@ def kind_of(failure: BaseException) -> str:
     return type(failure.__cause__ or failure).__name__
 
 
+def words_of(failure: BaseException) -> str:
+    """What it says, but for what PostgreSQL quotes below: rows, values, statements."""
+    return str(failure).partition("\n")[0]
+
+
 def is_url(text: str) -> bool:
     """Whether libpq can read it."""
     try:

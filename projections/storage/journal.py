@@ -17,7 +17,7 @@ from projections.storage import append_metrics
 from projections.storage.append import Appender
 from projections.storage.arrivals import Arrivals
 from projections.storage.batch import Batch, Deciders
-from projections.storage.failures import SILENT
+from projections.storage.failures import SILENT, words_of
 from projections.storage.parking import Call, Parking
 from projections.traces import TRACES
 
@@ -166,7 +166,7 @@ class StoredJournal:
 
     def _settle(self, batch: Batch) -> None:
         if batch.error:
-            log.warning("append failed", error=str(batch.error), calls=len(batch.calls))
+            log.warning("append failed", error=words_of(batch.error), calls=len(batch.calls))
         elif batch.records:
             self.announce(batch.unheard)
         if self._stopping is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import psycopg
 import pytest
 from structlog.testing import capture_logs
 
@@ -62,6 +63,19 @@ def test_what_led_to_an_error_is_not_told() -> None:
     error.__cause__ = RuntimeError("a secret")
     [line] = failing(error)
     assert "secret" not in repr(line)
+
+
+def test_of_what_postgresql_refuses_no_row_is_told(journal_url: str) -> None:
+    """Its details quote all that was in it."""
+    with (
+        psycopg.connect(journal_url) as connection,
+        pytest.raises(psycopg.errors.NotNullViolation) as refused,
+    ):
+        connection.execute("INSERT INTO environment (id) VALUES ('ada@example.org')")
+    assert "ada@example.org" in str(refused.value)
+    [line] = failing(refused.value)
+    assert "violates not-null constraint" in line["error"]
+    assert "ada" not in str(line)
 
 
 def test_that_the_database_is_away_has_no_place() -> None:
