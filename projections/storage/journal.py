@@ -166,7 +166,8 @@ class StoredJournal:
 
     def _settle(self, batch: Batch) -> None:
         if batch.error:
-            log.warning("append failed", error=words_of(batch.error), calls=len(batch.calls))
+            error, calls = words_of(batch.error), len(batch.calls)
+            log.warning("append failed", error=error, calls=calls)
         elif batch.records:
             self.announce(batch.unheard)
         if self._stopping is not None:
