@@ -73,9 +73,10 @@ def servers_from(url: str, environment: Mapping[str, str]) -> NatsServers:
     """With the files that are set; `UnusableFile` if one will not do by now."""
     files = [environment.get(name) for name in FILES]
     servers = NatsServers(url, *(Path(file) if file else None for file in files))
+    if not servers.has_files:
+        return servers
     servers.context()
-    plain = [one for one in nats_servers_from(url) if one.startswith("ws://")]
-    if plain and servers.has_files:
+    if any(one.startswith("ws://") for one in nats_servers_from(url)):
         raise UnusableFile("BERTH_NATS_URL has ws://, for which no certificates are")
     return servers
 
