@@ -22,7 +22,7 @@ from projections.history import Known
 from projections.holds import sql
 from projections.storage.database import Database
 from projections.storage.reader import Reader
-from tests.projections.plans import reads_of
+from tests.projections.plans import filled_at, reads_of
 
 ENVIRONMENTS, HOLDS = 50, 12_000
 # Most are of one environment at first, and of all by turns later, after a long silence.
@@ -55,10 +55,9 @@ KNOWN = [Known(f"e{n}", "acme/shop", f"e{n}", False) for n in range(ENVIRONMENTS
 
 @pytest.fixture
 def long_past(own_journal_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(
-        own_journal_url, autocommit=True, cursor_factory=psycopg.ClientCursor
+    with filled_at(
+        own_journal_url, FILL, environments=ENVIRONMENTS, holds=HOLDS
     ) as connection:
-        connection.execute(FILL, {"environments": ENVIRONMENTS, "holds": HOLDS})
         yield connection
 
 

@@ -36,10 +36,16 @@ def filled(
     """A database of its own, in which `fill` was carried out with `values`."""
     with (
         migrated_database(servers) as url,
-        psycopg.connect(
-            url, autocommit=True, cursor_factory=psycopg.ClientCursor
-        ) as connection,
+        filled_at(url, fill, **values) as connection,
     ):
+        yield connection
+
+
+@contextmanager
+def filled_at(url: str, fill: Any, **values: int) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(
+        url, autocommit=True, cursor_factory=psycopg.ClientCursor
+    ) as connection:
         connection.execute(fill, values)
         yield connection
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -12,11 +10,9 @@ import pytest
 
 from projections import sweep as sweeping
 from projections.audit_log import sql
-from projections.storage.checkpoint import ViewStore
-from projections.storage.database import Database
-from projections.sweep import Sweep
-from tests.projections.plans import reads_of
+from tests.projections.plans import filled_at, reads_of
 from tests.projections.test_audit_plans import FILL
+from tests.support.swept import passes
 
 RECORDS, ENVIRONMENTS = 3_000, 10
 EACH = RECORDS // ENVIRONMENTS
@@ -39,10 +35,9 @@ ASKED = {
 
 @pytest.fixture
 def log(own_journal_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(
-        own_journal_url, autocommit=True, cursor_factory=psycopg.ClientCursor
+    with filled_at(
+        own_journal_url, FILL, environments=ENVIRONMENTS, records=RECORDS
     ) as connection:
-        connection.execute(FILL, {"environments": ENVIRONMENTS, "records": RECORDS})
         yield connection
 
 
@@ -70,12 +65,9 @@ def test_its_records_are_swept_out_some_at_a_time(
     log: psycopg.Connection, own_journal_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "AT_ONCE", EACH - 10)
-    with closing(Database(own_journal_url)) as database:
-        sweep = Sweep(ViewStore(database))
-        assert asyncio.run(sweep.run_once()) == 0
-        log.execute(REMOVE, {"rows": GONE})
-        numbers = [asyncio.run(sweep.run_once()) for _ in range(4)]
-    assert numbers == [EACH - 10, EACH - 10, 20, 0]
+    assert passes(own_journal_url, 1) == [0]
+    log.execute(REMOVE, {"rows": GONE})
+    assert passes(own_journal_url, 4) == [EACH - 10, EACH - 10, 20, 0]
     assert log.execute(LEFT).fetchall() == []
     left = log.execute("SELECT count(*) FROM audit_record").fetchall()
     assert left == [(RECORDS - 2 * EACH,)]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -12,10 +10,8 @@ import pytest
 
 from projections import sweep as sweeping
 from projections.release_history import sql
-from projections.storage.checkpoint import ViewStore
-from projections.storage.database import Database
-from projections.sweep import Sweep
-from tests.projections.plans import reads_of
+from tests.projections.plans import filled_at, reads_of
+from tests.support.swept import passes
 
 EACH, ENVIRONMENTS = 300, 10
 GONE = '[{"id": "e3"}, {"id": "e7"}]'
@@ -37,10 +33,9 @@ GROUP BY environment_id ORDER BY environment_id
 
 @pytest.fixture
 def history(own_journal_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(
-        own_journal_url, autocommit=True, cursor_factory=psycopg.ClientCursor
+    with filled_at(
+        own_journal_url, FILL, environments=ENVIRONMENTS, each=EACH
     ) as connection:
-        connection.execute(FILL, {"environments": ENVIRONMENTS, "each": EACH})
         yield connection
 
 
@@ -56,12 +51,9 @@ def test_its_releases_are_swept_out_some_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sweeping, "AT_ONCE", EACH - 10)
-    with closing(Database(own_journal_url)) as database:
-        sweep = Sweep(ViewStore(database))
-        assert asyncio.run(sweep.run_once()) == 0
-        history.execute(REMOVE, {"rows": GONE})
-        numbers = [asyncio.run(sweep.run_once()) for _ in range(4)]
-    assert numbers == [EACH - 10, EACH - 10, 20, 0]
+    assert passes(own_journal_url, 1) == [0]
+    history.execute(REMOVE, {"rows": GONE})
+    assert passes(own_journal_url, 4) == [EACH - 10, EACH - 10, 20, 0]
     others = [(f"e{n}", EACH) for n in range(ENVIRONMENTS) if n not in (3, 7)]
     assert history.execute(LEFT).fetchall() == others
     assert history.execute("SELECT FROM gone_environment").fetchall() == []

@@ -78,6 +78,13 @@ class Ear:
         await self.until(lambda: "hanging" in self.lines)
 
 
+class Loud(Ear):
+    """Tells what it hears to whoever reads this process's output."""
+
+    async def logged(self, lines: list[str]) -> None:
+        print(*lines, sep="\n", flush=True)
+
+
 @asynccontextmanager
 async def server(folder: Path | None = None) -> AsyncIterator[ForkServer]:
     async with ForkServer(HANDLERS, grace_seconds=0.3, folder=folder) as forking:

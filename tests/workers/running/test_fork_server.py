@@ -38,11 +38,7 @@ from workers.running.wire import Ready, Setting
 ROOT = Path(__file__).parents[3]
 WORKER = """
 import asyncio
-from tests.workers.running.stage import Ear, assigned, server
-
-class Loud(Ear):
-    async def logged(self, lines):
-        print(*lines, sep="\\n", flush=True)
+from tests.workers.running.stage import Loud, assigned, server
 
 async def main():
     async with server() as forking:

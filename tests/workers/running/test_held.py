@@ -22,11 +22,7 @@ from workers.running.keepers import SPARES
 ROOT = Path(__file__).parents[3]
 WORKER = """
 import asyncio
-from tests.workers.running.stage import Ear, assigned, server
-
-class Loud(Ear):
-    async def logged(self, lines):
-        print(*lines, sep="\\n", flush=True)
+from tests.workers.running.stage import Loud, assigned, server
 
 async def main():
     async with server() as forking:
