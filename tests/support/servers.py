@@ -17,6 +17,7 @@ import pytest
 from psycopg import sql
 
 from projections.storage.migrate import migrate
+from tests.support.in_memory import folder_in_memory
 from workers.embedded import EmbeddedNats, EmbeddedPostgres
 
 OF_THE_TESTS = "of-the-tests"
@@ -94,8 +95,10 @@ def named_database(url: str, name: str) -> str:
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """PostgreSQL and NATS, once for all tests."""
-    folder = tmp_path_factory.mktemp("servers")
-    with embedded_servers(folder, UnsyncedPostgres) as both:
+    with (
+        folder_in_memory(tmp_path_factory.mktemp("servers")) as folder,
+        embedded_servers(folder, UnsyncedPostgres) as both,
+    ):
         with psycopg.connect(both.database_url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {MIGRATED}")
         migrated(named_database(both.database_url, MIGRATED))
