@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is ours alone
+MEMORY = Path("/dev/shm")
 ROOM_BYTES = 2 << 30
 PREFIX = "berth-tests-"
 
