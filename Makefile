@@ -11,8 +11,12 @@ ORG_PORT ?= 9090
 PROCESSES := $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))')
 IN_PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
+# A test starts many interpreters. Where they may not keep what they compiled, each of
+# them compiles all of Berth, and each process of pytest all of the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help install up org test bench faults contract fmt clean
+.PHONY: help install up org test types compiled bench faults contract fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -34,8 +38,15 @@ org: $(READY) ## a made-up Salesforce org to try Berth with (ORG_PORT=9090)
 test: $(READY) ## lint, types, architecture and every test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	@$(MAKE) --no-print-directory --jobs 2 types compiled
 	$(BIN)/pytest $(IN_PARALLEL)
+
+types: $(READY)
+	$(BIN)/mypy
+
+# By one process, while the types are looked at. Or each process of the tests does it.
+compiled: $(READY)
+	@$(BIN)/pytest --collect-only -qqq > $(VENV)/$@ || { cat $(VENV)/$@; exit 1; }
 
 bench: $(READY) ## the table of what Berth reaches on this machine
 	$(BIN)/python -m tests.bench
