@@ -18,8 +18,8 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -88,6 +88,7 @@ class Supervisor:
         self._data_dir = data_dir
         self._kept: list[_Kept] = []
         self._told_to_stop = False
+        self._interrupts = False
         self._wakeup = -1
         self._undo = ExitStack()
 
@@ -95,20 +96,33 @@ class Supervisor:
         """Start a child, wait until it is ready, and from now on keep it running."""
         self._raise_if_told()
         self._kept.append(_Kept(child, time.monotonic()))
+        child.pause, child.say = self._pause, _say
         child.start()
         return child
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """A signal ends whatever the block waits for: a database elsewhere, say.
+
+        Not while a child is started: it could be lost between its start and our notice.
+        """
+        self._raise_if_told()
+        self._interrupts = True
+        try:
+            yield
+        finally:
+            self._interrupts = False
 
     def wait_until(self, condition: Callable[[], bool], seconds: float) -> None:
         """Wait for it; `ServerStartError` if a child ends first or time is up."""
         deadline = time.monotonic() + seconds
         while not condition():
-            self._raise_if_told()
             for child in (kept.child for kept in self._kept):
                 if (code := child.exit_code) is not None:
                     raise ServerStartError(f"{child.name} {_how_it_ended(code)}")
             if time.monotonic() > deadline:
                 raise ServerStartError(f"not ready in {seconds:g} s")
-            self._sleep(0.02)
+            self._pause(0.02)
 
     def watch(self) -> None:
         """Start again whatever ends, until a signal tells us to stop."""
@@ -203,10 +217,18 @@ class Supervisor:
                         os.killpg(kept.child.pid, signal.SIGKILL)
             os._exit(128 + number)
         self._told_to_stop = True
+        if self._interrupts:
+            self._interrupts = False
+            raise Stopped
 
     def _raise_if_told(self) -> None:
         if self._told_to_stop:
             raise Stopped
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep likewise; `Stopped` once a signal has told us to stop."""
+        self._sleep(seconds)
+        self._raise_if_told()
 
     def _sleep(self, seconds: float) -> None:
         """Sleep so long at most, and less if a signal comes."""

@@ -7,6 +7,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -68,11 +69,12 @@ def up(*, data_dir: DataDir = Path(".berth"), port: Port = 8080) -> None:
             nats_url = data_dir / NATS_URL
             _write(nats_url, nats.url)
         database_url = database_url_from(os.environ | environment)
-        migrate(database_url)
-        environment["BERTH_VAULT_KEYS"] = ensured_vault_keys(data_dir, database_url)
-        both = os.environ | environment
-        settings = from_environment(both)
-        log_key = ensured_keys(settings.database_url, settings.vault_keys)[0].vkey
+        with supervisor.interrupting():
+            migrate(database_url)
+            environment["BERTH_VAULT_KEYS"] = ensured_vault_keys(data_dir, database_url)
+            both = os.environ | environment
+            settings = from_environment(both)
+            log_key = ensured_keys(settings.database_url, settings.vault_keys)[0].vkey
         for name, grace_seconds in (
             ("api", 0.0),
             ("worker", settings.tasks_end_within_seconds),
@@ -97,9 +99,12 @@ def up(*, data_dir: DataDir = Path(".berth"), port: Port = 8080) -> None:
 def _say(
     url: str, data_dir: Path, token: Path, nats_url: Path | None, log_key: str
 ) -> None:
-    """The URL of NATS has a token in it, which is not for every eye."""
+    """The URL of NATS has a token in it, which is not for every eye.
+
+    Whether or not it can be written: what runs is not to end for that.
+    """
     nats = f"URL of NATS:    {nats_url}\n" if nats_url else ""
-    print(
+    told = (
         f"Berth is ready: {url}\n"
         f"Data:           {data_dir}\n"
         f"Owner's token:  {token}\n"
@@ -111,9 +116,12 @@ def _say(
         f'  curl -H "Authorization: Bearer $(cat {token})"'
         f" {url}/sfp/api/environments\n"
         "\n"
-        "Ctrl-C stops it.",
-        flush=True,
+        "Ctrl-C stops it.\n"
     )
+    if sys.stdout is not None:
+        with suppress(OSError):
+            # At once, and with whatever bytes the folder's name may have.
+            os.write(sys.stdout.fileno(), os.fsencode(told))
 
 
 def _owner_token(data_dir: Path, secret: str) -> Path:

@@ -11,11 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from projections.storage.migrate import ADVISORY_LOCK
 from tests.bench.installation import free_port
+from tests.support.servers import Servers, fresh_database
+from workers.embedded.process import wait_for
 
 LAST = "Ctrl-C stops it."
+WAITING = """SELECT count(*) FROM pg_locks WHERE NOT granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 OURS = ("BERTH_DATABASE_URL", "BERTH_NATS_URL")
 
 
@@ -100,6 +106,23 @@ def test_it_is_ready_on_the_address_that_it_is_told(tmp_path: Path) -> None:
     """What it prints is what has answered there."""
     with up(tmp_path / "data", BERTH_HOST="127.0.0.2") as said:
         assert said.startswith("Berth is ready: http://127.0.0.2:")
+
+
+def test_ctrl_c_ends_it_while_another_keeps_it_from_the_database(
+    tmp_path: Path, servers: Servers
+) -> None:
+    with (
+        fresh_database(servers.database_url) as url,
+        psycopg.connect(url) as other,
+    ):
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+        with subprocess.Popen(
+            command("up", "--data-dir", tmp_path, "--port", str(free_port())),
+            env=environment(BERTH_DATABASE_URL=url),
+        ) as process:
+            assert wait_for(lambda: other.execute(WAITING).fetchone() == (1,), 60)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
 
 
 def test_a_nats_of_its_own_needs_no_files_of_anothers(tmp_path: Path) -> None:

@@ -14,12 +14,7 @@ from signal import SIGTERM
 from typing import Any
 
 from workers.embedded.links import check_link
-from workers.embedded.process import (
-    ChildProcess,
-    Ending,
-    ServerStartError,
-    end_leftover,
-)
+from workers.embedded.process import ChildProcess, Ending, ServerStartError
 
 _HOST = "127.0.0.1"
 _START_SECONDS_MAX = 30
@@ -67,7 +62,7 @@ class EmbeddedNats(ChildProcess):
                 self.kill()
                 said = self.log.read_text(errors="replace")[-2000:].strip()
                 raise ServerStartError(f"NATS did not start; {self.log}:\n{said}")
-            time.sleep(0.003)
+            self.pause(0.003)
         return self.url
 
     def launch(self) -> None:
@@ -75,7 +70,7 @@ class EmbeddedNats(ChildProcess):
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         pid_file = self.folder / "pid"
-        end_leftover(pid_file, str(self._config_file), self.endings)
+        self._end_leftover(pid_file, str(self._config_file))
         self._config = self._configure(pid_file)
         self._spawn([str(_program()), "-c", str(self._config_file)])
 

@@ -14,16 +14,14 @@ from urllib.parse import quote
 from workers.embedded import postgres_folder
 from workers.embedded.links import check_link
 from workers.embedded.privileges import Account
-from workers.embedded.process import (
-    ChildProcess,
-    Ending,
-    ServerStartError,
-    end_leftover,
-)
+from workers.embedded.process import ChildProcess, Ending, ServerStartError
 
 _SOCKET = ".s.PGSQL.5432"
 _START_SECONDS_MAX = 120
 _RECOVERING, _READY = "starting", "ready   "
+# Also where the last one was told to stop before it had recovered.
+_CRASHED = re.compile("database system was (interrupted|shut down in recovery)")
+_SAID_AFTER_SECONDS, _SAID_EVERY_SECONDS = 3, 60
 _SOCKET_LIMIT_BYTES = 107  # a kernel's limit on the path of a socket
 # The same for whoever asks: TMPDIR is another in another shell.
 SHORT = Path("/tmp")  # noqa: S108 - the folder in it is ours alone, or refused
@@ -69,28 +67,31 @@ class EmbeddedPostgres(ChildProcess):
         However long it recovers, it is let: the next one would begin with that anew.
         `ServerStartError` says why it did not start.
         """
-        began = time.monotonic()
+        began, said_at = time.monotonic(), _SAID_AFTER_SECONDS
         if self.pid is None:
             self.launch()
         while (status := self._status()) != _READY:
-            is_late = time.monotonic() - began > _START_SECONDS_MAX
-            if is_late and status != _RECOVERING:
+            seconds = time.monotonic() - began
+            if status == _RECOVERING and seconds >= said_at:
+                self._say_what_takes(seconds)
+                said_at += _SAID_EVERY_SECONDS
+            elif status != _RECOVERING and seconds > _START_SECONDS_MAX:
                 self.kill()
                 raise self._failed(f"was not ready in {_START_SECONDS_MAX} s")
             if (code := self.exit_code) is not None:
                 # A server that was killed, and its sessions, take a moment to leave.
                 if not _STILL_LEAVING.search(self._last_words()):
                     raise self._failed(f"ended with exit code {code}")
-                time.sleep(0.05)
+                self.pause(0.05)
                 self.launch()
-            time.sleep(0.005)
+            self.pause(0.005)
         return self.url
 
     def launch(self) -> None:
         """Run it, and do not wait."""
         account = postgres_folder.take(self.folder)
         pid_file = self._data / "postmaster.pid"
-        end_leftover(pid_file, str(self._data), self.endings)
+        self._end_leftover(pid_file, str(self._data))
         if not pid_file.exists():  # then no server lives that may have locked these
             for name in (_SOCKET, f"{_SOCKET}.lock"):
                 (self._sockets / name).unlink(missing_ok=True)
@@ -119,10 +120,18 @@ class EmbeddedPostgres(ChildProcess):
             return ""
         return "".join(lines[7:8]) if lines[:1] == [str(self.pid)] else ""
 
-    def _last_words(self) -> str:
+    def _say_what_takes(self, seconds: float) -> None:
+        crashed = _CRASHED.search(self._words())
+        doing = "recovering from a crash" if crashed else "starting"
+        self.say(f"PostgreSQL is {doing}, for {seconds:.0f} s; its log: {self.log}")
+
+    def _words(self) -> str:
         with self.log.open("rb") as log:
             log.seek(self._log_start_bytes)
-            return log.read()[-4000:].decode(errors="replace").strip()
+            return log.read().decode(errors="replace").strip()
+
+    def _last_words(self) -> str:
+        return self._words()[-4000:]
 
     def _failed(self, how: str) -> ServerStartError:
         return ServerStartError(f"PostgreSQL {how}; {self.log}:\n{self._last_words()}")

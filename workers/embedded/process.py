@@ -48,10 +48,13 @@ class ChildProcess(ABC):
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._group: int | None = None
+        # Whoever keeps it may end a wait by an exception, and be told why it is long.
+        self.pause: Callable[[float], object] = time.sleep
+        self.say: Callable[[str], object] = lambda _: None
 
     @abstractmethod
     def start(self) -> object:
-        """Run it, and wait until it is ready."""
+        """Run it, and wait until it is ready, with `pause`."""
 
     @abstractmethod
     def launch(self) -> None:
@@ -91,6 +94,27 @@ class ChildProcess(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _end_leftover(self, pid_file: Path, argument: str) -> None:
+        """End the server that an earlier run left behind, if `pid_file` names one.
+
+        Only a process with `argument` in its command line is meant: after a reboot the
+        same number may be anybody's, and then the file must not keep the next server
+        from starting.
+        """
+        try:
+            pid = int(pid_file.read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            return
+        for ending in (*self.endings, Ending(SIGKILL, 5)):
+            if argument not in _command_line(pid):
+                pid_file.unlink(missing_ok=True)
+                return
+            with suppress(ProcessLookupError):
+                os.kill(pid, ending.signal)
+            wait_for(
+                lambda: argument not in _command_line(pid), ending.seconds, self.pause
+            )
 
     def _signal(self, number: Signals) -> None:
         if self._process:
@@ -148,31 +172,15 @@ def launcher(
     return [sys.executable, "-I", "-S", _LAUNCH, *map(str, numbers)]
 
 
-def end_leftover(pid_file: Path, argument: str, endings: Sequence[Ending]) -> None:
-    """End the server that an earlier run left behind, if `pid_file` names one.
-
-    Only a process with `argument` in its command line is meant: after a reboot the same
-    number may be anybody's, and then the file must not keep the next server from
-    starting.
-    """
-    try:
-        pid = int(pid_file.read_text().split()[0])
-    except (OSError, ValueError, IndexError):
-        return
-    for ending in (*endings, Ending(SIGKILL, 5)):
-        if argument not in _command_line(pid):
-            pid_file.unlink(missing_ok=True)
-            return
-        with suppress(ProcessLookupError):
-            os.kill(pid, ending.signal)
-        wait_for(lambda: argument not in _command_line(pid), ending.seconds)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+def wait_for(
+    condition: Callable[[], bool],
+    seconds: float,
+    pause: Callable[[float], object] = time.sleep,
+) -> bool:
     """Whether `condition` came true within so many seconds."""
     deadline = time.monotonic() + seconds
     while not (true := condition()) and time.monotonic() < deadline:
-        time.sleep(0.005)
+        pause(0.005)
     return true
 
 
