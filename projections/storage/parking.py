@@ -7,9 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from domain.decider import Decider, Outcome, Step
+
+OUTDATED_MAX = 100
 
 
 @dataclass(slots=True, eq=False)
@@ -55,10 +58,15 @@ class Stand:
 
 
 class Parking:
-    """All the stands of one process."""
+    """All the stands of one process.
+
+    `_dues` is a heap of their moments, since the next one is asked for after each
+    append, and of others that are outdated by now.
+    """
 
     def __init__(self) -> None:
         self._stands: dict[str, Stand] = {}
+        self._dues: list[tuple[datetime, str]] = []
 
     def __contains__(self, stream: object) -> bool:
         return stream in self._stands
@@ -116,8 +124,15 @@ class Parking:
 
     def look_again(self, stream: str, until: datetime | None) -> None:
         """Time will have something to say about `stream` at `until`."""
-        if stand := self._stands.get(stream):
-            stand.until = until
+        stand = self._stands.get(stream)
+        if stand is None or stand.until == until:
+            return
+        stand.until = until
+        if until is not None:
+            heappush(self._dues, (until, stream))
+        if len(self._dues) > 2 * len(self._stands) + OUTDATED_MAX:
+            self._dues = [due for due in {*self._dues} if self._is_current(due)]
+            heapify(self._dues)
 
     def due(self, at: datetime) -> Sequence[str]:
         """The streams for which time may have changed an answer by `at`."""
@@ -125,8 +140,14 @@ class Parking:
         return [name for name, s in stands if s.until is not None and s.until <= at]
 
     def next_due(self) -> datetime | None:
-        stands = self._stands.values()
-        return min((s.until for s in stands if s.until is not None), default=None)
+        while self._dues and not self._is_current(self._dues[0]):
+            heappop(self._dues)
+        return self._dues[0][0] if self._dues else None
+
+    def _is_current(self, due: tuple[datetime, str]) -> bool:
+        until, stream = due
+        stand = self._stands.get(stream)
+        return stand is not None and stand.until == until
 
     def _forget_if_empty(self, stream: str) -> None:
         stand = self._stands.get(stream)
