@@ -13,8 +13,6 @@ import msgspec
 SECRET_CHARACTERS_MIN = 4
 # Parts of credentials that are good for nothing alone, and that results speak of.
 NOT_SECRET = {"username", "instanceUrl", "loginUrl", "orgId", "expiresAt", "tokenType"}
-_URL_PARTS = re.compile(r"[/:@?&=]+")
-_URL_PART_CHARACTERS_MIN = 12
 
 
 class Masks:
@@ -29,7 +27,7 @@ class Masks:
         for text in _texts(answer):
             self._secrets |= {
                 form
-                for line in (text, *text.splitlines(), *_url_parts(text))
+                for line in (text, *text.splitlines(), *_in_url(text))
                 for form in (line, quote(line, safe=""), _as_json(line))
                 if len(form) >= SECRET_CHARACTERS_MIN
             }
@@ -104,10 +102,10 @@ def _texts(answer: object) -> Iterator[str]:
                     yield from _texts(value)
 
 
-def _url_parts(text: str) -> list[str]:
-    """`force://id:secret:refresh@host` may be taken apart by who is told it."""
-    parts = _URL_PARTS.split(text.partition("://")[2])
-    return [part for part in parts if len(part) >= _URL_PART_CHARACTERS_MIN]
+def _in_url(text: str) -> list[str]:
+    """The secrets of `force://id:secret:refresh@host`: not whose it is, nor where."""
+    credentials = text.partition("://")[2].rpartition("@")[0]
+    return credentials.split(":")[1:]
 
 
 def _as_json(text: str) -> str:

@@ -71,6 +71,15 @@ def test_short_words_are_not_masked() -> None:
     assert masks.hide("yes, 7, somebody") == "yes, 7, somebody"
 
 
+def test_of_an_auth_url_the_secrets_are_masked_and_not_whose_it_is_or_where() -> None:
+    masks = Masks()
+    url = "force://PlatformCLI:s3cret:5Aep861-refresh@acme.my.salesforce.com"
+    masks.learn({"username": "somebody", "sfdxAuthUrl": url})
+    assert masks.hide(f"{url} s3cret 5Aep861-refresh") == "*** *** ***"
+    said = {"by": "PlatformCLI", "url": "https://acme.my.salesforce.com/lightning"}
+    assert masks.hide_within(said) == said
+
+
 def test_a_secret_at_the_end_of_what_is_kept_of_a_line_is_masked_first() -> None:
     masks = Masks()
     masks.learn(TOKEN)
