@@ -21,7 +21,7 @@ def task_types(
     each; the others are the `handlers` that are installed here."""
     local = [one for name in handlers.references if (one := _local(name, handlers))]
     others = [TaskType(name, queue=name) for name in served_elsewhere]
-    return {one.name: one for one in (*others, *local)}
+    return {one.name: one for one in (*local, *others)}
 
 
 def _local(name: str, handlers: Handlers) -> TaskType | None:
