@@ -15,6 +15,10 @@ CUT = "\n... the rest was not kept\n"
 MAKE: LiteralString = """
 SELECT make_shelf('task_log', to_char(clock_timestamp(), '"log_"YYYYMMDD'))
 """
+# What a worker elsewhere sends at once comes one after the other, so that all counts.
+ALONE: LiteralString = """
+SELECT pg_advisory_xact_lock(hashtextextended(%(operation_id)s, %(attempt)s))
+"""
 WRITTEN: LiteralString = """
 SELECT written FROM task_log
 WHERE operation_id = %(operation_id)s AND attempt = %(attempt)s
@@ -45,8 +49,6 @@ class AttemptLog(NamedTuple):
 
 
 class TaskLog:
-    """Who runs an attempt is the only one who writes to its log."""
-
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -64,6 +66,7 @@ class TaskLog:
         sent = content.replace("\0", "\ufffd").encode(errors="replace")
         values = {"operation_id": operation_id, "attempt": attempt}
         with self._database.transaction(commit=True) as cursor:
+            cursor.execute(ALONE, values, prepare=True)
             last = cursor.execute(WRITTEN, values, prepare=True).fetchone()
             written = last["written"] if last else 0
             room = ATTEMPT_BYTES_MAX - written

@@ -13,7 +13,7 @@ import uvloop
 from domain.errors import JournalUnavailable
 from domain.task.task import TaskState
 from projections.storage.database import Database
-from projections.storage.task_log import TaskLog
+from projections.storage.task_log import ATTEMPT_BYTES_MAX, TaskLog
 from tests.support.dispatching import hall, until
 from tests.support.servers import Servers
 from workers.running.assignment import Assignment, Listener
@@ -22,11 +22,16 @@ from workers.running.masks import Masks
 from workers.tasks.written import Written
 
 PIECES = "SELECT content FROM task_log ORDER BY written"
+WAITING = """
+SELECT count(*) FROM pg_locks
+WHERE NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 @pytest.fixture
 def task_log(own_journal_url: str) -> Iterator[TaskLog]:
-    with closing(Database(own_journal_url)) as database:
+    with closing(Database(own_journal_url, pool_max=2)) as database:
         yield TaskLog(database)
 
 
@@ -94,6 +99,29 @@ def test_a_secret_that_comes_in_two_pieces_shows_in_neither(
 
     asyncio.run(scene())
     assert pieces(own_journal_url) == ["one\n", "*** two\n", "the a-ve\n"]
+
+
+def test_what_is_sent_at_once_counts_in_full(
+    own_journal_url: str, task_log: TaskLog
+) -> None:
+    """A worker elsewhere need not wait for one answer before it sends more."""
+
+    async def scene() -> None:
+        await task_log.append("a", 1, "1")
+        async with await psycopg.AsyncConnection.connect(own_journal_url) as holding:
+            await holding.execute("LOCK TABLE task_log IN SHARE ROW EXCLUSIVE MODE")
+            some = "x" * (ATTEMPT_BYTES_MAX - 1)
+            sent = [asyncio.create_task(task_log.append("a", 1, some)) for _ in "12"]
+
+            async def both_wait() -> bool:
+                found = await holding.execute(WAITING)
+                return await found.fetchone() == (len(sent),)
+
+            await until(both_wait)
+        assert await asyncio.gather(*sent) == [False, False]
+
+    asyncio.run(scene())
+    assert sum(map(len, pieces(own_journal_url))) == ATTEMPT_BYTES_MAX
 
 
 class Away:
