@@ -83,7 +83,7 @@ class AccessLog:
     ) -> None:
         """As above, of what was asked under a subject."""
         event = AccessRefused(None, status_of(refusal), "NATS", subject, str(refusal))
-        key = (None, actor.id, None)
+        key = self._floods.key(actor, None)
         if not self._is_counted(key, event):
             async with self._flood(key, actor, event):
                 await self._record(actor, event)

@@ -15,7 +15,9 @@ TOLD_APART_MAX = 100
 # Networks of all those together who show no token that is good.
 NETWORKS_MAX = 1_000
 
-Key = tuple[str | None, str, str | None]
+# An id, and of which application: a person may have the name of one.
+Who = tuple[str, str | None]
+Key = tuple[str | None, Who, str | None]
 
 
 class Flood:
@@ -33,7 +35,7 @@ class Floods:
 
     def __init__(self) -> None:
         self._by_key: OrderedDict[Key, Flood] = OrderedDict()
-        self._of_caller: Counter[str] = Counter()
+        self._of_caller: Counter[Who] = Counter()
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -44,11 +46,12 @@ class Floods:
         Beyond that, all of a caller's are one: whoever makes up ids, or has networks
         of IPv6 without end, would be recorded as often as he likes.
         """
-        key = (_network_of(actor.ip), actor.id, environment_id)
+        who = (actor.id, actor.application)
+        key = (_network_of(actor.ip), who, environment_id)
         at_most = NETWORKS_MAX if actor.id == ANONYMOUS else TOLD_APART_MAX
-        if key in self._by_key or self._of_caller[actor.id] < at_most:
+        if key in self._by_key or self._of_caller[who] < at_most:
             return key
-        return (None, actor.id, None)
+        return (None, who, None)
 
     def get(self, key: Key) -> Flood | None:
         return self._by_key.get(key)

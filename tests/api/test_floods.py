@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from api.access_log import AccessLog
 from api.floods import NETWORKS_MAX, TOLD_APART_MAX
@@ -145,6 +147,26 @@ def test_who_has_no_token_is_counted_together_whatever_he_asks_about(
     asyncio.run(refusals())
     counts = [cast("AccessRefused", record.event).count for record in journal.records]
     assert counts == [1, 9]
+
+
+def test_a_person_is_not_counted_as_an_application_of_that_name(
+    journal: MemoryJournal,
+) -> None:
+    async def refusals() -> None:
+        log = AccessLog(journal, str)
+        for application in (None, "mallory"):
+            actor = replace(MALLORY.actor, application=application, ip=None)
+            for _ in range(3):
+                await log.refused(asking(application=application), Forbidden("no"))
+                await log.refused_over_nats(actor, "berth.v1.x", Forbidden("no"))
+        await log.close()
+
+    asyncio.run(refusals())
+    counted = Counter[str | None]()
+    for record in journal.records:
+        refused = cast("AccessRefused", record.event)
+        counted[record.origin.application] += refused.count
+    assert counted == {None: 6, "mallory": 6}
 
 
 def test_what_is_refused_over_nats_is_counted_too(journal: MemoryJournal) -> None:
