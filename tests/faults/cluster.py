@@ -9,7 +9,6 @@ import base64
 import random
 import secrets
 import socket
-import sys
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ import psycopg
 from projections.storage.keyring import Keyring
 from projections.storage.migrate import migrate
 from tests.faults.wire import HOST
+from tests.support.loaded import LoadedCommand
 from workers.embedded import EmbeddedNats, EmbeddedPostgres
 from workers.embedded.postgres_folder import DATABASE
 from workers.embedded.process import wait_for
@@ -118,7 +118,6 @@ class Cluster:
     def _command(self, kind: str, number: int) -> Command:
         """`api` on port `number`, or a worker. PostgreSQL knows it by its name."""
         name = f"{kind}-{number}"
-        arguments = [sys.executable, "-m", "api", kind]
         environment = {
             "BERTH_DATABASE_URL": f"{self.postgres.url}&application_name={name}",
             "BERTH_NATS_URL": self.nats.url,
@@ -129,7 +128,7 @@ class Cluster:
             "BERTH_CREDENTIALS": "sfdxAuthUrl",
             **self._settings,
         }
-        command = Command(name, arguments, environment)
+        command = LoadedCommand(name, [kind], environment)
         command.log = self._folder / f"{name}.log"
         return command
 

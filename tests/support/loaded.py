@@ -162,6 +162,7 @@ def carry_out(request: Request, asking: int) -> NoReturn:
     os.close(log)
     os.environ.clear()
     os.environ.update(request.environment)
+    sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     sys.argv[1:] = request.arguments
     code = exit_code_of(main)
     threading._shutdown()  # type: ignore[attr-defined]

@@ -127,9 +127,8 @@ class Installation:
         """
         name = name or "-".join(arguments)
         environment = self.environment | settings
-        if first or "PYTHONPATH" in environment:
-            words = ["-c", f"{first}{MAIN}"] if first else ["-m", "api"]
-            words = [sys.executable, *words, *arguments]
+        if first:
+            words = [sys.executable, "-c", f"{first}{MAIN}", *arguments]
             command = Command(name, words, environment)
         else:
             command = LoadedCommand(name, arguments, environment)
