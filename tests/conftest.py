@@ -13,6 +13,7 @@ pytest.register_assert_rewrite("tests.support.spec")
 pytest_plugins = [
     "tests.support.hanging",
     "tests.support.servers",
+    "tests.support.kept",
     "tests.support.running",
     "tests.support.issuer",
     "tests.support.salesforce",

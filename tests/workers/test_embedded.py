@@ -9,20 +9,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
-import psycopg
 import pytest
 
+from tests.support.kept import ask
 from workers.embedded import EmbeddedNats, EmbeddedPostgres, ServerStartError
 from workers.embedded.postgres_folder import take
 from workers.embedded.privileges import Account, account_for, capability_for
-from workers.embedded.process import launcher, wait_for
-from workers.supervisor import Stopped
+from workers.embedded.process import launcher
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 ROOT = Path(__file__).parents[2]
@@ -37,23 +34,6 @@ for _ in range(2):
 """
 
 
-@pytest.fixture(scope="module")
-def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PostgreSQL folder that has run once, to copy."""
-    folder = tmp_path_factory.mktemp("initialised") / "postgres"
-    with EmbeddedPostgres(folder) as postgres:
-        ask(postgres.url, "CREATE TABLE kept AS SELECT 42 AS answer")
-    return folder
-
-
-@pytest.fixture
-def postgres(initialised: Path, tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    """A stopped PostgreSQL with a table `kept`, in a copy that root may have made."""
-    server = EmbeddedPostgres(shutil.copytree(initialised, tmp_path / "postgres"))
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def public_folder() -> Iterator[Path]:
     """A folder that every user may enter."""
@@ -61,13 +41,6 @@ def public_folder() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
-
-
-def ask(url: str, question: str = "SELECT answer FROM kept") -> object:
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(question)
-        row = cursor.fetchone() if cursor.description else None
-        return row and row[0]
 
 
 def test_keeps_its_data_over_a_restart(postgres: EmbeddedPostgres) -> None:
@@ -87,84 +60,6 @@ def test_promises_durability(postgres: EmbeddedPostgres) -> None:
         assert ask(url, f"SHOW {setting}") == "on"
     assert ask(url, "SHOW data_checksums") == "on"
     assert ask(url, "SHOW server_encoding") == "UTF8"
-
-
-def test_recovers_from_kill_9(postgres: EmbeddedPostgres) -> None:
-    """A server that was killed with a session open starts again at once."""
-    with psycopg.connect(postgres.start()):
-        assert postgres.pid
-        os.kill(postgres.pid, signal.SIGKILL)
-        assert wait_for(lambda: postgres.exit_code is not None, 5)
-        assert ask(postgres.start()) == 42
-
-
-@pytest.fixture
-def recovery(
-    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Path, Path]:
-    """It crashed, and recovers from the first of these files on, until the second."""
-    asked, may_go_on = postgres.folder / "asked", postgres.folder / "may-go-on"
-    waiting = f"touch {asked}; until test -e {may_go_on}; do sleep 0.01; done; false"
-    settings = {**postgres.settings, "restore_command": waiting}
-    postgres.start()
-    postgres.kill()
-    monkeypatch.setattr(postgres, "settings", settings)
-    (postgres.folder / "data" / "recovery.signal").touch()
-    return asked, may_go_on
-
-
-def test_is_let_recover_however_long_that_takes(
-    postgres: EmbeddedPostgres,
-    recovery: tuple[Path, Path],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """If it was ended, the next one would begin anew, and never come to an end."""
-    asked, may_go_on = recovery
-    with ThreadPoolExecutor() as pool:
-        starting = pool.submit(postgres.start)
-        assert wait_for(asked.exists, 60)
-        monkeypatch.setattr("workers.embedded.postgres._START_SECONDS_MAX", 0)
-        may_go_on.touch()
-        assert ask(starting.result()) == 42
-
-
-def test_says_that_it_recovers(
-    postgres: EmbeddedPostgres,
-    recovery: tuple[Path, Path],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Else whoever waits would take it for stuck, and kill it."""
-    _, may_go_on = recovery
-
-    def say(line: str) -> None:
-        if "PostgreSQL is recovering from a crash, for" in line:
-            may_go_on.touch()
-
-    for name in ("_SAID_AFTER_SECONDS", "_SAID_EVERY_SECONDS"):
-        monkeypatch.setattr(f"workers.embedded.postgres.{name}", 0)
-    postgres.say = say
-    assert ask(postgres.start()) == 42
-
-
-def test_that_recovers_ends_when_it_is_told_to_and_is_not_killed(
-    postgres: EmbeddedPostgres, recovery: tuple[Path, Path]
-) -> None:
-    """What it has recovered by then, and what it has not, is there the next time."""
-    asked, may_go_on = recovery
-
-    def pause(_: float) -> None:
-        if asked.exists():
-            raise Stopped
-
-    postgres.pause = pause
-    with pytest.raises(Stopped):
-        postgres.start()
-    assert postgres.pid
-    postgres.stop()
-    assert postgres.exit_code == 0
-    may_go_on.touch()
-    postgres.pause = time.sleep
-    assert ask(postgres.start()) == 42
 
 
 def test_replaces_a_server_that_was_left_behind(postgres: EmbeddedPostgres) -> None:

@@ -67,9 +67,9 @@ class EmbeddedPostgres(ChildProcess):
         However long it recovers, it is let: the next one would begin with that anew.
         `ServerStartError` says why it did not start.
         """
-        began, said_at = time.monotonic(), _SAID_AFTER_SECONDS
         if self.pid is None:
             self.launch()
+        began, said_at = time.monotonic(), _SAID_AFTER_SECONDS
         while (status := self._status()) != _READY:
             seconds = time.monotonic() - began
             if status == _RECOVERING and seconds >= said_at:
