@@ -17,7 +17,7 @@ from cyclopts.validators import Number
 
 from api.commands.data_dir import DataDir
 from api.commands.log_commands import ensured_keys
-from api.commands.private_file import private_file
+from api.commands.private_file import private_file, private_text
 from api.commands.readiness import asked_at, is_ready
 from api.commands.vault_file import ensured_vault_keys
 from api.person_tokens import Signer
@@ -140,7 +140,7 @@ def _owner_token(data_dir: Path, secret: str) -> Path:
 def _kept(path: Path, new: Callable[[], str]) -> str:
     """The secret kept in a file; made up, and on disk, before it is first used."""
     try:
-        return path.read_text().strip()
+        return private_text(path)
     except FileNotFoundError:
         value = new()
         _write(path, value)

@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import BinaryIO
 
-from workers.embedded.links import check_link
+from workers.embedded.ownership import check_link
+from workers.settings import SettingsError
 
 
 @contextmanager
@@ -40,6 +41,19 @@ def private_file(path: Path) -> Iterator[BinaryIO]:
         os.fsync(folder)  # Else the name could still be lost with the power.
     finally:
         os.close(folder)
+
+
+def private_text(path: Path) -> str:
+    """What is in it. `SettingsError` if another user has put it there, and knows it."""
+    check_link(path)
+    with path.open() as file:
+        owner = os.fstat(file.fileno()).st_uid
+        if owner not in {0, os.geteuid()}:
+            raise SettingsError(
+                f"{path} belongs to another user ({owner}), who knows what is in it:"
+                " start Berth as that user, or make the file yours with chown"
+            )
+        return file.read().strip()
 
 
 def _led_to(path: Path) -> Path:

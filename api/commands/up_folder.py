@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from api.commands.first_start import NATS_URL
+from api.commands.private_file import private_text
 from api.commands.vault_file import vault_keys_text
 from projections.storage.keyring import Keyring
 from workers.embedded import EmbeddedPostgres
@@ -35,7 +36,7 @@ def environment_of(data_dir: Path | None) -> Mapping[str, str]:
     }
     for name, file in KEPT.items():
         if (path := _resolved(data_dir) / file).exists():
-            found[name] = path.read_text().strip()
+            found[name] = private_text(path)
     return os.environ | found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from api.commands.private_file import private_file
+from api.commands.private_file import private_file, private_text
 from projections.storage.database import Database
 from projections.storage.vault_use import VaultUse
 from workers.settings import KEY_BYTES, SettingsError
@@ -34,7 +34,7 @@ def vault_keys_text(data_dir: Path) -> str:
     """
     path = data_dir / VAULT_KEYS
     try:
-        text = path.read_text().strip()
+        text = private_text(path)
     except FileNotFoundError:
         raise SettingsError(
             f"{path} is missing: put it back from your copy; nothing else opens the"

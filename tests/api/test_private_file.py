@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from api.commands.private_file import private_file
+from api.commands.private_file import private_file, private_text
+from workers.settings import SettingsError
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +88,17 @@ def test_another_user_s_link_leads_nowhere(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="another user"), private_file(link):
         pass
     assert path.read_text() == "root"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_what_another_user_has_put_there_is_no_secret(tmp_path: Path) -> None:
+    """Who owns the folder of `berth up` could sign tokens of owners."""
+    path = tmp_path / "secret"
+    path.write_text("mine\n")
+    assert private_text(path) == "mine"
+    os.chown(path, 65534, 65534)
+    with pytest.raises(SettingsError, match="belongs to another user"):
+        private_text(path)
 
 
 def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import socket
 from pathlib import Path
 
 import nats
+import psutil
+import pytest
 
 from workers.embedded import EmbeddedNats
 from workers.embedded.process import wait_for
@@ -59,6 +61,20 @@ def test_nats_knows_its_clients(tmp_path: Path) -> None:
             stranger.sendall(b'CONNECT {"auth_token": "guess", "verbose": true}\r\n')
             answers = b"".join(iter(lambda: stranger.recv(4096), b""))
     assert b"-ERR 'Authorization Violation'" in answers
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_nats_runs_as_who_owns_its_folder_and_not_as_root(tmp_path: Path) -> None:
+    """He could have root write elsewhere, by a link. What root left there, it has."""
+    folder = tmp_path / "nats"
+    with EmbeddedNats(folder) as server:
+        assert psutil.Process(server.pid).uids().real == 0
+        assert asyncio.run(publish(server.url)) == 1
+    os.chown(tmp_path, 65534, 65534)
+    with EmbeddedNats(folder) as server:
+        assert psutil.Process(server.pid).uids().real == 65534
+        assert asyncio.run(publish(server.url)) == 2
+    assert {path.lstat().st_uid for path in folder.rglob("*")} == {65534}
 
 
 async def publish(url: str) -> int:

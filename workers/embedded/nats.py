@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import secrets
 import socket
@@ -13,7 +14,8 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
-from workers.embedded.links import check_link
+from workers.embedded.ownership import check_link, close_to_others, hand_over
+from workers.embedded.privileges import owner_of
 from workers.embedded.process import ChildProcess, Ending, ServerStartError
 
 _HOST = "127.0.0.1"
@@ -68,11 +70,22 @@ class EmbeddedNats(ChildProcess):
     def launch(self) -> None:
         """Run it, and do not wait."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
+        # Whosever folder it is, he must not have root write elsewhere by a link in it.
+        account = owner_of(self.folder)
+        close_to_others(self.folder, account)
         pid_file = self.folder / "pid"
         self._end_leftover(pid_file, str(self._config_file))
         self._config = self._configure(pid_file)
-        self._spawn([str(_program()), "-c", str(self._config_file)])
+        if account:
+            hand_over(self.folder, account)
+        program = _program()
+        self._spawn(
+            [str(program), "-c", str(self._config_file)],
+            account=account,
+            reach=(program, self.folder),
+            environment={},  # which that account could read
+            folder=Path("/"),
+        )
 
     def _configure(self, pid_file: Path) -> dict[str, Any]:
         """Write the configuration; name, port and token are those of the last one."""
@@ -98,8 +111,9 @@ class EmbeddedNats(ChildProcess):
         }
         draft = self._config_file.with_suffix(".new")
         draft.unlink(missing_ok=True)
-        draft.touch(mode=0o600, exist_ok=False)
-        draft.write_text(json.dumps(config, indent=2))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(draft, flags, 0o600), "w") as file:
+            file.write(json.dumps(config, indent=2))
         draft.rename(self._config_file)
         return config
 

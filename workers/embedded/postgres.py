@@ -12,7 +12,7 @@ from signal import SIGINT, SIGQUIT
 from urllib.parse import quote
 
 from workers.embedded import postgres_folder
-from workers.embedded.links import check_link
+from workers.embedded.ownership import check_link
 from workers.embedded.privileges import Account
 from workers.embedded.process import ChildProcess, Ending, ServerStartError
 

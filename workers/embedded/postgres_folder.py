@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from signal import SIGKILL
 
+from workers.embedded.ownership import close_to_others, hand_over
 from workers.embedded.privileges import Account, account_for
 from workers.embedded.process import ServerStartError, launcher
 
@@ -57,26 +58,12 @@ def take(folder: Path) -> Account | None:
             f"{folder} belongs to another user ({owner}): start Berth as that user, "
             "or as root"
         )
-    folder.chmod(0o700)
-    if account:
-        os.chown(folder, account.uid, account.gid)
-        data = folder / "data"
-        if data.exists() and data.stat().st_uid != account.uid:  # restored by root
-            _hand_over(data, account)
+    close_to_others(folder, account)
+    data = folder / "data"
+    # Restored by root:
+    if account and data.exists() and data.stat().st_uid != account.uid:
+        hand_over(data, account)
     return account
-
-
-def _hand_over(data: Path, account: Account) -> None:
-    """All that is in it, `data` last; nothing that a link leads to, also in its place.
-
-    The folder may belong to the account, which could put one there meanwhile, too.
-    """
-    for _, folders, files, place in os.fwalk(data, topdown=False):
-        for name in (*folders, *files):
-            os.chown(
-                name, account.uid, account.gid, dir_fd=place, follow_symlinks=False
-            )
-        os.fchown(place, account.uid, account.gid)
 
 
 def create(folder: Path, account: Account | None) -> None:

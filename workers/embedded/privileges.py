@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import pwd
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +36,18 @@ def account_for(folder: Path) -> Account | None:
     """
     if os.geteuid() != 0:
         return None
-    for place in (folder, folder.parent):
-        owner = place.stat().st_uid if place.exists() else 0
-        if owner != 0 and (entry := _entry(owner)):
+    for owner in _owners(folder):
+        if entry := _entry(owner.uid):
             return Account(entry.pw_uid, entry.pw_gid)
     for name in ("postgres", "nobody"):
         if entry := _entry(name):
             return Account(entry.pw_uid, entry.pw_gid)
     raise LookupError("running as root needs an account `postgres` or `nobody`")
+
+
+def owner_of(folder: Path) -> Account | None:
+    """Whose it is, or that in which it is; None: nobody's but root's, or our own."""
+    return next(_owners(folder), None) if os.geteuid() == 0 else None
 
 
 def capability_for(account: Account | None, paths: Iterable[Path]) -> int | None:
@@ -60,6 +64,12 @@ def capability_for(account: Account | None, paths: Iterable[Path]) -> int | None
     if not (closed or barred):
         return None
     return next((cap for cap in wanted if _permitted() >> cap & 1), None)
+
+
+def _owners(folder: Path) -> Iterator[Account]:
+    for place in (folder, folder.parent):
+        if place.exists() and (found := place.stat()).st_uid != 0:
+            yield Account(found.st_uid, found.st_gid)
 
 
 def _may(account: Account, path: Path, rights: int) -> bool:
