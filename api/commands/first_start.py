@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -113,7 +114,7 @@ def _say(
         f"Log's key:      {log_key}\n"
         "\n"
         "Try it from another terminal:\n"
-        f'  curl -H "Authorization: Bearer $(cat {token})"'
+        f'  curl -H "Authorization: Bearer $(cat {quote(str(token))})"'
         f" {url}/sfp/api/environments\n"
         "\n"
         "Ctrl-C stops it.\n"

@@ -43,6 +43,13 @@ def test_nats_replaces_a_server_that_was_left_behind(tmp_path: Path) -> None:
         assert successor.url == orphan.url
 
 
+def test_nats_runs_in_a_folder_with_any_name(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode("a, $b '\"\\ ü%船".encode() + b"\xff")
+    for published in 1, 2:
+        with EmbeddedNats(odd) as server:
+            assert asyncio.run(publish(server.url)) == published
+
+
 def test_nats_takes_another_port_if_it_must(tmp_path: Path) -> None:
     """A port that somebody took while we were down is given up."""
     with EmbeddedNats(tmp_path) as server:

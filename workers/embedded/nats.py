@@ -91,7 +91,7 @@ class EmbeddedNats(ChildProcess):
         """Write the configuration; name, port and token are those of the last one."""
         last: dict[str, Any] = {}
         with suppress(FileNotFoundError, ValueError):
-            last = json.loads(self._config_file.read_text())
+            last = json.loads(os.fsdecode(self._config_file.read_bytes()))
         port = last.get("port", 0)
         # Once clients have been told a port, wait for it rather than take another.
         stays = bool(self._config) or _is_free(port)
@@ -112,8 +112,9 @@ class EmbeddedNats(ChildProcess):
         draft = self._config_file.with_suffix(".new")
         draft.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with os.fdopen(os.open(draft, flags, 0o600), "w") as file:
-            file.write(json.dumps(config, indent=2))
+        with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
+            # It knows no \u, and takes the bytes that a folder's name has as they are.
+            file.write(os.fsencode(json.dumps(config, indent=2, ensure_ascii=False)))
         draft.rename(self._config_file)
         return config
 
