@@ -11,12 +11,16 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import (
     InsufficientPrivilege,
     InvalidTextRepresentation,
+    ReadOnlySqlTransaction,
     UndefinedTable,
 )
 
 SILENT = "the database did not answer"
 AWAY = "the database does not answer"
 REFUSED = re.compile("FATAL: +(.+)")
+# What libpq says of a server that is none of those which `target_session_attrs` asks
+# for: "session is read-only", "server is not in hot standby mode", ...
+UNMATCHED = re.compile(r" failed: ((?:session|server) is .+)")
 # What libpq says once it has reached a server: of certificates and their keys.
 UNSECURED = re.compile(r"port \d+ failed: (.*(?:SSL|certificate|private key).*)")
 ALTERED = "an event is not as Berth has written it: `berth verify` tells which"
@@ -27,6 +31,7 @@ REASONS: dict[type[BaseException], str] = {
     UndefinedTable: "the database lacks tables of Berth's: `berth migrate` makes them",
     InvalidTextRepresentation: ALTERED,
     InsufficientPrivilege: "the database does not let this role do that",
+    ReadOnlySqlTransaction: "the database takes no changes: it is a standby, say",
     psycopg.OperationalError: SILENT,
     OperationalError: SILENT,
     InterfaceError: SILENT,
@@ -56,6 +61,8 @@ def unconnected(failure: psycopg.OperationalError) -> str:
     if refused := REFUSED.search(str(failure)):
         # A URL with a `/` too many has its password in the name of the database.
         return AWAY if "@" in refused[1] else f"PostgreSQL refuses: {refused[1]}"
+    if unmatched := UNMATCHED.search(str(failure)):
+        return f"no PostgreSQL is as target_session_attrs asks: {unmatched[1]}"
     if unsecured := UNSECURED.search(str(failure)):
         return f"no TLS to PostgreSQL: {unsecured[1]}"
     return AWAY

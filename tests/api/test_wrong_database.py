@@ -68,6 +68,13 @@ def test_the_schema_takes_no_secret_but_that_of_its_database(servers: Servers) -
     assert (code, told.count("applied")) == (0, told.count("\n"))
 
 
+def test_a_database_that_takes_no_changes_is_a_line(empty: str) -> None:
+    """As after a failover, where the URL still names the primary of before."""
+    url = f"{empty}&options=-c%20default_transaction_read_only%3Don"
+    told = "berth: the database takes no changes: it is a standby, say\n"
+    assert said("migrate", BERTH_DATABASE_URL=url) == (1, told)
+
+
 @pytest.mark.parametrize("command", ["migrate", "api"])
 def test_a_password_in_the_name_of_a_database_is_not_told(
     installation: Installation, empty: str, command: str

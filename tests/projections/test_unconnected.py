@@ -1,4 +1,4 @@
-"""Who sets Berth up is told why TLS to PostgreSQL comes to nothing, and no password."""
+"""Who sets Berth up is told why no connection will do, and no password."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import trustme
 from domain.errors import JournalUnavailable
 from projections.storage.failures import AWAY, unconnected
 from projections.storage.migrate import migrate
+from tests.support.servers import Servers
 
 SSL_REQUEST_BYTES = 8
 NO, YES = b"N", b"S"
@@ -85,6 +86,23 @@ def test_a_password_that_was_taken_for_something_else_is_not_told(
 ) -> None:
     with pytest.raises(JournalUnavailable, match=f"^{AWAY}$"):
         migrate(f"postgresql://berth:{password}@127.0.0.1:1/berth?sslmode=require")
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ("standby", "server is not in hot standby mode"),
+        ("read-only", "session is not read-only"),
+    ],
+)
+def test_that_none_of_several_hosts_is_the_one_that_was_meant_is_told(
+    servers: Servers, asked: str, why: str
+) -> None:
+    host = servers.database_url.partition("?host=")[2]
+    url = f"{servers.database_url},127.0.0.1,{host}&port=5432,1,5432"
+    told = f"^no PostgreSQL is as target_session_attrs asks: {why}$"
+    with pytest.raises(JournalUnavailable, match=told):
+        migrate(f"{url}&target_session_attrs={asked}")
 
 
 def test_a_refusal_that_speaks_of_tls_is_one_all_the_same() -> None:
