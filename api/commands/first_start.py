@@ -73,9 +73,9 @@ def up(*, data_dir: DataDir = Path(".berth"), port: Port = 8080) -> None:
         with supervisor.interrupting():
             migrate(database_url)
             environment["BERTH_VAULT_KEYS"] = ensured_vault_keys(data_dir, database_url)
-            both = os.environ | environment
-            settings = from_environment(both)
-            log_key = ensured_keys(settings.database_url, settings.vault_keys)[0].vkey
+        both = os.environ | environment
+        settings = from_environment(both)
+        log_key = ensured_keys(settings.database_url, settings.vault_keys)[0].vkey
         for name, grace_seconds in (
             ("api", 0.0),
             ("worker", settings.tasks_end_within_seconds),
