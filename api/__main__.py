@@ -5,7 +5,9 @@ What a command takes is loaded once it is asked for.
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TextIO
 
 from cyclopts import App
 
@@ -17,6 +19,7 @@ def version() -> str:
     return version("berth-server")
 
 
+STDERR = 2
 INTERRUPTED = 130  # By a Ctrl-C, as shells have it.
 
 app = App(
@@ -107,6 +110,8 @@ vault.command(
 
 def main() -> None:
     """Every failure that a person can mend is one line, not a traceback."""
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
     try:
         sys.exit(app())
     except KeyboardInterrupt:
@@ -115,6 +120,18 @@ def main() -> None:
         if (line := _line_of(error)) is None:
             raise
         sys.exit(f"berth: {line}")
+
+
+def _nowhere() -> TextIO:
+    """For who began without standard error: what is told there is lost, and no more.
+
+    That of the processes which are started from here, too.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STDERR)
+    if nowhere != STDERR:
+        os.close(nowhere)
+    return os.fdopen(STDERR, "w")
 
 
 def _line_of(error: Exception) -> str | None:

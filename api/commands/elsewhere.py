@@ -67,11 +67,10 @@ def with_server(url: str | None, work: Callable[[Server], Awaitable[int]]) -> in
 def tell(line: str) -> None:
     """Beside the command's own output. Whoever does not read it holds nothing up."""
     told = f"berth: {short(line, TOLD_LENGTH_MAX)}\n".encode()
-    if sys.stderr is not None:
-        with suppress(OSError):
-            stderr = sys.stderr.fileno()
-            if select.select((), (stderr,), (), TELL_SECONDS_MAX)[1]:
-                os.write(stderr, told)
+    with suppress(OSError):
+        stderr = sys.stderr.fileno()
+        if select.select((), (stderr,), (), TELL_SECONDS_MAX)[1]:
+            os.write(stderr, told)
 
 
 def _set(*names: str) -> str | None:

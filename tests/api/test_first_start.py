@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from api.commands.readiness import is_ready
 from projections.storage.migrate import ADVISORY_LOCK
 from tests.bench.installation import free_port
 from tests.support.servers import Servers, fresh_database
@@ -106,6 +108,21 @@ def test_it_is_ready_on_the_address_that_it_is_told(tmp_path: Path) -> None:
     """What it prints is what has answered there."""
     with up(tmp_path / "data", BERTH_HOST="127.0.0.2") as said:
         assert said.startswith("Berth is ready: http://127.0.0.2:")
+
+
+@pytest.mark.parametrize("streams", ["2>&-", ">/dev/full"])
+def test_it_runs_where_nothing_can_be_told(folder: Path, streams: str) -> None:
+    """As where who starts it closes what it does not need, or a log's disk is full."""
+    port = free_port()
+    words = shlex.join(
+        map(str, command("up", "--data-dir", folder, "--port", str(port)))
+    )
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {words} {streams}"], env=environment()
+    ) as process:
+        assert wait_for(lambda: process.poll() is not None or is_ready(port), 60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
 
 
 def test_ctrl_c_ends_it_while_another_keeps_it_from_the_database(
