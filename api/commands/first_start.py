@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from errno import EACCES, EADDRINUSE
 from pathlib import Path
 from shlex import quote
 from typing import Annotated
@@ -166,6 +167,7 @@ def _check_is_free(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
+        which = "--port" if error.errno in {EADDRINUSE, EACCES} else "BERTH_HOST"
         raise ServerStartError(
-            f"cannot listen on {host}:{port}: {error.strerror}; --port takes another"
+            f"cannot listen on {host}:{port}: {error.strerror}; {which} takes another"
         ) from None

@@ -101,7 +101,17 @@ def test_a_port_that_is_taken_is_a_line_before_anything_is_started(
         port = other.getsockname()[1]
         line = refused("up", "--data-dir", tmp_path, "--port", str(port))
     assert line.startswith(f"berth: cannot listen on 127.0.0.1:{port}: ")
+    assert line.endswith("; --port takes another")
     assert not (tmp_path / "postgres").exists()
+
+
+def test_an_address_that_is_not_this_machine_s_is_no_matter_of_ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BERTH_HOST", "192.0.2.1")
+    line = refused("up", "--data-dir", tmp_path)
+    assert line.startswith("berth: cannot listen on 192.0.2.1:8080: ")
+    assert line.endswith("; BERTH_HOST takes another")
 
 
 def test_it_is_ready_on_the_address_that_it_is_told(tmp_path: Path) -> None:
