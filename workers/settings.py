@@ -111,6 +111,7 @@ class Settings(Struct, frozen=True):
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read and check everything at once; `SettingsError` names what is wrong."""
+    result_days, failure_days = task_days_from(environment)
     return Settings(
         database_url=database_url_from(environment),
         nats=_nats(environment),
@@ -125,8 +126,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         salesforce_check=_is_on(environment, "BERTH_SALESFORCE_CHECK"),
         credentials=_one_of(environment, "BERTH_CREDENTIALS", Credentials.ALL),
         task_types=_task_types(environment),
-        task_result_days=_whole(environment, "BERTH_TASK_RESULT_DAYS", 7, DAYS),
-        task_failure_days=_whole(environment, "BERTH_TASK_FAILURE_DAYS", 30, DAYS),
+        task_result_days=result_days,
+        task_failure_days=failure_days,
         task_slots=_whole(environment, "BERTH_TASK_SLOTS", 16, range(1, 1_001)),
         task_grace_seconds=_whole(
             environment, "BERTH_TASK_GRACE_SECONDS", 20, range(3_601)
@@ -169,6 +170,12 @@ def _nats(environment: Mapping[str, str]) -> NatsServers:
         return servers_from(url, environment)
     except UnusableFile as error:
         raise SettingsError(str(error)) from None
+
+
+def task_days_from(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
+    """How long completed tasks are kept, and the others. `SettingsError`."""
+    result_days = _whole(environment, "BERTH_TASK_RESULT_DAYS", 7, DAYS)
+    return result_days, _whole(environment, "BERTH_TASK_FAILURE_DAYS", 30, DAYS)
 
 
 def secret_from(environment: Mapping[str, str] = os.environ) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
+
 from projections.storage.shelves import Kind, Shelves
 
 EVERY_SECONDS = 60
@@ -12,17 +14,22 @@ LOG_DAYS_MORE = 7
 # What was sent to webhooks; the journal has it for ever.
 SENT_DAYS = 7
 
+log = structlog.get_logger()
 
-@dataclass(frozen=True)
+
+@dataclass
 class TaskRetention:
     """What is completed is kept for `result_days`, what is not for `failure_days`."""
 
     shelves: Shelves
     result_days: int
     failure_days: int
+    has_looked: bool = False
 
     async def run_once(self) -> int:
         """Make the next days' shelves and drop the old ones; return how many."""
+        if not self.has_looked:
+            await self._look_for_room()
         log_days = max(self.result_days, self.failure_days) + LOG_DAYS_MORE
         return await self.shelves.keep(
             {
@@ -32,3 +39,14 @@ class TaskRetention:
                 Kind.SENT: SENT_DAYS,
             }
         )
+
+    async def _look_for_room(self) -> None:
+        """It is set where PostgreSQL is started: all that we can do is to say so."""
+        room, days = await self.shelves.room(), self.result_days + self.failure_days
+        if days > room:
+            log.error(
+                "PostgreSQL has too few locks for so many days of tasks",
+                max_locks_per_transaction=room,
+                wanted=days,
+            )
+        self.has_looked = True

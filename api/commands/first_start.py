@@ -30,7 +30,7 @@ from projections.storage.migrate import migrate
 from workers import nats_servers
 from workers.embedded import EmbeddedNats, EmbeddedPostgres, ServerStartError
 from workers.listening import host_from
-from workers.settings import database_url_from, from_environment
+from workers.settings import database_url_from, from_environment, task_days_from
 from workers.supervisor import Command, Supervisor
 
 Port = Annotated[int, Parameter(validator=Number(gte=1, lte=65_535))]
@@ -61,7 +61,9 @@ def up(*, data_dir: DataDir = Path(".berth"), port: Port = 8080) -> None:
             "BERTH_PORT": str(port),
         }
         if not os.environ.get("BERTH_DATABASE_URL"):
-            postgres = supervisor.keep(EmbeddedPostgres(data_dir / "postgres"))
+            postgres = supervisor.keep(
+                EmbeddedPostgres(data_dir / "postgres", locks=sum(task_days_from()))
+            )
             environment["BERTH_DATABASE_URL"] = postgres.url
         if not os.environ.get("BERTH_NATS_URL"):
             nats = supervisor.keep(EmbeddedNats(data_dir / "nats", gives_way=True))

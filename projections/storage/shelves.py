@@ -43,6 +43,11 @@ FORGET: LiteralString = """
 DELETE FROM schedule
 WHERE state <> 'pending' AND ended_at < %s
 """
+# Who reads tasks locks each of their shelves and its indexes.
+LOCKS: LiteralString = """
+SELECT setting::integer AS number FROM pg_settings
+WHERE name = 'max_locks_per_transaction'
+"""
 # Whoever reads meanwhile must not wait for long, nor must others behind him.
 BE_QUICK: LiteralString = "SET LOCAL lock_timeout = '1s'"
 
@@ -87,6 +92,19 @@ class Shelves:
         for parent in sorted({*PARENTS.values()}):
             while await in_thread(self._drop_oldest, parent):
                 number += 1
+        return number
+
+    async def room(self) -> int:
+        """How many days of tasks PostgreSQL has locks for, when some dozens read them.
+
+        Beyond that it has none left for whatever else is asked of it, either.
+        """
+        return await in_thread(self._room)
+
+    def _room(self) -> int:
+        with self._database.cursor() as cursor:
+            [row] = cursor.execute(LOCKS).fetchall()
+        number: int = row["number"]
         return number
 
     def _prepare(self, days: Mapping[Kind, int]) -> None:

@@ -19,6 +19,7 @@ from api.commands.readiness import is_ready
 from projections.storage.migrate import ADVISORY_LOCK
 from tests.bench.installation import free_port
 from tests.support.servers import Servers, fresh_database
+from workers.embedded import EmbeddedPostgres
 from workers.embedded.process import wait_for
 
 LAST = "Ctrl-C stops it."
@@ -150,6 +151,16 @@ def test_ctrl_c_ends_it_while_another_keeps_it_from_the_database(
             assert wait_for(lambda: other.execute(WAITING).fetchone() == (1,), 60)
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0
+
+
+def test_postgresql_has_locks_for_all_the_days_of_tasks(tmp_path: Path) -> None:
+    folder, days = tmp_path / "data", {"BERTH_TASK_RESULT_DAYS": "100"}
+    with (
+        up(folder, **days),
+        psycopg.connect(EmbeddedPostgres(folder / "postgres").url) as connection,
+    ):
+        [(locks,)] = connection.execute("SHOW max_locks_per_transaction").fetchall()
+    assert locks == "130"
 
 
 def test_a_nats_of_its_own_needs_no_files_of_anothers(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import JSONTranscoder
 from psycopg.rows import dict_row
+from structlog.testing import capture_logs
 
 from domain.clock import utc_now
 from domain.errors import JournalUnavailable
@@ -187,6 +188,17 @@ def test_what_was_dropped_does_not_come_back_when_more_is_to_be_kept(
         asyncio.run(TaskRetention(Shelves(database), days, 30).run_once())
         list(rebuild(database, [task_board]))
         assert kept(own_journal_url) == []
+
+
+@pytest.mark.parametrize(("days", "said"), [(34, []), (35, [65])])
+def test_more_days_than_postgresql_has_locks_for_are_told_once(
+    database: Database, days: int, said: list[int]
+) -> None:
+    retention = TaskRetention(Shelves(database), days, 30)
+    with capture_logs() as logs:
+        for _ in range(2):
+            asyncio.run(retention.run_once())
+    assert [line["wanted"] for line in logs] == said
 
 
 def test_recurring_tasks_that_are_over_go_with_the_last_of_what_they_fired(

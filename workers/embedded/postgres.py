@@ -18,6 +18,7 @@ from workers.embedded.process import ChildProcess, Ending, ServerStartError
 
 _SOCKET = ".s.PGSQL.5432"
 _START_SECONDS_MAX = 120
+LOCKS_MIN = 64  # What PostgreSQL has by itself.
 _RECOVERING, _READY = "starting", "ready   "
 # Also where the last one was told to stop before it had recovered.
 _CRASHED = re.compile("database system was (interrupted|shut down in recovery)")
@@ -46,8 +47,10 @@ class EmbeddedPostgres(ChildProcess):
         "log_checkpoints": "off",
     }
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, locks: int = LOCKS_MIN) -> None:
+        """`locks` are its `max_locks_per_transaction`."""
         super().__init__()
+        self._locks = max(locks, LOCKS_MIN)
         check_link(folder)
         self.folder = folder.resolve()
         self.log = self.folder / "log"
@@ -101,7 +104,11 @@ class EmbeddedPostgres(ChildProcess):
         if self._sockets != self.folder:
             _take_socket_folder(self._sockets, account)
         program = postgres_folder.program("postgres")
-        settings = {**self.settings, "unix_socket_directories": str(self._sockets)}
+        settings = {
+            **self.settings,
+            "max_locks_per_transaction": str(self._locks),
+            "unix_socket_directories": str(self._sockets),
+        }
         options = [f"--{name}={value}" for name, value in settings.items()]
         self._log_start_bytes = self.log.stat().st_size if self.log.exists() else 0
         self._spawn(
