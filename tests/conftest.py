@@ -31,9 +31,10 @@ settings.register_profile(
 )
 settings.load_profile("berth")
 
-# A shell's background job ignores the one, and what `nohup` runs the other; so would
-# whatever a test starts, and then tells to stop.
+# A shell's background job ignores the first two, and what `nohup` runs the other; so
+# would whatever a test starts, and then tells to stop.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from ctypes import CDLL
 from functools import cache
 from importlib.metadata import entry_points
@@ -38,11 +38,10 @@ ROOT = Path(__file__).parents[2]
 
 
 class Request(msgspec.Struct):
-    """A command of the command line, its environment, and the file for its output."""
+    """A command of the command line, and its environment."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
-    log: str
 
 
 class Loaded:
@@ -59,12 +58,13 @@ class Loaded:
                 cwd=ROOT,
             )
 
-    def fork(self, request: Request) -> int:
+    def fork(self, request: Request, output: int, errors: int) -> int:
         """The id of the process that carries it out, a child of this one by then."""
+        told = msgspec.json.encode(request)
         with self._turn:
             adopt_orphans(True)
             try:
-                self._line.send(msgspec.json.encode(request))
+                socket.send_fds(self._line, [told], [output, errors])
                 return int(self._line.recv(20))
             finally:
                 adopt_orphans(False)
@@ -91,20 +91,19 @@ class Forked(subprocess.Popen[bytes]):
         self._child_created = True
 
 
-def begun(request: Request) -> subprocess.Popen[bytes]:
-    """A child that carries it out."""
+def begun(request: Request, output: int, errors: int) -> subprocess.Popen[bytes]:
+    """A child that carries it out, and writes to these."""
     if sys.platform == "linux":
-        return Forked(loaded().fork(request))
+        return Forked(loaded().fork(request, output, errors))
     else:
-        with Path(request.log).open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "api", *request.arguments],
-                env=dict(request.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        return subprocess.Popen(
+            [sys.executable, "-m", "api", *request.arguments],
+            env=dict(request.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
 
 
 class LoadedCommand(Command):
@@ -112,8 +111,9 @@ class LoadedCommand(Command):
 
     def launch(self) -> None:
         assert self.log
-        request = Request(self._arguments, self._environment, str(self.log))
-        self._process = begun(request)
+        request = Request(self._arguments, self._environment)
+        with self.log.open("ab") as log:
+            self._process = begun(request, log.fileno(), log.fileno())
         self._group = self._process.pid
 
 
@@ -124,8 +124,8 @@ def said(*words: str, **environment: str) -> tuple[int, str]:
     """
     known = {k: v for k, v in os.environ.items() if not k.startswith("BERTH_")}
     with NamedTemporaryFile() as log:
-        request = Request(words, known | environment, log.name)
-        code = begun(request).wait()
+        request = Request(words, known | environment)
+        code = begun(request, log.fileno(), log.fileno()).wait()
         told = log.read().decode()
     assert "Traceback" not in told
     return code, told
@@ -136,7 +136,8 @@ def wait_for_requests(line: socket.socket) -> None:
     asking = os.getppid()
     gc.collect()
     gc.freeze()
-    while told := line.recv(REQUEST_BYTES_MAX):
+    while (asked := socket.recv_fds(line, REQUEST_BYTES_MAX, 2))[0]:
+        told, outputs, *_ = asked
         if os.fork() == 0:
             if os.fork():
                 os._exit(0)  # So that the other one is adopted.
@@ -147,19 +148,20 @@ def wait_for_requests(line: socket.socket) -> None:
             os.setsid()
             line.send(str(os.getpid()).encode())
             line.close()
-            carry_out(msgspec.json.decode(told, type=Request), asking)
+            carry_out(msgspec.json.decode(told, type=Request), outputs, asking)
+        for output in outputs:
+            os.close(output)
         os.wait()
 
 
-def carry_out(request: Request, asking: int) -> NoReturn:
+def carry_out(request: Request, outputs: Iterable[int], asking: int) -> NoReturn:
     """What a new interpreter would do with it."""
     from api.__main__ import main  # noqa: PLC0415 - tests import this module, too
 
     die_with_parent(SIGKILL, asking)
-    log = os.open(request.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    for output in sys.stdout.fileno(), sys.stderr.fileno():
-        os.dup2(log, output)
-    os.close(log)
+    for stream, output in zip((sys.stdout, sys.stderr), outputs, strict=True):
+        os.dup2(output, stream.fileno())
+        os.close(output)
     os.environ.clear()
     os.environ.update(request.environment)
     sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))

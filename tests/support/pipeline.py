@@ -7,17 +7,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 from tests.support.client import Caller, Json
+from tests.support.loaded import Request, begun
 
-# Whoever runs the tests in the background, as a shell's `&`, ignores these two.
-MAIN = """
-from signal import *
-signal(SIGINT, default_int_handler)
-signal(SIGQUIT, SIG_DFL)
-from api.__main__ import main
-main()
-"""
 # Says its ticket, and goes on until it is told to end.
 ENDLESS = """
 trap 'echo told; exit 9' TERM
@@ -33,12 +27,13 @@ class Pipeline:
         self.caller = caller
         self.url = url
         self._folder = folder
-        self._started: list[subprocess.Popen[str]] = []
+        self._started: list[Run] = []
 
     def start(
-        self, command: str, place: Json, *words: str, streams: str = "", **more: str
+        self, command: str, place: Json, *words: str, shell: str = "", **more: str
     ) -> Run:
-        """`streams` is how a shell redirects them, `more` goes into the environment.
+        """`more` goes into the environment. `shell` is how one redirects the streams of
+        a program that begins anew; without it there is a fork, as in `loaded`.
 
         A `place` without a name is whatever there is in its repository.
         """
@@ -49,39 +44,47 @@ class Pipeline:
             "BERTH_URL": self.url,
             "BERTH_TOKEN": self.caller.token,
             "BERTH_REPOSITORY": place["repositoryIdentifier"],
-        }
-        shell = ["sh", "-c", f'exec "$@" {streams}', "sh"]
-        with told.open("w") as log:
-            process = subprocess.Popen(
-                [*shell, sys.executable, "-c", MAIN, command, *named, *words],
-                env=environment | more,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        self._started.append(process)
-        return Run(process, told)
+        } | more
+        words = (command, *named, *words)
+        reading, writing = os.pipe()
+        with told.open("w") as log, os.fdopen(writing, "w") as output:
+            if shell:
+                berth = [sys.executable, "-m", "api"]
+                process = subprocess.Popen(
+                    ["sh", "-c", f'exec "$@" {shell}', "sh", *berth, *words],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=log,
+                )
+            else:
+                request = Request(words, environment)
+                process = begun(request, output.fileno(), log.fileno())
+        run = Run(process, os.fdopen(reading), told)
+        self._started.append(run)
+        return run
 
     def run(
-        self, command: str, place: Json, *words: str, streams: str = "", **more: str
+        self, command: str, place: Json, *words: str, shell: str = "", **more: str
     ) -> Done:
-        return self.start(command, place, *words, streams=streams, **more).done()
+        return self.start(command, place, *words, shell=shell, **more).done()
 
     def close(self) -> None:
         """What a command has left behind may hold its output open."""
-        for process in self._started:
-            process.kill()
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+        for run in self._started:
+            run.process.kill()
+            run.process.wait()
+            run.output.close()
 
 
 class Run:
     """One that goes on."""
 
-    def __init__(self, process: subprocess.Popen[str], told: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], output: TextIO, told: Path
+    ) -> None:
         self.process = process
+        self.output = output
         self._told = told
 
     @property
@@ -97,16 +100,15 @@ class Run:
 
     def line(self) -> str:
         """What its command says next."""
-        assert self.process.stdout is not None
-        return self.process.stdout.readline()
+        return self.output.readline()
 
     def signalled(self, number: int) -> Run:
         self.process.send_signal(number)
         return self
 
     def done(self) -> Done:
-        printed, _ = self.process.communicate(timeout=60)
-        return Done(self.process.returncode, printed, self.told)
+        printed = self.output.read()
+        return Done(self.process.wait(), printed, self.told)
 
 
 class Done:

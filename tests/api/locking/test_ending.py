@@ -88,7 +88,7 @@ def test_what_heeds_no_signal_keeps_no_lock(
     pids = tmp_path / "pids"
     background = 'sleep 300 & echo $! > "$0"; echo $BERTH_TICKET_ID; wait'
     words = ("--", "sh", "-c", background, str(pids))
-    running = pipeline.start("lock", prod, *words, streams="2>/dev/null")
+    running = pipeline.start("lock", prod, *words)
     assert running.ticket()
     running.signalled(signal.SIGINT)
     until(lambda: not owner.look(prod)["isLocked"])

@@ -21,7 +21,7 @@ FAILED = 125
 def test_a_ticket_that_cannot_be_printed_is_given_back(
     pipeline: Pipeline, owner: Caller, prod: Json, streams: str
 ) -> None:
-    done = pipeline.run("lock", prod, streams=streams)
+    done = pipeline.run("lock", prod, shell=streams)
     assert done.code == FAILED
     assert "the ticket cannot be printed" in done.told
     assert not owner.look(prod)["isLocked"]
@@ -30,7 +30,7 @@ def test_a_ticket_that_cannot_be_printed_is_given_back(
 def test_only_the_ticket_is_printed_where_nothing_can_be_told(
     pipeline: Pipeline, prod: Json
 ) -> None:
-    done = pipeline.run("lock", prod, streams="2>&-")
+    done = pipeline.run("lock", prod, shell="2>&-")
     [ticket] = done.printed.splitlines()
     assert pipeline.run("unlock", prod, ticket).code == 0
 
@@ -39,7 +39,7 @@ def test_only_the_ticket_is_printed_where_nothing_can_be_told(
 def test_a_command_runs_where_nothing_can_be_told(
     pipeline: Pipeline, owner: Caller, prod: Json, streams: str
 ) -> None:
-    done = pipeline.run("lock", prod, "--", "echo", "ran", streams=streams)
+    done = pipeline.run("lock", prod, "--", "echo", "ran", shell=streams)
     assert (done.code, done.printed) == (0, "ran\n")
     assert not owner.look(prod)["isLocked"]
 
@@ -57,15 +57,14 @@ def test_a_reader_that_stalls_does_not_keep_a_command_running_without_the_lock(
 ) -> None:
     quiet = f"exec 2>/dev/null; {ENDLESS}"
     words = ("--lease", "9", "--", "sh", "-c", quiet)
-    running = pipeline.start("lock", prod, *words, streams=f"2<>{stalled}")
+    running = pipeline.start("lock", prod, *words, shell=f"2<>{stalled}")
     assert running.ticket()
     full = os.open(stalled, os.O_RDWR | os.O_NONBLOCK)
     with suppress(BlockingIOError):
         while True:
             os.write(full, b"-" * 4096)
     gate.shut()
-    assert running.process.stdout is not None
-    printing = running.process.stdout.fileno()
+    printing = running.output.fileno()
     until(lambda: bool(select.select((printing,), (), (), 0)[0]))
     gate.open()
     done = running.done()

@@ -144,7 +144,7 @@ def test_a_reason_that_is_too_long_is_refused_before_anything_is_asked(
 def test_words_that_are_no_text_are_refused_in_a_line(
     pipeline: Pipeline, prod: Json
 ) -> None:
-    done = pipeline.run("lock", prod, "--reason", "\udcff", "--", "true")
+    done = pipeline.run("lock", prod, "--reason", "\udcff", "--", "true", shell="2>&2")
     assert done.code == FAILED
     [line] = done.told.splitlines()
     assert "UTF-8" in line
