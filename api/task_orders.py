@@ -97,9 +97,12 @@ def retry_of(body: RetryBody) -> Retry:
 async def repository_of(data: dict[str, Any], views: Reader) -> str | None:
     """The registered repository that `repoId` names, by its identifier or its name.
 
-    A name that several have stands for none of them.
+    Also where the data is a value that has no words to it. A name that several have
+    stands for none of them.
     """
-    named = data.get("repoId")
+    inside = data.get("value")
+    wrapped = inside.get("repoId") if isinstance(inside, dict) else None
+    named = data.get("repoId", wrapped)
     if not isinstance(named, str) or not 0 < len(named) <= NAME_LENGTH_MAX:
         return None
     found = await views.read(directory, sql["projects_named"], {"name": fold(named)})

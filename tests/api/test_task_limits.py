@@ -117,7 +117,8 @@ def test_who_is_limited_to_a_repository_submits_for_it_alone(
     deploys: Caller, admins: Caller, schedule: dict[str, object]
 ) -> None:
     for caller in deploys, admins:
-        for data in {"repoId": BANK}, {"repoId": "nowhere"}, {}:
+        elsewhere = {"repoId": BANK}
+        for data in elsewhere, {"value": elsewhere}, {"repoId": "nowhere"}, {}:
             body = NOTHING | schedule | {"data": data}
             refused(caller.post("/tasks", body), 403, "FORBIDDEN")
         operation = submitted(caller, data={"repoId": SHOP}, **schedule)

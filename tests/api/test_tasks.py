@@ -78,13 +78,15 @@ def test_words_without_end_are_refused(application: Caller) -> None:
     assert told["field"] == "data.description"
 
 
+@pytest.mark.parametrize("is_wrapped", [False, True])
 @pytest.mark.parametrize("spelled", ["{0}", "{1}"])
 def test_a_task_is_of_the_repository_that_its_data_names(
-    owner: Caller, application: Caller, spelled: str
+    owner: Caller, application: Caller, spelled: str, *, is_wrapped: bool
 ) -> None:
     repository = owner.repository()
     named = spelled.format(repository.upper(), repository.partition("/")[2])
-    operation = submitted(application, data={"repoId": named})
+    data = {"repoId": named}
+    operation = submitted(application, data={"value": data} if is_wrapped else data)
     assert status(application, operation)["repositoryIdentifier"] == repository
     assert listed(owner, repositoryIdentifier=repository) == [operation]
 
