@@ -88,7 +88,7 @@ async def for_reader(
     with refusing("read the credentials"):
         org = await org_of(desk, details.salesforce_username, desk.actor)
         if kind is CredentialKind.AUTH_URL:
-            told.sfdx_auth_url = await services.vault.get(org.credential_id)
+            told.sfdx_auth_url = await services.salesforce.auth_url(org.credential_id)
         else:
             told.tell(await services.salesforce.live_session(org.credential_id))
     await desk.require_again(Role.APPLICATION)

@@ -273,9 +273,7 @@ def _workers(services: Services) -> Sequence[Any]:
 
 def _tasks_carried_out(services: Services) -> AbstractAsyncContextManager[None]:
     settings, journal = services.settings, services.journal
-    credentials = CredentialsDesk(
-        journal, services.vault, services.salesforce, settings.credentials
-    )
+    credentials = CredentialsDesk(journal, services.salesforce, settings.credentials)
     return task_running.carrying_out(
         journal,
         services.dispatch.queues,

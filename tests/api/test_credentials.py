@@ -12,7 +12,7 @@ from tests.support.client import made, refused, unique
 from tests.support.fake_org.org import Org, Reply
 from tests.support.fake_org.server import FakeSalesforce
 from tests.support.running import Installation, until
-from tests.support.salesforce import FULL, Site, site
+from tests.support.salesforce import ERASE_LATEST, FULL, Site, site
 
 
 def test_the_holder_is_told_all_there_is(here: Site) -> None:
@@ -209,6 +209,17 @@ def test_what_cannot_be_had_on_demand_is_a_refusal(here: Site) -> None:
         owner.get(f"/environments/{plain['id']}", authType="sfdxAuthUrl"), 400
     )
     assert "no Salesforce org" in answer["message"]
+
+
+def test_what_was_erased_a_moment_ago_is_a_refusal(
+    here: Site, installation: Installation
+) -> None:
+    installation.query(ERASE_LATEST)
+    owner = here.caller(Role.OWNER)
+    for kind in "accessToken", "sfdxAuthUrl":
+        answer = refused(owner.get(here.path, authType=kind), 400)
+        assert "was removed or registered again" in answer["message"]
+    assert not owner.audit(here.environment, accessType="credentials")
 
 
 def test_an_installation_may_hand_out_access_tokens_only(

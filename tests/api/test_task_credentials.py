@@ -19,7 +19,7 @@ from domain.task.firing import of_task
 from tests.support.client import Caller, Json, made, refused, unique
 from tests.support.fake_org.server import FakeSalesforce
 from tests.support.running import Api, Installation, until
-from tests.support.salesforce import FULL, Site, site
+from tests.support.salesforce import ERASE_LATEST, FULL, Site, site
 from tests.support.tasks import recurring, status, submitted
 from tests.support.trials import CREDENTIALS, INSTALLED
 from workers.settings import Credentials
@@ -168,9 +168,7 @@ def test_the_installation_says_whether_auth_urls_are_told(
 
     async def ask() -> Json:
         async with running(installation.settings) as services:
-            desk = CredentialsDesk(
-                services.journal, services.vault, services.salesforce, handed_out
-            )
+            desk = CredentialsDesk(services.journal, services.salesforce, handed_out)
             return await desk.answer(wanted, Actor(by.name, Role.APPLICATION))
 
     if expected:
@@ -179,6 +177,16 @@ def test_the_installation_says_whether_auth_urls_are_told(
         with pytest.raises(Forbidden, match="access tokens only"):
             asyncio.run(ask())
     until(lambda: len(audit(there, "credentials")) == expected)
+
+
+def test_a_task_is_refused_what_was_erased_a_moment_ago(
+    there: Site, installation: Installation
+) -> None:
+    installation.query(ERASE_LATEST)
+    ci = there.caller(Role.APPLICATION)
+    operation = asking(ci, there.environment["id"], authType="sfdxAuthUrl")
+    assert answer(ci, operation) == {"code": "SALESFORCE_REFUSED"}
+    assert not audit(there, "credentials")
 
 
 def test_a_recurring_task_ends_with_the_token_it_came_with(

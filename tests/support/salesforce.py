@@ -18,6 +18,12 @@ from tests.support.fake_org.server import FakeSalesforce, fake_salesforce
 from tests.support.running import Api, Installation
 
 FULL = {"BERTH_SALESFORCE_CHECK": "on", "BERTH_CREDENTIALS": "all"}
+# So the vault looks to who had found an org, just when it was registered again.
+ERASE_LATEST = """
+DELETE FROM credential
+WHERE created_at = (SELECT max(created_at) FROM credential)
+RETURNING id
+"""
 
 
 @pytest.fixture(scope="session")

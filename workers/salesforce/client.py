@@ -53,6 +53,10 @@ class Salesforce:
             raise SalesforceRefused(f"this auth URL is of {whose}, not of {username}")
         return newer, session.instance_url
 
+    async def auth_url(self, credential_id: str) -> str:
+        """What Berth itself logs in with."""
+        return (await self._sessions.stored(credential_id)).text
+
     async def session(self, credential_id: str) -> Session:
         """A session that should be good."""
         async with within(OPERATION_SECONDS_MAX, "the org"):

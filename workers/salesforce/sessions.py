@@ -149,7 +149,7 @@ class Sessions:
 
     async def _renew(self, credential_id: str) -> Session:
         async with self._turn(credential_id):
-            kept = await self._stored(credential_id)
+            kept = await self.stored(credential_id)
             async with within(EXCHANGE_SECONDS_MAX, "the org"):
                 session, newer = await self.exchange(kept)
             if newer != kept or credential_id in self._unsaved:
@@ -170,7 +170,7 @@ class Sessions:
         """
         async with within(LEASE_SECONDS, "the org"):
             while not (until := await self._vault.lease(credential_id, LEASE_SECONDS)):
-                await self._stored(credential_id)  # It may have been erased.
+                await self.stored(credential_id)  # It may have been erased.
                 await asyncio.sleep(TURN_PAUSE_SECONDS)
         try:
             yield
@@ -178,12 +178,13 @@ class Sessions:
             with suppress(JournalUnavailable):  # It ends by itself, a little later.
                 await self._vault.give_back(credential_id, until)
 
-    async def _stored(self, credential_id: str) -> AuthUrl:
+    async def stored(self, credential_id: str) -> AuthUrl:
+        """As the vault has it, or newer; `SalesforceRefused` if it was erased."""
         if unsaved := self._unsaved.get(credential_id):
             return unsaved
         text = await self._vault.get(credential_id)
         if text is None:
-            raise SalesforceRefused("the org was removed, and its credential erased")
+            raise SalesforceRefused("the org was removed or registered again just now")
         try:
             return parse_auth_url(text, "the org's auth URL")
         except Invalid as error:

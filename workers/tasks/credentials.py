@@ -27,7 +27,6 @@ from domain.ids import new_id
 from domain.org import OrgRegistered
 from domain.roles import Role
 from domain.task.submitter import guard_of
-from projections.storage.vault import Vault
 from workers.salesforce import Salesforce
 from workers.salesforce.registered import org_of
 from workers.settings import Credentials
@@ -45,7 +44,6 @@ class CredentialsDesk:
     """What a task is told, its submitter may be told: no more."""
 
     journal: Journal
-    vault: Vault
     salesforce: Salesforce
     handed_out: Credentials
 
@@ -85,6 +83,6 @@ class CredentialsDesk:
 
     async def _told(self, kind: CredentialKind, org: OrgRegistered) -> dict[str, Any]:
         if kind is CredentialKind.AUTH_URL:
-            return {"sfdxAuthUrl": await self.vault.get(org.credential_id)}
+            return {"sfdxAuthUrl": await self.salesforce.auth_url(org.credential_id)}
         session = await self.salesforce.live_session(org.credential_id)
         return {"accessToken": session.token, "instanceUrl": session.instance_url}
