@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import assert_never
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from api.deps import Desk
 from api.place import Place
+from api.schemas import EnvironmentAnswer
 from domain.access import CredentialKind, CredentialsRead
 from domain.environment.details import Details
 from domain.environment.environment import Environment
@@ -96,6 +99,20 @@ async def for_reader(
         CredentialsRead(environment_id, details.repository, org.username, kind)
     )
     return told
+
+
+def with_credentials(
+    answer: EnvironmentAnswer, told: Told, kind: CredentialKind
+) -> EnvironmentAnswer:
+    """`answer`, and what was asked for of the org's credentials."""
+    match kind:
+        case CredentialKind.AUTH_URL:
+            return replace(answer, sfdx_auth_url=told.sfdx_auth_url)
+        case CredentialKind.ACCESS_TOKEN:
+            token, instance_url = told.access_token, told.instance_url
+            return replace(answer, access_token=token, instance_url=instance_url)
+        case _:
+            assert_never(kind)
 
 
 @contextmanager

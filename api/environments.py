@@ -9,7 +9,7 @@ from litestar.params import JSONBody, QueryParameter
 from msgspec.structs import replace
 
 from api.auth import allow
-from api.credentials import for_reader
+from api.credentials import for_reader, with_credentials
 from api.deps import AtDesk, Views
 from api.environment_orders import (
     DEV_HUB,
@@ -23,7 +23,7 @@ from api.environment_orders import (
 )
 from api.past import At, Filter, environment_then, environments_then
 from api.place import BY_ID, BY_NAME, AtPlace, environments
-from api.present import environment_answer, with_credentials
+from api.present import environment_answer
 from api.projects import one
 from api.schemas import (
     EnvironmentAnswer,

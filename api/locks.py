@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, delete, get, post, put
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.auth import allow
 from api.lock_answers import acquired, not_yet, renewed
-from api.patience import InQuery, wait_seconds
+from api.patience import NAME, TOLD, wait_seconds
 from api.place import BY_NAME, LOCK_BY_ID, AtPlace, Place
 from api.present import ticket_answer
 from api.schemas import (
@@ -40,6 +40,10 @@ from domain.roles import Role
 from projections.environment_listing import environment_listing, past_ticket, sql
 
 AnyRequest = Request[Any, Any, Any]
+TimeoutSeconds = Annotated[
+    float | None,
+    QueryParameter(name=NAME, ge=0, multiple_of=1, description=TOLD),
+]
 
 
 class LockRoutes(Controller):
@@ -83,7 +87,7 @@ class LockRoutes(Controller):
         ticket_id: FromPath[str],
         request: AnyRequest,
         data: JSONBody[AcquireBody | None] = None,
-        timeout_seconds: InQuery = None,
+        timeout_seconds: TimeoutSeconds = None,
     ) -> LockAcquiredAnswer | Response[LockWaitTimeout]:
         """408 when it was not its turn in time: the ticket keeps its place."""
         in_body = data.timeout_seconds if data else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar.params import QueryParameter
 from msgspec import Meta
 
 from domain.errors import Invalid
@@ -18,10 +17,6 @@ TOLD = (
 )
 # A whole number, but not an int, so that none is too large.
 InBody = Annotated[float, Meta(ge=0, multiple_of=1, description=TOLD)]
-InQuery = Annotated[
-    float | None,
-    QueryParameter(name=NAME, ge=0, multiple_of=1, description=TOLD),
-]
 
 
 def wait_seconds(in_query: float | None, in_body: float | None) -> float:

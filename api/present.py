@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import assert_never
 
 from msgspec import UNSET, UnsetType
-from msgspec.structs import replace
 
-from api.credentials import Told
 from api.schemas import (
     CurrentLock,
     EnvironmentAnswer,
@@ -18,7 +15,6 @@ from api.schemas import (
     ReviewEnvironment,
     TicketAnswer,
 )
-from domain.access import CredentialKind
 from domain.environment.assignment import Assignment
 from domain.environment.details import Details
 from domain.environment.queue import LockQueue, Ticket, TicketStatus
@@ -79,20 +75,6 @@ def review_environment(
         assigned_at=review.assigned_at if review else None,
         expires_at=review.until if review else None,
     )
-
-
-def with_credentials(
-    answer: EnvironmentAnswer, told: Told, kind: CredentialKind
-) -> EnvironmentAnswer:
-    """`answer`, and what was asked for of the org's credentials."""
-    match kind:
-        case CredentialKind.AUTH_URL:
-            return replace(answer, sfdx_auth_url=told.sfdx_auth_url)
-        case CredentialKind.ACCESS_TOKEN:
-            token, instance_url = told.access_token, told.instance_url
-            return replace(answer, access_token=token, instance_url=instance_url)
-        case _:
-            assert_never(kind)
 
 
 def lock_status(

@@ -22,8 +22,7 @@ from workers.listening import ONLY_HERE, host_from
 from workers.nats_servers import NatsServers, UnusableFile, servers_from
 from workers.nats_urls import nats_servers_from
 from workers.networks import Network, networks_from
-from workers.outgoing import check_url
-from workers.salesforce.hosts import Hosts, hosts_from
+from workers.salesforce_hosts import Hosts, hosts_from
 from workers.sealing.outlet import CheckpointOutlets
 from workers.trust import Issuer, TrustError, load_trust
 
@@ -244,6 +243,8 @@ def _checkpoints(environment: Mapping[str, str]) -> CheckpointOutlets:
     path = environment.get("BERTH_CHECKPOINT_FILE") or None
     try:
         if url:
+            from workers.outgoing import check_url  # noqa: PLC0415 - an HTTP client
+
             check_url(url, _networks(environment, "BERTH_WEBHOOK_NETWORKS"))
     except Invalid as error:
         raise SettingsError(f"BERTH_CHECKPOINT_URL: {error}") from None

@@ -21,6 +21,7 @@ from api.commands.data_dir import DataDir
 from api.commands.log_commands import ensured_keys
 from api.commands.private_file import private_file, private_text
 from api.commands.readiness import asked_at, is_ready
+from api.commands.up_folder import NATS_URL
 from api.commands.vault_file import ensured_vault_keys
 from api.person_tokens import Signer
 from domain.clock import utc_now
@@ -39,7 +40,6 @@ OWNER_TOKEN_RENEWED_BEFORE = timedelta(days=30)
 # A hang, not a slow machine: what ends before it is ready is noticed at once.
 READY_SECONDS_MAX = 180
 STOP_SECONDS_MAX = 10.0  # beside what a worker's tasks may take
-NATS_URL = "nats-url"  # for workers in other languages: docs/task-workers.md
 
 
 def up(*, data_dir: DataDir = Path(".berth"), port: Port = 8080) -> None:

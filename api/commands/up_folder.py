@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from api.commands.first_start import NATS_URL
 from api.commands.private_file import private_text
 from api.commands.vault_file import vault_keys_text
 from projections.storage.keyring import Keyring
@@ -19,6 +18,7 @@ from workers.settings import (
     keyring_from,
 )
 
+NATS_URL = "nats-url"  # for workers in other languages: docs/task-workers.md
 KEPT = {"BERTH_SECRET": "secret", "BERTH_NATS_URL": NATS_URL}
 
 

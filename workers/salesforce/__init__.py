@@ -6,15 +6,12 @@ Every failure is a `SalesforceRefused` that says why, and never repeats a secret
 from workers.salesforce.artifacts import Artifact
 from workers.salesforce.auth_url import AuthUrl, parse_auth_url
 from workers.salesforce.client import Salesforce
-from workers.salesforce.hosts import Hosts, hosts_from
 from workers.salesforce.sessions import Session
 
 __all__ = [
     "Artifact",
     "AuthUrl",
-    "Hosts",
     "Salesforce",
     "Session",
-    "hosts_from",
     "parse_auth_url",
 ]

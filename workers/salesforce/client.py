@@ -10,7 +10,6 @@ from domain.naming import fold
 from projections.storage.vault import Vault
 from workers.salesforce.artifacts import Artifact, installed_artifacts
 from workers.salesforce.auth_url import AuthUrl
-from workers.salesforce.hosts import Hosts
 from workers.salesforce.sessions import USERINFO, Session, Sessions
 from workers.salesforce.wire import (
     OPERATION_SECONDS_MAX,
@@ -19,6 +18,7 @@ from workers.salesforce.wire import (
     host_of,
     within,
 )
+from workers.salesforce_hosts import Hosts
 
 USER_LENGTH_MAX = 255
 SINGLE_ACCESS = "/services/oauth2/singleaccess"

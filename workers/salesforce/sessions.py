@@ -17,9 +17,9 @@ from typing import Any
 from domain.errors import Invalid, JournalUnavailable, SalesforceRefused
 from projections.storage.vault import Vault
 from workers.salesforce.auth_url import AuthUrl, parse_auth_url
-from workers.salesforce.hosts import Hosts
 from workers.salesforce.together import Together
 from workers.salesforce.wire import Answer, Wire, within
+from workers.salesforce_hosts import Hosts
 
 KEPT_SECONDS = 600
 OUT_OF_ORDER = (*range(300, 400), *range(500, 600))

@@ -12,8 +12,9 @@ from projections.storage.database import Database
 from projections.storage.vault import Vault
 from tests.support.fake_org.org import Org
 from tests.support.running import Installation
-from workers.salesforce import Salesforce, hosts_from
+from workers.salesforce import Salesforce
 from workers.salesforce.inventory import Inventory
+from workers.salesforce_hosts import hosts_from
 
 
 @dataclass

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.errors import SalesforceRefused
-from workers.salesforce import Hosts, hosts_from
-from workers.salesforce.hosts import DOMAINS
+from workers.salesforce_hosts import DOMAINS, Hosts, hosts_from
 
 OWN = Hosts()
 NAMED = hosts_from("http://127.0.0.1:9090, sfdc.example.org,https://b.example:8443")
