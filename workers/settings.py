@@ -178,8 +178,7 @@ def task_days_from(environment: Mapping[str, str] = os.environ) -> tuple[int, in
 
 
 def secret_from(environment: Mapping[str, str] = os.environ) -> bytes:
-    """`SettingsError` if it is missing, or has too few bytes."""
-    # As bytes, which need not be text.
+    """Its bytes, which need not be text. `SettingsError` if they are too few."""
     secret = os.fsencode(_required(environment, "BERTH_SECRET"))
     if len(secret) < SECRET_LENGTH_MIN:
         raise SettingsError(f"BERTH_SECRET has fewer than {SECRET_LENGTH_MIN} bytes")
