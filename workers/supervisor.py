@@ -136,6 +136,9 @@ class Supervisor:
     def _tend(self, kept: _Kept, now: float) -> None:
         if kept.due_at is None and (code := kept.child.exit_code) is not None:
             self._put_off(kept, _how_it_ended(code))
+        elif kept.due_at is None and kept.child.is_stuck():
+            kept.child.stop()
+            self._put_off(kept, "was stuck")
         elif kept.due_at is not None and now >= kept.due_at:
             kept.started_at, kept.due_at = now, None
             try:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import nats
@@ -48,6 +49,29 @@ def test_nats_runs_in_a_folder_with_any_name(tmp_path: Path) -> None:
     for published in 1, 2:
         with EmbeddedNats(odd) as server:
             assert asyncio.run(publish(server.url)) == published
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes prlimit")
+def test_nats_that_could_not_write_is_stuck_until_it_is_started_again(
+    tmp_path: Path,
+) -> None:
+    """As on a disk that was full, though there is room again."""
+    with EmbeddedNats(tmp_path) as server:
+        assert asyncio.run(publish(server.url)) == 1
+        assert not server.is_stuck()
+        process = psutil.Process(server.pid)
+        before = process.rlimit(psutil.RLIMIT_FSIZE)
+        process.rlimit(psutil.RLIMIT_FSIZE, (0, before[1]))
+        with pytest.raises(nats.errors.Error):
+            asyncio.run(publish(server.url))
+        process.rlimit(psutil.RLIMIT_FSIZE, before)
+        with pytest.raises(nats.errors.Error):
+            asyncio.run(publish(server.url))
+        assert wait_for(server.is_stuck, 5)
+        server.stop()
+        server.start()
+        assert not server.is_stuck()
+        assert asyncio.run(publish(server.url)) == 2
 
 
 def test_nats_takes_another_port_if_it_must(tmp_path: Path) -> None:

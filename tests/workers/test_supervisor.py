@@ -252,25 +252,6 @@ def test_a_child_that_ends_before_all_is_ready_ends_the_start(tmp_path: Path) ->
             supervisor.wait_until(lambda: False, seconds=5)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_wait_for_a_child(
-    tmp_path: Path, number: signal.Signals
-) -> None:
-    """A PostgreSQL that recovers, say, which may take for ever."""
-
-    class NeverReady(Command):
-        def start(self) -> None:
-            self.launch()
-            os.kill(os.getpid(), number)
-            while True:
-                self.pause(60)
-
-    with Supervisor(tmp_path) as supervisor:
-        child = NeverReady("postgres", ["sleep", "60"])
-        supervisor.keep(child)
-    assert child.exit_code == -signal.SIGTERM
-
-
 def test_a_signal_during_the_start_ends_it(tmp_path: Path) -> None:
     """Ctrl-C works before everything is ready, and leaves nothing behind."""
     with Supervisor(tmp_path) as supervisor:

@@ -20,6 +20,8 @@ from workers.embedded.process import ChildProcess, Ending, ServerStartError
 
 _HOST = "127.0.0.1"
 _START_SECONDS_MAX = 30
+# Once its disk was full it says so of each message, though there is room again.
+_STUCK = b" JetStream failed to store a msg "
 # Below the ports that systems give to outgoing connections: a client that calls on a
 # server that is down must not be given the server's own port.
 _PORTS = range(20_000, 32_000)
@@ -44,6 +46,7 @@ class EmbeddedNats(ChildProcess):
         self.log = self.folder / "log"
         self._config_file = self.folder / "nats.json"
         self._config: dict[str, Any] = {}
+        self._read_bytes = 0  # of its log
 
     @property
     def url(self) -> str:
@@ -86,6 +89,16 @@ class EmbeddedNats(ChildProcess):
             environment={},  # which that account could read
             folder=Path("/"),
         )
+        self._read_bytes = self._log_start_bytes
+
+    def is_stuck(self) -> bool:
+        """Whether it has told so in its log since the last look, or the start."""
+        with suppress(OSError), self.log.open("rb") as log:
+            log.seek(self._read_bytes)
+            lines = log.read().rpartition(b"\n")[0]
+            self._read_bytes += len(lines)
+            return _STUCK in lines
+        return False
 
     def _configure(self, pid_file: Path) -> dict[str, Any]:
         """Write the configuration; name, port and token are those of the last one."""

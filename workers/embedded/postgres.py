@@ -56,7 +56,6 @@ class EmbeddedPostgres(ChildProcess):
         self.log = self.folder / "log"
         self._data = self.folder / "data"
         self._sockets = _socket_folder(self.folder)
-        self._log_start_bytes = 0
 
     @property
     def url(self) -> str:
@@ -110,7 +109,6 @@ class EmbeddedPostgres(ChildProcess):
             "unix_socket_directories": str(self._sockets),
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
-        self._log_start_bytes = self.log.stat().st_size if self.log.exists() else 0
         self._spawn(
             [str(program), "-D", str(self._data), *options],
             account=account,

@@ -48,6 +48,7 @@ class ChildProcess(ABC):
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._group: int | None = None
+        self._log_start_bytes = 0  # where this run begins in a log of several
         # Whoever keeps it may end a wait by an exception, and be told why it is long.
         self.pause: Callable[[float], object] = time.sleep
         self.say: Callable[[str], object] = lambda _: None
@@ -59,6 +60,10 @@ class ChildProcess(ABC):
     @abstractmethod
     def launch(self) -> None:
         """Run it, and do not wait."""
+
+    def is_stuck(self) -> bool:
+        """Whether it runs, and yet is of no use until it is started again."""
+        return False
 
     @property
     def pid(self) -> int | None:
@@ -132,6 +137,8 @@ class ChildProcess(ABC):
         """Run `command` in a session of its own, so that Ctrl-C reaches only us."""
         program = shutil.which(command[0]) or command[0]
         output = _open_log(self.log, account) if self.log else None
+        if output is not None:
+            self._log_start_bytes = os.fstat(output).st_size
         try:
             self._process = subprocess.Popen(  # noqa: S603 - ours to choose
                 [
