@@ -19,6 +19,7 @@ from cyclopts.validators import Number
 
 from api.commands.data_dir import DataDir
 from api.commands.log_commands import ensured_keys
+from api.commands.migrating import say
 from api.commands.private_file import private_file, private_text
 from api.commands.readiness import asked_at, is_ready
 from api.commands.up_folder import NATS_URL
@@ -74,7 +75,7 @@ def up(*, data_dir: DataDir = Path(".berth"), port: Port = 8080) -> None:
             _write(nats_url, nats.url)
         database_url = database_url_from(os.environ | environment)
         with supervisor.interrupting():
-            migrate(database_url)
+            migrate(database_url, say)
             environment["BERTH_VAULT_KEYS"] = ensured_vault_keys(data_dir, database_url)
         both = os.environ | environment
         settings = from_environment(both)

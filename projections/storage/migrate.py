@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any, LiteralString
 
@@ -20,23 +20,29 @@ ADVISORY_LOCK = 0x42455254
 # itself waits for whoever reads for long, such as a dump.
 LOCK_TIMEOUT: LiteralString = "SET LOCAL lock_timeout = '500ms'"
 AGAIN_SECONDS = 1
+WAITING = "waiting for whoever reads a table that is to change, such as a dump"
 
 
-def migrate(url: str) -> Sequence[str]:
+def migrate(url: str, say: Callable[[str], object] = lambda _: None) -> Sequence[str]:
     """Apply what is missing and return its names; safe to run from many processes.
 
-    `JournalUnavailable` if the database is not there, or refuses the connection.
+    It has `say` tell, once, that it waits. `JournalUnavailable` if the database is not
+    there, or refuses the connection.
     """
     try:
         opened = psycopg.connect(url, connect_timeout=10)
     except psycopg.OperationalError as error:
         raise JournalUnavailable(unconnected(error)) from error
+    is_told = False
     with opened as connection:
         while True:
             try:
                 with connection.transaction():
                     return _apply_missing(connection)
             except LockNotAvailable:
+                if not is_told:
+                    say(WAITING)
+                is_told = True
                 time.sleep(AGAIN_SECONDS)
 
 

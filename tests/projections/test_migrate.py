@@ -9,7 +9,7 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from projections.storage.migrate import migrate
+from projections.storage.migrate import WAITING, migrate
 from tests.support.running import until
 from tests.support.servers import Servers, migrated_database
 
@@ -35,18 +35,21 @@ def url(servers: Servers) -> Iterator[str]:
 
 
 def test_nobody_waits_behind_a_migration_that_waits_for_a_dump(url: str) -> None:
+    said: list[str] = []
     with (
         psycopg.connect(url) as dump,
         psycopg.connect(url, autocommit=True) as berth,
         ThreadPoolExecutor() as threads,
     ):
         dump.execute(READ)
-        migrating = threads.submit(migrate, url)
+        migrating = threads.submit(migrate, url, said.append)
         try:
             until(lambda: bool(berth.execute(WAITS).rowcount))
             berth.execute(PATIENCE)
             berth.execute(READ)
+            until(lambda: said == [WAITING])
             assert not migrating.done()
         finally:
             dump.rollback()
         assert migrating.result() == [ONE]
+    assert said == [WAITING]
