@@ -8,12 +8,15 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nats
 import psutil
 import pytest
 
-from workers.embedded import EmbeddedNats
+from workers.embedded import EmbeddedNats, ServerStartError
+from workers.embedded.nats import _program
+from workers.embedded.privileges import Account, capability_for
 from workers.embedded.process import wait_for
 
 
@@ -95,17 +98,34 @@ def test_nats_knows_its_clients(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
-def test_nats_runs_as_who_owns_its_folder_and_not_as_root(tmp_path: Path) -> None:
+def test_nats_runs_as_who_owns_its_folder_and_not_as_root() -> None:
     """He could have root write elsewhere, by a link. What root left there, it has."""
-    folder = tmp_path / "nats"
-    with EmbeddedNats(folder) as server:
-        assert psutil.Process(server.pid).uids().real == 0
-        assert asyncio.run(publish(server.url)) == 1
-    os.chown(tmp_path, 65534, 65534)
-    with EmbeddedNats(folder) as server:
-        assert psutil.Process(server.pid).uids().real == 65534
-        assert asyncio.run(publish(server.url)) == 2
-    assert {path.lstat().st_uid for path in folder.rglob("*")} == {65534}
+    if capability_for(Account(65534, 65534), [_program()]) is not None:
+        pytest.skip("it is installed where nobody else may go")
+    with TemporaryDirectory() as name:
+        parent, folder = Path(name), Path(name, "nats")
+        parent.chmod(0o755)
+        with EmbeddedNats(folder) as server:
+            assert psutil.Process(server.pid).uids().real == 0
+            assert asyncio.run(publish(server.url)) == 1
+        os.chown(parent, 65534, 65534)
+        with EmbeddedNats(folder) as server:
+            assert psutil.Process(server.pid).uids().real == 65534
+            status = Path(f"/proc/{server.pid}/status").read_text()
+            assert int(status.partition("CapEff:")[2].split()[0], 16) == 0
+            assert asyncio.run(publish(server.url)) == 2
+        assert {path.lstat().st_uid for path in folder.rglob("*")} == {65534}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_nats_has_no_right_which_who_owns_its_folder_has_not(tmp_path: Path) -> None:
+    """It is his to use: with a right to pass what is closed he would read it all."""
+    folder = tmp_path / "closed" / "theirs" / "nats"
+    folder.mkdir(parents=True)
+    folder.parent.parent.chmod(0o700)
+    os.chown(folder.parent, 65534, 65534)
+    with pytest.raises(ServerStartError, match="as whom NATS has to run"):
+        EmbeddedNats(folder).start()
 
 
 async def publish(url: str) -> int:

@@ -15,7 +15,7 @@ from signal import SIGTERM
 from typing import Any
 
 from workers.embedded.ownership import check_link, close_to_others, hand_over
-from workers.embedded.privileges import owner_of
+from workers.embedded.privileges import capability_for, owner_of
 from workers.embedded.process import ChildProcess, Ending, ServerStartError
 
 _HOST = "127.0.0.1"
@@ -82,10 +82,16 @@ class EmbeddedNats(ChildProcess):
         if account:
             hand_over(self.folder, account)
         program = _program()
+        # With a right that goes further than his own, it would be his to use.
+        if capability_for(account, (program, self.folder)) is not None:
+            raise ServerStartError(
+                f"{self.folder} is another user's, as whom NATS has to run, and he"
+                f" cannot reach it, or not {program}: take a folder of root's, or"
+                " start Berth as that user"
+            )
         self._spawn(
             [str(program), "-c", str(self._config_file)],
             account=account,
-            reach=(program, self.folder),
             environment={},  # which that account could read
             folder=Path("/"),
         )
