@@ -120,33 +120,42 @@ SELECT id FROM environment WHERE review_until <= statement_timestamp()
 LIMIT 1000;
 
 -- name: erase_registrars
--- Not where it was an application that is called alike, here and in the next two.
+-- Not where it was an application that is called alike, here and in the next two. That may
+-- be far back in the streams of many: all is read before a row is locked, since whoever
+-- keeps this view waits for that.
 UPDATE environment SET created_by = %(erased_as)s
-WHERE created_by = %(name)s AND (
-    SELECT event_json(state) #>> '{origin,application}'
-    FROM berth_events WHERE originator_id = environment.id
-        AND topic = 'environment.registered'
-    ORDER BY originator_version LIMIT 1
-) IS NULL;
+WHERE created_by = %(name)s AND id = ANY(ARRAY(
+    SELECT id FROM environment AS his
+    WHERE created_by = %(name)s AND (
+        SELECT event_json(state) #>> '{origin,application}'
+        FROM berth_events WHERE originator_id = his.id AND originator_version = 1
+    ) IS NULL
+));
 
 -- name: erase_revisers
 UPDATE environment SET updated_by = %(erased_as)s
-WHERE updated_by = %(name)s AND (
-    SELECT event_json(state) #>> '{origin,application}'
-    FROM berth_events WHERE originator_id = environment.id
-        AND topic IN ('environment.registered', 'environment.revised')
-    ORDER BY originator_version DESC LIMIT 1
-) IS NULL;
+WHERE updated_by = %(name)s AND id = ANY(ARRAY(
+    SELECT id FROM environment AS his
+    WHERE updated_by = %(name)s AND (
+        SELECT event_json(state) #>> '{origin,application}'
+        FROM berth_events WHERE originator_id = his.id
+            AND topic IN ('environment.registered', 'environment.revised')
+        ORDER BY originator_version DESC LIMIT 1
+    ) IS NULL
+));
 
 -- name: erase_reviewers
 UPDATE environment SET
     review = review || jsonb_build_object('requested_by', %(erased_as)s::text)
-WHERE review ->> 'requested_by' = %(name)s AND (
-    SELECT event_json(state) #>> '{origin,application}'
-    FROM berth_events WHERE originator_id = environment.id
-        AND topic = 'review.assigned'
-    ORDER BY originator_version DESC LIMIT 1
-) IS NULL;
+WHERE review ->> 'requested_by' = %(name)s AND id = ANY(ARRAY(
+    SELECT id FROM environment AS his
+    WHERE review ->> 'requested_by' = %(name)s AND (
+        SELECT event_json(state) #>> '{origin,application}'
+        FROM berth_events WHERE originator_id = his.id
+            AND topic = 'review.assigned'
+        ORDER BY originator_version DESC LIMIT 1
+    ) IS NULL
+));
 
 -- name: erase_tickets
 UPDATE lock_ticket SET requested_by = %(erased_as)s
