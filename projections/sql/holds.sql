@@ -30,34 +30,46 @@ WHERE hold.ticket_id = gone.ticket_id;
 
 -- name: holds_between
 -- Newest first: granted between two positions, or before them and still going on then.
+-- Of each environment, an index alone says which are the newest; of all these, the page is
+-- cut, and only then are holds read.
 SELECT page.*, coalesce(ended_at, passed_at) AS over_at,
     coalesce(cause, CASE WHEN passed_at IS NOT NULL
         THEN expiry_cause || '_expired' END) AS why
-FROM unnest(%(environment_ids)s::text[]) AS wanted (environment_id)
-CROSS JOIN LATERAL (
-    (
-        SELECT * FROM hold
-        WHERE hold.environment_id = wanted.environment_id
-            AND granted_position BETWEEN %(first)s AND %(last)s
-        ORDER BY granted_position DESC LIMIT %(limit)s::bigint + %(offset)s::bigint
-    )
-    UNION ALL
-    (
-        SELECT * FROM (
-            SELECT * FROM hold
+FROM (
+    SELECT newest.* FROM unnest(%(environment_ids)s::text[]) AS wanted (environment_id)
+    CROSS JOIN LATERAL (
+        (
+            SELECT hold.environment_id, granted_position FROM hold
             WHERE hold.environment_id = wanted.environment_id
-                AND granted_position < least(%(first)s::bigint, %(last)s::bigint + 1)
-            ORDER BY granted_position DESC LIMIT 1
-        ) AS earlier
-        WHERE coalesce(ended_at, expires_at) > %(since)s
-    )
+                AND granted_position BETWEEN %(first)s AND %(last)s
+            ORDER BY granted_position DESC
+            LIMIT %(limit)s::bigint + %(offset)s::bigint
+        )
+        UNION ALL
+        (
+            SELECT earlier.environment_id, granted_position FROM (
+                SELECT * FROM hold
+                WHERE hold.environment_id = wanted.environment_id
+                    AND granted_position < least(%(first)s::bigint, %(last)s::bigint + 1)
+                ORDER BY granted_position DESC LIMIT 1
+            ) AS earlier
+            WHERE coalesce(ended_at, expires_at) > %(since)s
+        )
+    ) AS newest
+    ORDER BY newest.granted_position DESC
+    LIMIT %(limit)s OFFSET %(offset)s
+) AS found
+CROSS JOIN LATERAL (
+    SELECT * FROM hold
+    WHERE hold.environment_id = found.environment_id
+        AND hold.granted_position = found.granted_position
+    LIMIT 1
 ) AS page
 CROSS JOIN LATERAL (
     SELECT CASE WHEN ended_at IS NULL AND expires_at <= clock_timestamp()
         THEN expires_at END AS passed_at
 ) AS time
-ORDER BY granted_position DESC
-LIMIT %(limit)s OFFSET %(offset)s;
+ORDER BY page.granted_position DESC;
 
 -- name: summary_of_holds
 -- Of all, of each environment and of each requester; who held longest comes first.
