@@ -16,7 +16,7 @@ from psycopg import sql
 from domain.record import Recorded
 from projections.catch_up import BEHIND_MAX, CatchUp
 from projections.rebuild import IDLE_MS
-from projections.storage.beside import BATCH, RebuildError
+from projections.storage.beside import RebuildError
 from projections.storage.checkpoint import ViewStore
 from projections.storage.database import Database
 from projections.storage.rebuild import Stage, rebuild
@@ -33,11 +33,17 @@ SEED = 20_260_105
 BEGIN = datetime(2026, 1, 5, 6, tzinfo=UTC)
 SPAN = timedelta(days=1, hours=11)
 LOAD = Load(
-    environments=20, deployments=260, tasks=1_500, looks=16_000, work_seconds=(20, 150)
+    environments=10,
+    deployments=100,
+    tasks=500,
+    looks=4_000,
+    reviews=20,
+    work_seconds=(20, 150),
 )
-EVENTS = 70_000
-LATE = 20_000  # So many of them come while the views are rebuilt.
-CHUNK = 1_500
+EVENTS = 20_000
+LATE = 6_000  # So many of them come while the views are rebuilt.
+CHUNK = 450
+PAGE, LAST = 3_000, 300  # At once: a third of what it is else.
 ALL = [*VIEWS.values()]
 WAITING = (
     "SELECT FROM pg_locks WHERE NOT granted AND relation = 'audit_record'::regclass"
@@ -96,8 +102,13 @@ def rows(url: str, view: View) -> dict[str, list[str]]:
 
 
 def test_all_at_once_while_events_come_and_readers_read(
-    early_url: str, live_url: str, past: Sequence[Recorded]
+    early_url: str,
+    live_url: str,
+    past: Sequence[Recorded],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("projections.storage.rebuild.BATCH", PAGE)
+    monkeypatch.setattr("projections.storage.beside.LAST_MAX", LAST)
     coming = [past[at : at + CHUNK] for at in range(EVENTS - LATE, EVENTS, CHUNK)]
     stages: list[Stage] = []
     with (
@@ -114,7 +125,7 @@ def test_all_at_once_while_events_come_and_readers_read(
                     copy_rows(cursor, rows_of(coming.pop(0)))
                 store.advance(VIEWS["environment_listing"])
         assert stages[-1] is Stage.SWAPPING
-        assert stages.count(Stage.READING) >= (EVENTS - LATE) / BATCH
+        assert stages.count(Stage.READING) >= (EVENTS - LATE) / PAGE
         assert len(coming) < LATE / CHUNK / 2
         assert all(store.lag(view.name).checkpoint > EVENTS - LATE for view in ALL)
     with psycopg.connect(early_url) as connection, connection.cursor() as cursor:
