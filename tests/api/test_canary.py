@@ -7,7 +7,7 @@ in all that Berth says, logs, publishes and keeps, however they may be written t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import httpx2
@@ -65,41 +65,48 @@ def evidence(
         yield evidence
 
 
-@pytest.mark.parametrize("form", forms(MARK))
-def test_a_canary_that_is_planted_is_found(
-    evidence: Evidence, tmp_path: Path, form: str
-) -> None:
-    """Else the tests below could not fail."""
+def test_a_canary_that_is_planted_is_found(evidence: Evidence, tmp_path: Path) -> None:
+    """However it is written. Else the tests below could not fail."""
     planted = Canaries()
-    needle = forms(planted.add("planted", unique("planted-secret")))[form]
+    written = forms(planted.add("planted", unique("planted-secret")))
+
+    def forms_in(places: Iterable[tuple[str, bytes]]) -> set[str]:
+        return {place.rpartition(", ")[2] for place in planted.found(places)}
+
     nats_url = evidence.installation.settings.nats.url
     with Eavesdropper(nats_url) as ear:
-        asyncio.run(publish(nats_url, needle))
-    heard = [one for one in ear.heard if one[0] == "NATS planted"]
-    assert [bool(planted.found([one])) for one in heard] == [True, True]
-    (tmp_path / "api.log").write_bytes(b"{" + needle + b"}")
-    refusal = httpx2.Response(400, content=b"{" + needle + b"}")
-    others = Evidence(evidence.installation, evidence.postgres)
-    others.note("told", refusal, may_tell=True)
+        asyncio.run(publish(nats_url, written))
+    refusals = Evidence(evidence.installation, evidence.postgres)
+    for form, needle in written.items():
+        (tmp_path / f"{form}.log").write_bytes(b"{" + needle + b"}")
+        refusal = httpx2.Response(400, content=b"{" + needle + b"}")
+        refusals.note(form, refusal, may_tell=True)
+    for name in "data", "header":
+        heard = {k: v for k, v in ear.heard if k.startswith(f"NATS planted.{name}.")}
+        assert len(heard) == len(written)
+        assert all(planted.found([one]) for one in heard.items())
     with psycopg.connect(evidence.url, autocommit=True) as connection:
         connection.execute("CREATE TABLE planted (content text)")
-        connection.execute("INSERT INTO planted VALUES (%s)", [needle.decode()])
-        in_tables = planted.found(tables(evidence.url))
+        for needle in written.values():
+            connection.execute("INSERT INTO planted VALUES (%s)", [needle.decode()])
+        in_tables = forms_in(tables(evidence.url))
         connection.execute("DELETE FROM planted")
-        in_tables_then = planted.found(tables(evidence.url))
-        in_files = planted.found(data_files(evidence.url, evidence.postgres))
+        in_tables_then = forms_in(tables(evidence.url))
+        in_files = forms_in(data_files(evidence.url, evidence.postgres))
         connection.execute("DROP TABLE planted")
-    assert any("table planted" in place for place in in_tables)
-    assert planted.found(others.answers)
-    assert planted.found(logs(tmp_path))
+    assert in_tables == in_files == written.keys()
     assert not in_tables_then
-    assert in_files
+    assert all(planted.found([one]) for one in refusals.answers)
+    assert all(planted.found([one]) for one in logs(tmp_path))
+    assert forms_in(refusals.answers) == forms_in(logs(tmp_path)) == written.keys()
 
 
-async def publish(url: str, needle: bytes) -> None:
+async def publish(url: str, written: Mapping[str, bytes]) -> None:
     client = await nats.connect(url)
-    await client.publish("planted", needle)
-    await client.publish("planted", b"", headers={"planted": needle.decode()})
+    for n, needle in enumerate(written.values()):
+        await client.publish(f"planted.data.{n}", needle)
+        headers = {"planted": needle.decode()}
+        await client.publish(f"planted.header.{n}", b"", headers=headers)
     await flushed(client)
     await client.close()
 
