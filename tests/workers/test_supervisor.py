@@ -63,7 +63,9 @@ class Up:
         return lines[1:]
 
     def complaints(self) -> str:
-        return (self.data_dir / "stderr").read_text()
+        """Not that PostgreSQL takes long, as it does where the machine is busy."""
+        told = (self.data_dir / "stderr").read_text().splitlines(keepends=True)
+        return "".join(line for line in told if "PostgreSQL is starting" not in line)
 
     def notes(self) -> list[str]:
         """What the scripts wrote to the file `notes`."""
