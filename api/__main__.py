@@ -5,6 +5,7 @@ What a command takes is loaded once it is asked for.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TextIO
@@ -113,7 +114,12 @@ def main() -> None:
     if sys.stderr is None:
         sys.stderr = _nowhere()
     try:
-        sys.exit(app())
+        # Nothing of what is loaded is garbage, nor looked through again and again.
+        gc.disable()
+        command, given, _ = app.parse_args()
+        gc.freeze()
+        gc.enable()
+        sys.exit(command(*given.args, **given.kwargs))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:

@@ -60,8 +60,14 @@ def test_its_version_is_that_of_what_is_installed(
 
 LOADING = """
 from api.__main__ import app, main
-app.command("interrupted_as_it_loads:it", name="it", help="")
+app.command("made_up_module:it", name="it", help="")
 main()
+"""
+COLLECTING = """
+import gc
+was_on = gc.isenabled()
+def it():
+    print(was_on, gc.isenabled(), gc.get_freeze_count() > 10_000)
 """
 OF_A_FOLDER = [
     ["log", "keys"],
@@ -75,17 +81,25 @@ OF_A_FOLDER = [
 ]
 
 
-def test_a_ctrl_c_as_it_loads_ends_it_without_a_traceback(tmp_path: Path) -> None:
-    module = tmp_path / "interrupted_as_it_loads.py"
-    module.write_text("from signal import *\nraise_signal(SIGINT)\n")
-    ended = subprocess.run(
+def loading(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """A command that is in a module with that text."""
+    (folder / "made_up_module.py").write_text(text)
+    return subprocess.run(
         [sys.executable, "-c", LOADING, "it"],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        env=os.environ | {"PYTHONPATH": str(folder)},
         check=False,
         capture_output=True,
         text=True,
     )
+
+
+def test_a_ctrl_c_as_it_loads_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    ended = loading(tmp_path, "from signal import *\nraise_signal(SIGINT)\n")
     assert (ended.returncode, ended.stderr) == (128 + signal.SIGINT, "")
+
+
+def test_garbage_is_collected_once_it_is_loaded_and_not_before(tmp_path: Path) -> None:
+    assert loading(tmp_path, COLLECTING).stdout == "False True True\n"
 
 
 @pytest.mark.parametrize("words", [*OF_A_FOLDER, ["up"], ["verify"]], ids=" ".join)
