@@ -126,6 +126,7 @@ def said(*words: str, **environment: str) -> tuple[int, str]:
     with NamedTemporaryFile() as log:
         request = Request(words, known | environment)
         code = begun(request, log.fileno(), log.fileno()).wait()
+        log.seek(0)  # Whoever wrote has moved on, and we with it.
         told = log.read().decode()
     assert "Traceback" not in told
     return code, told
