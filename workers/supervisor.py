@@ -16,7 +16,6 @@ import fcntl
 import os
 import select
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,6 +25,7 @@ from types import FrameType, TracebackType
 from typing import Self, TypeVar
 
 from workers.embedded.process import ChildProcess, Ending, ServerStartError
+from workers.say import say
 
 _FIRST_BACKOFF_SECONDS = 0.2
 _LONGEST_BACKOFF_SECONDS = 5.0
@@ -96,7 +96,7 @@ class Supervisor:
         """Start a child, wait until it is ready, and from now on keep it running."""
         self._raise_if_told()
         self._kept.append(_Kept(child, time.monotonic()))
-        child.pause, child.say = self._pause, _say
+        child.pause, child.say = self._pause, say
         child.start()
         return child
 
@@ -154,7 +154,7 @@ class Supervisor:
         kept.due_at = now + kept.backoff_seconds
         log = f" (its log: {kept.child.log})" if kept.child.log else ""
         again = f"starting it again in {kept.backoff_seconds:g} s"
-        _say(f"{kept.child.name} {why}; {again}{log}")
+        say(f"{kept.child.name} {why}; {again}{log}")
         kept.backoff_seconds = min(kept.backoff_seconds * 2, _LONGEST_BACKOFF_SECONDS)
 
     def __enter__(self) -> Self:
@@ -244,10 +244,3 @@ def _how_it_ended(code: int) -> str:
     if code < 0:
         return f"was ended by {signal.Signals(-code).name}"
     return f"ended with exit code {code}"
-
-
-def _say(line: str) -> None:
-    """Whether or not it can be written: what runs is not to end for that."""
-    with suppress(OSError):
-        sys.stderr.write(f"berth: {line}\n")
-        sys.stderr.flush()

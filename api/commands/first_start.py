@@ -19,7 +19,6 @@ from cyclopts.validators import Number
 
 from api.commands.data_dir import DataDir
 from api.commands.log_commands import ensured_keys
-from api.commands.migrating import say
 from api.commands.private_file import private_file, private_text
 from api.commands.readiness import asked_at, is_ready
 from api.commands.up_folder import NATS_URL
@@ -32,6 +31,7 @@ from projections.storage.migrate import migrate
 from workers import nats_servers
 from workers.embedded import EmbeddedNats, EmbeddedPostgres, ServerStartError
 from workers.listening import host_from
+from workers.say import say
 from workers.settings import database_url_from, from_environment, task_days_from
 from workers.supervisor import Command, Supervisor
 

@@ -18,13 +18,11 @@ import pytest
 from api.commands.readiness import is_ready
 from projections.storage.migrate import ADVISORY_LOCK
 from tests.bench.installation import free_port
-from tests.support.servers import Servers, fresh_database
+from tests.support.servers import WAITING, Servers, fresh_database
 from workers.embedded import EmbeddedPostgres
 from workers.embedded.process import wait_for
 
 LAST = "Ctrl-C stops it."
-WAITING = """SELECT count(*) FROM pg_locks WHERE NOT granted
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 OURS = ("BERTH_DATABASE_URL", "BERTH_NATS_URL")
 
 

@@ -107,8 +107,8 @@ class Run:
         return self
 
     def done(self) -> Done:
-        printed = self.output.read()
-        return Done(self.process.wait(), printed, self.told)
+        code = self.process.wait(timeout=60)
+        return Done(code, self.output.read(), self.told)
 
 
 class Done:

@@ -22,6 +22,12 @@ from workers.embedded import EmbeddedNats, EmbeddedPostgres
 
 OF_THE_TESTS = "of-the-tests"
 MIGRATED = "migrated"
+# How many wait for a lock in this database.
+WAITING = """
+SELECT count(*) FROM pg_locks
+WHERE NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 class UnsyncedPostgres(EmbeddedPostgres):

@@ -15,18 +15,13 @@ from domain.task.task import TaskState
 from projections.storage.database import Database
 from projections.storage.task_log import ATTEMPT_BYTES_MAX, TaskLog
 from tests.support.dispatching import hall, until
-from tests.support.servers import Servers
+from tests.support.servers import WAITING, Servers
 from workers.running.assignment import Assignment, Listener
 from workers.running.captured import Captured
 from workers.running.masks import Masks
 from workers.tasks.written import Written
 
 PIECES = "SELECT content FROM task_log ORDER BY written"
-WAITING = """
-SELECT count(*) FROM pg_locks
-WHERE NOT granted
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 @pytest.fixture
